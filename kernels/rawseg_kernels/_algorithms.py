@@ -1,0 +1,36 @@
+"""From an algorithm's name to its code: every operation's folder holds one module an algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from ._errors import ArgumentError, BackendError
+
+
+def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device: str) -> Callable[..., Any]:
+    """Return the function ``verb`` of an operation's algorithm.
+
+    Parameters
+    ----------
+    room : str
+        The operation's package, i.e. its ``__name__``.
+    verb : str
+        E.g. ``"forward"`` or ``"backward_input"``.
+    algorithm : str
+        One of ``choices``, or ``"reference"``: the loops that define the operation, compiled; or ``"auto"``: the first choice.
+    device : str
+        ``"cpu"`` or ``"cuda:0"`` and so on.
+    """
+    op = room.rpartition(".")[2]
+    if algorithm not in ("auto", "reference", *choices):
+        raise ArgumentError(op, "algorithm", f"one of {('auto', 'reference', *choices)}", repr(algorithm))
+    if device != "cpu":
+        raise BackendError(op, "x", "a NumPy array (this operation has no CUDA form yet)", f"an array on {device}")
+    name = choices[0] if algorithm == "auto" and choices else algorithm
+    if name in ("auto", "reference"):
+        from ._jit import compiled
+
+        return compiled(getattr(import_module(".reference", room), verb))
+    return getattr(import_module(f".{name}", room), verb)

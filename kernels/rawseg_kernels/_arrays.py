@@ -1,0 +1,88 @@
+"""What every operation asks of its arguments: pairs, dtypes, devices, ranks and sizes, each with one clear error."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, ShapeError
+
+FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def integer(op: str, argument: str, value: Any, minimum: int) -> int:
+    """Return an int of at least ``minimum``; bools and floats are refused."""
+    if isinstance(value, (bool, np.bool_)):
+        raise ArgumentTypeError(op, argument, "an int", repr(value))
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentTypeError(op, argument, "an int", repr(value)) from None
+    if number < minimum:
+        raise ArgumentError(op, argument, f"at least {minimum}", number)
+    return number
+
+
+def pair(op: str, argument: str, value: Any, minimum: int) -> tuple[int, int]:
+    """Return ``(height, width)`` from an int or from two; each at least ``minimum``."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ArgumentError(op, argument, "an int or a pair (height, width)", value)
+        return integer(op, argument, value[0], minimum), integer(op, argument, value[1], minimum)
+    number = integer(op, argument, value, minimum)
+    return number, number
+
+
+def device_of(array: Any) -> str:
+    """Return ``"cpu"`` for a NumPy array, ``"cuda:0"`` and so on for a CuPy array, else an empty string."""
+    if isinstance(array, np.ndarray):
+        return "cpu"
+    if type(array).__module__.partition(".")[0] == "cupy":  # asked of the type: cupy need not be installed
+        return f"cuda:{array.device.id}"
+    return ""
+
+
+def check_floating(op: str, **arrays: Any) -> str:
+    """Check that all arrays (None is skipped) are float32 or float64, of one dtype, on one device; return the device."""
+    first_name, first = "", None
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        device = device_of(array)
+        if not device:
+            raise ArgumentTypeError(op, name, "a NumPy or CuPy array", type(array).__name__)
+        if array.dtype not in FLOATING:
+            raise DTypeError(op, name, "float32 or float64", array.dtype)
+        if first is None:
+            first_name, first = name, array
+        elif array.dtype != first.dtype:
+            raise DTypeError(op, name, f"{first.dtype}, the dtype of {first_name}", array.dtype)
+        elif device != device_of(first):
+            raise DeviceError(op, name, f"{device_of(first)}, the device of {first_name}", device)
+    return device_of(first)
+
+
+def check_rank(op: str, argument: str, array: Any, dimensions: str) -> None:
+    """Check the number of axes against a spelled shape such as ``"(N, C, H, W)"``."""
+    if array.ndim != dimensions.count(",") + (not dimensions.endswith(",)")):
+        raise ShapeError(op, argument, f"shape {dimensions}", f"shape {array.shape}")
+
+
+def check_shape(op: str, argument: str, array: Any, shape: tuple[int, ...]) -> None:
+    """Check an exact shape."""
+    if array.shape != tuple(shape):
+        raise ShapeError(op, argument, f"shape {tuple(shape)}", f"shape {array.shape}")
+
+
+def check_not_empty(op: str, argument: str, array: Any, axes: str = "CHW") -> None:
+    """Check that the named axes of an (N, C, H, W) array are at least 1; an empty batch is always allowed."""
+    for axis, name in enumerate("NCHW"):
+        if name in axes and array.shape[axis] < 1:
+            raise ShapeError(op, argument, f"at least 1 along {name}", f"shape {array.shape}")
+
+
+def contiguous(array: Any) -> Any:
+    """Return the array itself if C-contiguous, else a fresh C-contiguous copy."""
+    return np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array.copy(order="C") if not array.flags.c_contiguous else array

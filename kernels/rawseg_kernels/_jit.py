@@ -1,0 +1,54 @@
+"""Numba, configured in one place: no GIL, no fastmath (NaN counts), and a cache that cannot go stale.
+
+Numba keys a cached kernel by the file that holds it, so an edit in a file that the kernel *imports* would be missed. The
+cache folder here carries a hash of all kernel sources and of Numba's version instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numba
+
+_lock = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels: under ``RAWSEG_CACHE_DIR``, else the user's cache folder."""
+    root = os.environ.get("RAWSEG_CACHE_DIR")
+    if not root:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rawseg"
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return Path(root) / f"kernels-{digest.hexdigest()[:16]}"
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function of plain loops with Numba on its first call, and keep the machine code for the next process.
+
+    The GIL is released while it runs. Division by zero gives inf or NaN, as in NumPy.
+    """
+    with _lock:  # the cache folder is read from a global setting when a function is decorated
+        before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+        if not before:
+            numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+        try:
+            return numba.njit(function, nogil=True, error_model="numpy", cache=True)
+        except RuntimeError:  # no writable folder anywhere: compile anew in every process
+            return numba.njit(function, nogil=True, error_model="numpy")
+        finally:
+            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=None)
+def compiled(function: Callable[..., Any]) -> Any:
+    """Return `kernel(function)`, made once: for functions that must also stay plain Python, as every ``reference.py``."""
+    return kernel(function)
