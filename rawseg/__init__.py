@@ -1,0 +1,97 @@
+"""Image segmentation from scratch: autograd, hand-written kernels and models on NumPy, CuPy and Numba.
+
+>>> import numpy as np
+>>> import rawseg
+>>> from rawseg import functional as F
+>>> x = rawseg.ones(1, 1, 4, 4, requires_grad=True)
+>>> y = F.conv2d(x, rawseg.ones(1, 1, 3, 3), padding=1)
+>>> y.sum().backward()
+>>> x.grad[0, 0, 0]
+tensor([4., 6., 6., 4.])
+"""
+
+from importlib import import_module
+from typing import Any
+
+from rawseg_kernels._threads import get_num_threads, set_num_threads
+
+from . import autograd, errors, functional, nn, optim
+from .autograd import Tensor, detect_anomaly, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd.arithmetic import maximum, minimum, where
+from .autograd.linear import einsum, matmul
+from .autograd.shaping import cat, stack
+from .creation import (
+    arange,
+    as_tensor,
+    empty,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    linspace,
+    ones,
+    ones_like,
+    rand,
+    randint,
+    randn,
+    randperm,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from .random import get_rng_state, manual_seed, set_rng_state
+
+__version__ = "0.1.0"
+
+_LATE = ("data", "metrics", "models", "testing", "training")  # loaded when first asked for, so that `import rawseg` stays quick
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'rawseg' has no attribute {name!r}")
+
+
+__all__ = [
+    "Tensor",
+    "arange",
+    "as_tensor",
+    "autograd",
+    "cat",
+    "detect_anomaly",
+    "einsum",
+    "empty",
+    "enable_grad",
+    "errors",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "functional",
+    "get_num_threads",
+    "get_rng_state",
+    "grad",
+    "is_grad_enabled",
+    "linspace",
+    "manual_seed",
+    "matmul",
+    "maximum",
+    "minimum",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "optim",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "set_grad_enabled",
+    "set_num_threads",
+    "set_rng_state",
+    "stack",
+    "tensor",
+    "where",
+    "zeros",
+    "zeros_like",
+]

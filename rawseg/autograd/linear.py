@@ -1,0 +1,137 @@
+"""Products of matrices: matmul on the project's own kernel, and einsum."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..device import array_module
+from ..errors import ArgumentError, DTypeError, ShapeError
+from .function import Function
+from .operands import as_tensor, is_floating, pair_of_operands
+from .shaping import Expand
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class MatMul(Function):
+    """Stacks of matrices (..., M, K) @ (..., K, N) with equal stack axes.
+
+    On the CPU the product runs on rawseg's own kernel, whose sums have one order, so that the thread count of a BLAS cannot
+    reach the bits.
+    """
+
+    @staticmethod
+    def forward(ctx, a, b):
+        from rawseg_kernels import matmul as kernel
+
+        ctx.save(a, b)
+        return kernel.forward(a, b) if isinstance(a, np.ndarray) else a @ b
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        a, b = ctx.saved
+        grad_a = MatMul.apply(grad_output, b.swapaxes(-1, -2)) if ctx.needs_grad[0] else None
+        return grad_a, MatMul.apply(a.swapaxes(-1, -2), grad_output) if ctx.needs_grad[1] else None
+
+
+class Einsum(Function):
+    """One NumPy einsum; the gradient of an operand is the einsum with that operand and the output exchanged."""
+
+    @staticmethod
+    def forward(ctx, *arrays, terms, out_term):
+        ctx.save(*arrays)
+        ctx.terms, ctx.out_term = terms, out_term
+        # optimize=False: plain loops in one order; an optimised path may call a BLAS whose bits follow its thread count
+        return array_module(arrays[0]).einsum(f"{','.join(terms)}->{out_term}", *arrays, optimize=False)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        operands = ctx.saved
+        gradients: list[Tensor | None] = []
+        for i, term in enumerate(ctx.terms):
+            if not ctx.needs_grad[i]:
+                gradients.append(None)
+                continue
+            others = [t for j, t in enumerate(ctx.terms) if j != i]
+            known = set(ctx.out_term).union(*others) if others else set(ctx.out_term)
+            summed_alone = [axis for axis, letter in enumerate(term) if letter not in known]
+            kept = "".join(letter for letter in term if letter in known)
+            partial = Einsum.apply(
+                grad_output, *[o for j, o in enumerate(operands) if j != i], terms=(ctx.out_term, *others), out_term=kept
+            )
+            for axis in summed_alone:  # an index that only this operand has was summed: its gradient is spread out
+                partial = partial.unsqueeze(axis)
+            gradients.append(Expand.apply(partial, shape=operands[i].shape))
+        return tuple(gradients)
+
+
+def matmul(a: Any, b: Any) -> Tensor:
+    """Return the matrix product, with NumPy's rules for vectors and for broadcasting of leading axes.
+
+    Raises
+    ------
+    ShapeError
+        If the inner sizes differ, or a scalar is given.
+    """
+    a, b = pair_of_operands("matmul", a, b)
+    if not is_floating(a):
+        raise DTypeError("matmul", "input", "float32 or float64", a.dtype)
+    if a.ndim == 0 or b.ndim == 0:
+        raise ShapeError("matmul", "input", "at least one axis each", f"shapes {a.shape} and {b.shape}")
+    left = a.unsqueeze(0) if a.ndim == 1 else a
+    right = b.unsqueeze(1) if b.ndim == 1 else b
+    if left.shape[-1] != right.shape[-2]:
+        raise ShapeError("matmul", "other", f"{left.shape[-1]} rows, the columns of input {a.shape}", f"shape {b.shape}")
+    try:
+        stack = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    except ValueError:
+        raise ShapeError("matmul", "other", f"leading axes that broadcast with {left.shape[:-2]}", right.shape[:-2]) from None
+    if right.ndim == 2 and left.ndim > 2:  # one matrix for a whole stack of rows: a single product
+        rows = left.reshape(math.prod(left.shape[:-1]), left.shape[-1])
+        out = MatMul.apply(rows, right).reshape(*stack, left.shape[-2], right.shape[-1])
+    else:
+        out = MatMul.apply(left.expand(*stack, *left.shape[-2:]), right.expand(*stack, *right.shape[-2:]))
+    if a.ndim == 1:
+        out = out.squeeze(-2)
+    return out.squeeze(-1) if b.ndim == 1 else out
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Return a sum of products over named axes, e.g. ``einsum("bij,bjk->bik", a, b)``.
+
+    Parameters
+    ----------
+    equation : str
+        Letters for axes; no ellipsis, and no letter twice within one operand.
+    *operands : Tensor
+        One per term.
+    """
+    tensors = [as_tensor("einsum", f"operands[{i}]", operand) for i, operand in enumerate(operands)]
+    left, arrow, out_term = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if not arrow:
+        out_term = "".join(sorted(letter for letter in set(left) - {","} if left.count(letter) == 1))
+    if len(terms) != len(tensors) or not tensors:
+        raise ArgumentError("einsum", "equation", f"{len(tensors)} terms, one for each operand", repr(equation))
+    sizes: dict[str, int] = {}
+    for i, (term, tensor) in enumerate(zip(terms, tensors)):
+        if not term.isalpha() and term:
+            raise ArgumentError("einsum", "equation", "letters only (no ellipsis)", repr(equation))
+        if len(set(term)) != len(term):
+            raise ArgumentError("einsum", "equation", "no letter twice in one operand", repr(term))
+        if len(term) != tensor.ndim:
+            raise ShapeError("einsum", f"operands[{i}]", f"{len(term)} axes for {term!r}", f"shape {tensor.shape}")
+        if tensor.dtype != tensors[0].dtype:
+            raise DTypeError("einsum", f"operands[{i}]", tensors[0].dtype, tensor.dtype)
+        for letter, size in zip(term, tensor.shape):
+            if sizes.setdefault(letter, size) != size:
+                raise ShapeError(
+                    "einsum", f"operands[{i}]", f"size {sizes[letter]} for axis {letter!r}", f"shape {tensor.shape}"
+                )
+    if not set(out_term) <= set(sizes) or len(set(out_term)) != len(out_term):
+        raise ArgumentError("einsum", "equation", f"output letters of {''.join(sizes)!r}, each once", repr(out_term))
+    return Einsum.apply(*tensors, terms=tuple(terms), out_term=out_term)

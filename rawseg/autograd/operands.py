@@ -1,0 +1,74 @@
+"""How values become operands: Python scalars are weak, arrays are constants, mixed dtypes and devices raise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..device import array_module, device_of
+from ..errors import ArgumentTypeError, DeviceError, DTypeError
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+DEFAULT_DTYPE = np.dtype(np.float32)
+
+
+def is_floating(array: Any) -> bool:
+    """Return whether the array's (or Tensor's) dtype is a float."""
+    return array.dtype.kind == "f"
+
+
+def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) -> Tensor:
+    """Return a Tensor: the value itself, an array as a constant, or a Python scalar in the dtype of ``like``."""
+    from .tensor import Tensor
+
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return Tensor(_weak(value, like))
+    if device_of(value) or isinstance(value, np.generic):
+        return Tensor(value)
+    raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type(value).__name__)
+
+
+def _weak(value: float, like: Tensor | None) -> Any:
+    """Return a Python scalar as a 0-d array that leaves the other operand's dtype alone where it can."""
+    if like is None:
+        return np.asarray(value, DEFAULT_DTYPE if isinstance(value, float) else None)
+    if is_floating(like):
+        dtype = like.dtype
+    elif isinstance(value, float):
+        dtype = DEFAULT_DTYPE
+    else:
+        dtype = np.dtype(np.int64) if like.dtype.kind == "b" and not isinstance(value, bool) else like.dtype
+    return array_module(like.array).asarray(value, dtype)
+
+
+def pair_of_operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Return two Tensors of one dtype on one device.
+
+    A Python float that meets an integer Tensor turns it into the default dtype, float32, as in PyTorch.
+    """
+    from .tensor import Tensor
+
+    first = a if isinstance(a, Tensor) else None
+    second = b if isinstance(b, Tensor) else None
+    left, right = as_tensor(op, "input", a, second), as_tensor(op, "other", b, first)
+    weak_left, weak_right = isinstance(a, (bool, int, float)), isinstance(b, (bool, int, float))
+    if left.dtype != right.dtype:
+        if weak_left:
+            right = right.astype(left.dtype)
+        elif weak_right:
+            left = left.astype(right.dtype)
+        else:
+            raise DTypeError(op, "other", f"{left.dtype}, the dtype of input (convert one with .astype)", right.dtype)
+    if device_of(left.array) != device_of(right.array):
+        raise DeviceError(op, "other", f"{device_of(left.array)}, the device of input", device_of(right.array))
+    return left, right
+
+
+def wide(function: Any, x: Any) -> Any:
+    """Apply a transcendental function in float64 and round once, so that every backend gives the same float32."""
+    return function(x.astype(np.float64)).astype(x.dtype) if x.dtype == np.float32 else function(x)

@@ -1,0 +1,293 @@
+"""Tensor: an array that remembers how it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..device import array_module, device_of
+from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
+from .elementwise import Move
+from .function import Node
+from .grad_mode import modes
+from .operands import DEFAULT_DTYPE, as_tensor
+from .operators import Methods, Operators
+from .shaping import plain_index
+
+__all__ = ["Tensor"]
+
+_handles = count()
+
+
+class Tensor(Operators, Methods):
+    """A NumPy or CuPy array with a gradient.
+
+    Made by `rawseg.tensor` and by operations; the constructor wraps an array without copying it.
+
+    Parameters
+    ----------
+    array : ndarray
+        Any NumPy or CuPy array; only float32 and float64 can require a gradient.
+    requires_grad : bool
+        Record what is computed from it.
+
+    Attributes
+    ----------
+    array : ndarray
+        The array itself. Writing to it goes unnoticed by the graph: use ``copy_``, ``add_`` or item assignment.
+    grad : Tensor or None
+        The gradient that `backward` has accumulated, for a leaf.
+    """
+
+    __slots__ = ("__weakref__", "_held", "_leaf_hooks", "_node", "_requires_grad", "_slot", "_version", "array", "grad")
+
+    def __init__(self, array: Any, requires_grad: bool = False) -> None:
+        if isinstance(array, np.generic):
+            array = np.asarray(array)
+        if not device_of(array):
+            raise ArgumentTypeError("Tensor", "array", "a NumPy or CuPy array", type(array).__name__)
+        self.array = array
+        self.grad: Tensor | None = None
+        self._node: Node | None = None
+        self._slot = 0
+        self._version = [0]  # shared with views; counts in-place changes
+        self._held = False  # a graph has saved it
+        self._leaf_hooks: dict[int, Callable] | None = None
+        self._requires_grad = False
+        if requires_grad:
+            self.requires_grad = True
+
+    # what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> str:
+        """``"cpu"`` or ``"cuda:N"``."""
+        return device_of(self.array)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user rather than by a recorded operation."""
+        return self._node is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether what is computed from it is recorded; settable on leaves."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if not value and self._node is not None:
+            raise GraphError("requires_grad", "tensor", "a leaf (use detach() on a computed Tensor)", "a computed Tensor")
+        if value and self.dtype not in (np.float32, np.float64):
+            raise DTypeError("requires_grad", "tensor", "float32 or float64", self.dtype)
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set ``requires_grad`` and return the Tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    def _connect(self, node: Node, slot: int) -> None:
+        """Become output ``slot`` of a recorded operation."""
+        self._node, self._slot, self._requires_grad = node, slot, True
+
+    # out of the graph
+
+    def numpy(self) -> np.ndarray:
+        """Return the elements as a NumPy array that shares memory; read-only if a graph depends on it."""
+        array = self.array if isinstance(self.array, np.ndarray) else self.array.get()
+        view = array.view()
+        view.flags.writeable = array.flags.writeable and not (self._requires_grad or self._held)
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._requires_grad:
+            raise GraphError("dlpack", "tensor", "one without a graph (use detach())", "requires_grad=True")
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    def item(self) -> Any:
+        """Return the only element as a Python number.
+
+        Raises
+        ------
+        ShapeError
+            If there is not exactly one.
+        """
+        if self.size != 1:
+            raise ShapeError("item", "tensor", "exactly one element", f"shape {self.shape}")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Return nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    def detach(self) -> Tensor:
+        """Return a Tensor on the same memory without the graph."""
+        twin = Tensor(self.array)
+        twin._version, twin._held = self._version, self._held
+        return twin
+
+    def to(self, device: str) -> Tensor:
+        """Return it on ``"cpu"``, ``"cuda"`` or ``"cuda:N"``."""
+        return self if device == self.device else Move.apply(self, device=device)
+
+    # backwards
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: list[Tensor] | None = None,
+    ) -> None:
+        """Add this Tensor's gradient to ``.grad`` of the leaves; see `rawseg.autograd.backward`."""
+        from .engine import backward
+
+        backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Call ``hook(gradient)`` when the gradient is complete; a Tensor that it returns replaces the gradient.
+
+        Returns
+        -------
+        callable
+            Call it to remove the hook.
+        """
+        if not self._requires_grad:
+            raise GraphError("register_hook", "tensor", "one with requires_grad=True", "one without")
+        if self._node is None:
+            self._leaf_hooks = hooks = self._leaf_hooks or {}
+        else:
+            self._node.hooks = self._node.hooks or {}
+            hooks = self._node.hooks.setdefault(self._slot, {})
+        handle = next(_handles)
+        hooks[handle] = hook
+        return lambda: hooks.pop(handle, None) and None
+
+    def retain_grad(self) -> None:
+        """Let a computed Tensor keep its gradient in ``.grad``."""
+        if self._node is not None:
+            from weakref import ref
+
+            me = ref(self)
+
+            def keep(gradient: Tensor) -> None:
+                if (tensor := me()) is not None:
+                    tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+
+            self.register_hook(keep)
+
+    # in place
+
+    def _write(self, op: str) -> Any:
+        """Return the array for writing, after counting the change."""
+        if modes.grad and self._requires_grad:
+            raise GraphError(op, "tensor", "one without requires_grad, or a no_grad() block", "one that the graph depends on")
+        self._version[0] += 1
+        return self.array
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        other = as_tensor("setitem", "value", value, self)
+        if modes.grad and other.requires_grad:
+            raise GraphError(
+                "setitem", "value", "one without a graph (assignment is not recorded; use where or cat)", "one with"
+            )
+        if other.dtype != self.dtype and not isinstance(value, (bool, int, float)):
+            raise DTypeError("setitem", "value", self.dtype, other.dtype)
+        self._write("setitem")[plain_index(index)] = other.array
+
+    def copy_(self, value: Any) -> Tensor:
+        """Overwrite every element with a broadcast value."""
+        self[...] = value
+        return self
+
+    def fill_(self, value: float) -> Tensor:
+        """Overwrite every element with a number."""
+        return self.copy_(value)
+
+    def zero_(self) -> Tensor:
+        """Overwrite every element with 0."""
+        return self.copy_(0)
+
+    def add_(self, other: Any) -> Tensor:
+        """Add in place."""
+        return self.copy_((self.detach() + other) if not isinstance(other, Tensor) else self.detach() + other.detach())
+
+    def mul_(self, other: Any) -> Tensor:
+        """Multiply in place."""
+        return self.copy_((self.detach() * other) if not isinstance(other, Tensor) else self.detach() * other.detach())
+
+    # new ones like it
+
+    def zeros_like(self) -> Tensor:
+        """Return zeros of this shape, dtype and device."""
+        return Tensor(array_module(self.array).zeros(self.shape, self.dtype))
+
+    def ones_like(self) -> Tensor:
+        """Return ones of this shape, dtype and device."""
+        return Tensor(array_module(self.array).ones(self.shape, self.dtype))
+
+    # Python's protocols
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise ArgumentTypeError("len", "tensor", "at least one axis", "a 0-d Tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise ArgumentTypeError("index", "tensor", "an integer dtype", self.dtype)
+        return int(self.item())
+
+    def __repr__(self) -> str:
+        array = self.array if isinstance(self.array, np.ndarray) else self.array.get()
+        text = np.array2string(array, separator=", ", prefix="tensor(", threshold=100, precision=4)
+        notes = [] if self.dtype in (DEFAULT_DTYPE, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self.device != "cpu":
+            notes.append(f"device={self.device!r}")
+        if self._node is not None:
+            notes.append(f"grad_fn={self._node!r}")
+        elif self._requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([text, *notes])})"

@@ -1,0 +1,180 @@
+"""New Tensors: from data, filled with numbers, or drawn at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import random
+from .autograd.operands import DEFAULT_DTYPE
+from .autograd.tensor import Tensor
+from .device import device_of, move
+from .errors import ArgumentTypeError, DTypeError
+
+__all__ = [
+    "arange",
+    "as_tensor",
+    "empty",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "linspace",
+    "ones",
+    "ones_like",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+
+
+def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Return a Tensor with a copy of the data.
+
+    Parameters
+    ----------
+    data : array_like
+        A NumPy or CuPy array keeps its dtype and device; so does anything with DLPack. Python floats become float32,
+        ints int64.
+    dtype : dtype, optional
+        Convert to this one.
+    device : str, optional
+        ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+    requires_grad : bool
+        Record what is computed from it.
+
+    Examples
+    --------
+    >>> import rawseg
+    >>> rawseg.tensor([[1, 2], [3, 4.5]])
+    tensor([[1. , 2. ],
+            [3. , 4.5]])
+    """
+    array = _to_array(data)
+    array = array.astype(dtype or array.dtype, order="C", copy=True)
+    return Tensor(array if device is None else move(array, device), requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Return the data as a Tensor, without a copy where its dtype and device allow it."""
+    if isinstance(data, Tensor):
+        result = data if dtype is None else data.astype(dtype)
+        return result if device is None else result.to(device)
+    array = _to_array(data)
+    array = array.astype(dtype or array.dtype, copy=False)
+    return Tensor(array if device is None else move(array, device))
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """Return a Tensor on the array's own memory."""
+    if not isinstance(array, np.ndarray):
+        raise ArgumentTypeError("from_numpy", "array", "a NumPy array", type(array).__name__)
+    return Tensor(array)
+
+
+def from_dlpack(source: Any) -> Tensor:
+    """Return a Tensor on the memory of any object with ``__dlpack__``: PyTorch, CuPy, JAX and others, on CPU or GPU."""
+    if not hasattr(source, "__dlpack__"):
+        raise ArgumentTypeError("from_dlpack", "source", "an object with __dlpack__", type(source).__name__)
+    kind, _ = source.__dlpack_device__()
+    if kind == 1:  # kDLCPU
+        return Tensor(np.from_dlpack(source))
+    from .device import _cupy
+
+    return Tensor(_cupy().from_dlpack(source))
+
+
+def _to_array(data: Any) -> Any:
+    if isinstance(data, Tensor):
+        return data.array
+    if device_of(data):
+        return data
+    if hasattr(data, "__dlpack__"):
+        return from_dlpack(data).array
+    nested = isinstance(data, (list, tuple)) and any(isinstance(part, Tensor) for part in data)
+    array = np.asarray([part.numpy() for part in data] if nested else data)
+    if array.dtype == object or array.dtype.kind not in "biuf":
+        raise DTypeError("tensor", "data", "numbers or bools", array.dtype)
+    if array.dtype == np.float64 and not isinstance(data, np.generic) and not nested:
+        array = array.astype(DEFAULT_DTYPE)  # Python floats are in the default dtype
+    return array
+
+
+def _made(array: np.ndarray, device: str | None, requires_grad: bool) -> Tensor:
+    return Tensor(array if device is None else move(array, device), requires_grad)
+
+
+def _shape(sizes: tuple) -> tuple:
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+
+
+def zeros(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros."""
+    return _made(np.zeros(_shape(shape), dtype), device, requires_grad)
+
+
+def ones(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Return ones."""
+    return _made(np.ones(_shape(shape), dtype), device, requires_grad)
+
+
+def empty(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Return uninitialised elements."""
+    return _made(np.empty(_shape(shape), dtype), device, requires_grad)
+
+
+def full(shape: Any, value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Return one number everywhere."""
+    default = DEFAULT_DTYPE if isinstance(value, float) else None
+    return _made(np.full(shape, value, dtype or default), device, requires_grad)
+
+
+def zeros_like(x: Tensor) -> Tensor:
+    """Return zeros of the shape, dtype and device of ``x``."""
+    return x.zeros_like()
+
+
+def ones_like(x: Tensor) -> Tensor:
+    """Return ones of the shape, dtype and device of ``x``."""
+    return x.ones_like()
+
+
+def arange(*limits: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Return evenly spaced numbers, as NumPy's ``arange``; floats in the default dtype."""
+    array = np.arange(*limits, dtype=dtype)
+    return _made(array.astype(DEFAULT_DTYPE) if dtype is None and array.dtype == np.float64 else array, device, False)
+
+
+def linspace(start: float, stop: float, steps: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:
+    """Return ``steps`` evenly spaced numbers from ``start`` to ``stop``, both included."""
+    return _made(np.linspace(start, stop, steps).astype(dtype), device, False)
+
+
+def eye(n: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:
+    """Return the identity matrix."""
+    return _made(np.eye(n, dtype=dtype), device, False)
+
+
+def rand(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Return numbers uniform in [0, 1) from rawseg's generator."""
+    return _made(random.generator().random(_shape(shape), dtype), device, requires_grad)  # type: ignore[arg-type]
+
+
+def randn(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Return standard normal numbers from rawseg's generator."""
+    return _made(random.generator().standard_normal(_shape(shape), dtype), device, requires_grad)  # type: ignore[arg-type]
+
+
+def randint(low: int, high: int, shape: Any, device: str | None = None) -> Tensor:
+    """Return int64 numbers in [low, high) from rawseg's generator."""
+    return _made(random.generator().integers(low, high, shape), device, False)
+
+
+def randperm(n: int, device: str | None = None) -> Tensor:
+    """Return the numbers below ``n`` in random order, from rawseg's generator."""
+    return _made(random.generator().permutation(n), device, False)

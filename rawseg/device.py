@@ -1,0 +1,49 @@
+"""Where arrays live: NumPy on the CPU, CuPy on a GPU; cupy is imported only when a GPU is asked for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from rawseg_kernels._arrays import device_of
+
+from .errors import ArgumentError, BackendError
+
+__all__ = ["array_module", "device_of", "move"]
+
+
+def array_module(array: Any) -> Any:
+    """Return the module (numpy or cupy) whose functions work on this array."""
+    return np if isinstance(array, np.ndarray) else sys.modules[type(array).__module__.partition(".")[0]]
+
+
+def _cupy() -> Any:
+    try:
+        import cupy
+    except ImportError:
+        raise BackendError("to", "device", "CuPy to be installed: pip install 'rawseg[cuda12]'", "no cupy module") from None
+    if not cupy.cuda.is_available():
+        raise BackendError("to", "device", "an NVIDIA GPU with a driver", "none that CuPy can use")
+    return cupy
+
+
+def move(array: Any, device: str) -> Any:
+    """Return the array on ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; the same array if it is there already.
+
+    Raises
+    ------
+    ArgumentError
+        If ``device`` is not such a name.
+    BackendError
+        If CuPy or a GPU is missing.
+    """
+    kind, _, number = device.partition(":")
+    if kind == "cpu" and not number:
+        return array if isinstance(array, np.ndarray) else array.get()
+    if kind != "cuda" or (number and not number.isdigit()):
+        raise ArgumentError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
+    cupy = _cupy()
+    with cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice()):
+        return cupy.asarray(array)

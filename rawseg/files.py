@@ -1,0 +1,77 @@
+"""Files that are never half written: the old content or the new one, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import DataError, RawsegError
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataError) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes the place of ``path`` only when the block ends well.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to make or to replace; a symbolic link is followed, not replaced.
+    error : type
+        The error class that an OSError is turned into, e.g. CheckpointError.
+
+    Yields
+    ------
+    file : binary file
+        A temporary file ``.rawseg-<process id>-<random>.tmp`` in the same folder, open for writing and reading.
+
+    Raises
+    ------
+    DataError
+        Or ``error``: if the system refuses any step (no such folder, no permission, disk full); ``path`` is then as it was.
+
+    Notes
+    -----
+    The order is write, flush, fsync, rename, fsync of the folder: after a power cut the name leads to one complete
+    file. The temporary file is removed after any failure, KeyboardInterrupt included.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".rawseg-{os.getpid()}-{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            # Mode 0o666 lets the umask decide, as for any new file; tempfile would make it private.
+            with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+        _sync_folder(target.parent)
+    except OSError as cause:
+        name = errno.errorcode.get(cause.errno or 0, type(cause).__name__)
+        raise error("write", str(path), "a file that can be written", f"{name}: {cause.strerror or cause}") from cause
+
+
+def write_bytes_atomically(path: str | os.PathLike[str], data: bytes, error: type[RawsegError] = DataError) -> None:
+    """Write a whole file with `atomic_write`."""
+    with atomic_write(path, error) as file:
+        file.write(data)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as cause:
+        if cause.errno != errno.EINVAL:  # some network file systems cannot sync a folder, and say so with EINVAL
+            raise
+    finally:
+        os.close(descriptor)
