@@ -146,11 +146,12 @@ def _differentiate(
     if targets is not None:  # do not compute what leads nowhere
         ctx.needs_grad = tuple(edge is not None and _is_useful(edge, useful, targets) for edge in node.edges)
     ctx._node = node
+    anomaly, modes.anomaly = modes.anomaly, False  # an error should name this operation, not a step of its backward
     try:
         filled = [_zeros(meta) if g is None else g for g, meta in zip(gradients, node.outputs)]
         answer = function.backward(ctx, *filled)
     finally:
-        ctx._node, ctx.needs_grad = None, everything
+        ctx._node, ctx.needs_grad, modes.anomaly = None, everything, anomaly
     answer = answer if isinstance(answer, tuple) else (answer,)
     _check_answer(op, node, answer)
     if not retain:

@@ -1,0 +1,208 @@
+"""Every differentiable Tensor operation: first and second derivatives by finite differences, values and gradients as torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from bounds import assert_within, gamma
+
+import rawseg
+from rawseg.testing import gradcheck, gradgradcheck
+
+
+def leaf(*shape, low=0.2, high=2.0, seed=0):
+    """Distinct values away from 0 and from each other, so that no stencil crosses a kink or a tie."""
+    rng = np.random.default_rng(seed)
+    values = np.linspace(low, high, int(np.prod(shape)))
+    return rawseg.Tensor(rng.permutation(values).reshape(shape), requires_grad=True)
+
+
+# name, rawseg function, torch function, arguments (shapes)
+UNARY = [
+    ("neg", lambda x: -x),
+    ("abs", lambda x: (x - 1.05).abs()),
+    ("exp", lambda x: x.exp()),
+    ("log", lambda x: x.log()),
+    ("log1p", lambda x: x.log1p()),
+    ("sqrt", lambda x: x.sqrt()),
+    ("sin", lambda x: x.sin()),
+    ("cos", lambda x: x.cos()),
+    ("tanh", lambda x: x.tanh()),
+    ("clamp", lambda x: x.clamp(0.55, 1.55)),
+    ("pow 3", lambda x: x**3),
+    ("pow -1.5", lambda x: x**-1.5),
+    ("2 to the x", lambda x: 2.0**x),
+    ("rsub rdiv", lambda x: 1 - 3 / x),
+    ("remainder", lambda x: x % 0.33),
+    ("sum", lambda x: x.sum(1)),
+    ("mean", lambda x: x.mean((0, 2))),
+    ("var", lambda x: x.var()),
+    ("amax", lambda x: x.amax((1, 2))),
+    ("max", lambda x: x.max(1)[0]),
+    ("min", lambda x: x.min(2)[0]),
+    ("cumsum", lambda x: x.cumsum(1)),
+    ("logsumexp", lambda x: x.logsumexp(1)),
+    ("reshape", lambda x: x.reshape(6, 4)),
+    ("permute", lambda x: x.permute(2, 0, 1)),
+    ("transpose", lambda x: x.transpose(0, 2) * 2),
+    ("flatten", lambda x: x.flatten(1)),
+    ("expand", lambda x: x.unsqueeze(1).expand(2, 5, 3, 4)),
+    ("flip", lambda x: x.flip((0, 2))),
+    ("slice", lambda x: x[:, 1:, 3]),
+    ("split", lambda x: x.split([1, 3], 2)[1]),
+    ("clone", lambda x: x.clone()),
+]
+
+
+@pytest.mark.parametrize(("name", "f"), UNARY, ids=[name for name, _ in UNARY])
+def test_unary(name, f):
+    x = leaf(2, 3, 4)
+    gradcheck(lambda x: f(x) * f(x), x)  # squared: a linear operation has a second derivative to check then
+    gradgradcheck(lambda x: f(x) * f(x), x)
+    twin = torch.tensor(x.numpy(), requires_grad=True)
+    want = f(twin)
+    got = f(x)
+    # 24 terms at most, each a few roundings: 64 roundings of the largest magnitude bound both sides
+    bound = gamma(64, np.float64) * 50
+    assert_within(got.numpy(), want.detach().numpy(), bound, name)
+    got.sum().backward()
+    want.sum().backward()
+    assert_within(x.grad.numpy(), twin.grad.numpy(), bound, f"{name} gradient")
+
+
+BINARY = [
+    ("add", lambda a, b: a + b),
+    ("sub", lambda a, b: a - b),
+    ("mul", lambda a, b: a * b),
+    ("div", lambda a, b: a / b),
+    ("pow", lambda a, b: a**b),
+    ("maximum", lambda a, b: (rawseg if isinstance(a, rawseg.Tensor) else torch).maximum(a, b)),
+    ("minimum", lambda a, b: (rawseg if isinstance(a, rawseg.Tensor) else torch).minimum(a, b)),
+    ("where", lambda a, b: (rawseg if isinstance(a, rawseg.Tensor) else torch).where(a > 1.0, a, b)),
+]
+
+
+@pytest.mark.parametrize(("name", "f"), BINARY, ids=[name for name, _ in BINARY])
+@pytest.mark.parametrize("shapes", [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1, 3), (4, 1)), ((), (2, 2))], ids=str)
+def test_binary_broadcasts(name, f, shapes):
+    a, b = leaf(*shapes[0], seed=1), leaf(*shapes[1], low=0.31, high=1.73, seed=2)
+    gradcheck(f, a, b)
+    gradgradcheck(f, a, b)
+    ta, tb = torch.tensor(a.numpy(), requires_grad=True), torch.tensor(b.numpy(), requires_grad=True)
+    out, want = f(a, b), f(ta, tb)
+    out.sum().backward()
+    want.sum().backward()
+    bound = gamma(64, np.float64) * 50
+    assert_within(out.numpy(), want.detach().numpy(), bound, name)
+    assert_within(a.grad.numpy(), ta.grad.numpy(), bound, "left")
+    assert_within(b.grad.numpy(), tb.grad.numpy(), bound, "right")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((3,), (3, 2)),
+        ((2, 3), (3, 4)),
+        ((5, 2, 3), (3, 4)),
+        ((5, 2, 3), (5, 3, 1)),
+        ((2, 1, 2, 3), (4, 3, 2)),
+    ],
+)
+def test_matmul(left, right):
+    a, b = leaf(*left, seed=1), leaf(*right, seed=2)
+    gradcheck(lambda a, b: a @ b, a, b)
+    gradgradcheck(lambda a, b: a @ b, a, b)
+    want = a.numpy() @ b.numpy()
+    assert_within((a @ b).numpy(), want, gamma(8, np.float64) * (np.abs(a.numpy()) @ np.abs(b.numpy())), "matmul")
+
+
+@pytest.mark.parametrize("equation", ["ij,jk->ik", "ij,ij->", "ij,kj->ikj", "ij,jk", "ji,jk->i"])
+def test_einsum(equation):
+    a, b = leaf(3, 3, seed=1), leaf(3, 3, seed=2)
+    gradcheck(lambda a, b: rawseg.einsum(equation, a, b), a, b)
+    gradgradcheck(lambda a, b: rawseg.einsum(equation, a, b), a, b)
+    want = torch.einsum(equation, torch.tensor(a.numpy()), torch.tensor(b.numpy())).numpy()
+    assert_within(rawseg.einsum(equation, a, b).numpy(), want, gamma(20, np.float64) * 40, equation)
+
+
+def test_einsum_of_one_operand_spreads_the_gradient_of_a_summed_index():
+    x = leaf(2, 3)
+    gradcheck(lambda x: rawseg.einsum("ij->i", x) ** 2, x)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        (slice(None), [0, 2, 0]),  # a row taken twice adds up
+        (np.array([1, 0]), np.array([2, 2])),
+        (np.array([[True, False, True], [False, True, True]]),),
+        (Ellipsis, None, 1),
+        (slice(None, None, -2),),
+        1,
+    ],
+    ids=str,
+)
+def test_indexing(index):
+    x = leaf(2, 3)
+    gradcheck(lambda x: x[index] ** 2, x)
+    gradgradcheck(lambda x: x[index] ** 2, x)
+    assert np.array_equal(x[index].numpy(), x.numpy()[index])
+
+
+def test_joining():
+    a, b = leaf(2, 3, seed=1), leaf(2, 2, seed=2)
+    gradcheck(lambda a, b: rawseg.cat([a, b, a], 1) ** 2, a, b)
+    gradgradcheck(lambda a, b: rawseg.cat([a, b, a], 1) ** 2, a, b)
+    gradcheck(lambda a: rawseg.stack([a, a * a], -1), a)
+
+
+def test_gradient_conventions_at_ties_and_bounds():
+    x = rawseg.tensor([1.0, 3.0, 3.0], requires_grad=True)
+    x.amax().backward()
+    assert x.grad.tolist() == [0.0, 0.5, 0.5]  # amax shares
+    x.grad = None
+    x.max(0)[0].backward()
+    assert x.grad.tolist() == [0.0, 1.0, 0.0]  # max(dim) sends it to the index that it returns
+    a, b = rawseg.tensor([2.0], requires_grad=True), rawseg.tensor([2.0], requires_grad=True)
+    rawseg.maximum(a, b).backward()
+    assert (a.grad.item(), b.grad.item()) == (0.5, 0.5)
+    c = rawseg.tensor([-1.0, 0.0, 1.0, 2.0, 3.0], requires_grad=True)
+    c.clamp(0.0, 2.0).sum().backward()
+    assert c.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
+    z = rawseg.tensor([0.0], requires_grad=True)
+    (z.abs() + z.sqrt() * 0).sum().backward()
+    assert np.isnan(z.grad.item())  # 0 * inf, by IEEE
+    z.grad = None
+    z.abs().backward()
+    assert z.grad.item() == 0.0
+
+
+def test_transcendentals_of_float32_are_rounded_once():
+    x = np.linspace(-20, 20, 4001, dtype=np.float32)
+    for name in ("exp", "tanh", "sin", "cos"):
+        got = getattr(rawseg.tensor(x), name)().numpy()
+        assert np.array_equal(got, getattr(np, name)(x.astype(np.float64)).astype(np.float32)), name
+
+
+def test_gradcheck_sees_a_wrong_gradient_and_a_kink():
+    class Wrong(rawseg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved
+            return grad_output * x * 1.999999
+
+    x = leaf(3)
+    with pytest.raises(AssertionError, match=r"input 0 at \(0,\): analytic gradient .* finite differences"):
+        gradcheck(Wrong.apply, x)
+    with pytest.raises(AssertionError, match="kink"):
+        gradcheck(lambda x: (x - (x.numpy()[1] + 3e-5)).abs(), x)
+    with pytest.raises(rawseg.errors.DTypeError, match="float64"):
+        gradcheck(lambda x: x, rawseg.ones(1, requires_grad=True))

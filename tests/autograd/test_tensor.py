@@ -1,0 +1,166 @@
+"""Tensor as an array: dtypes, scalars, conversion, protocols, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import rawseg
+from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
+
+
+def test_default_dtypes():
+    assert rawseg.tensor([1.0]).dtype == np.float32
+    assert rawseg.tensor([1]).dtype == np.int64
+    assert rawseg.tensor([True]).dtype == np.bool_
+    assert rawseg.tensor(np.zeros(2)).dtype == np.float64
+    assert rawseg.zeros(2).dtype == rawseg.randn(2).dtype == np.float32
+
+
+def test_tensor_copies_and_from_numpy_shares():
+    array = np.zeros(2)
+    copied, shared = rawseg.tensor(array), rawseg.from_numpy(array)
+    array[0] = 5
+    assert copied.tolist() == [0.0, 0.0]
+    assert shared.tolist() == [5.0, 0.0]
+
+
+def test_python_scalars_are_weak():
+    single, whole = rawseg.ones(2), rawseg.tensor([1, 2])
+    assert (single * 2.5).dtype == (2 - single).dtype == (single / 3).dtype == np.float32
+    assert (whole * 2).dtype == np.int64
+    assert (whole * 2.5).dtype == (whole / 2).dtype == np.float32
+    assert (single.double() + 1).dtype == np.float64
+    assert (rawseg.tensor([True]) + 1).dtype == np.int64
+    assert (rawseg.tensor([True]) * 0.5).dtype == np.float32
+
+
+def test_mixed_dtypes_raise():
+    with pytest.raises(DTypeError, match=r"add: other: expected float32, the dtype of input .*, got float64"):
+        rawseg.ones(2) + rawseg.ones(2, dtype=np.float64)
+    with pytest.raises(DTypeError, match="mul: other"):
+        rawseg.ones(2) * np.ones(2)
+    with pytest.raises(DTypeError, match="cat: tensors"):
+        rawseg.cat([rawseg.ones(2), rawseg.ones(2, dtype=np.float64)])
+    with pytest.raises(ArgumentTypeError, match="expected a Tensor, an array or a Python number, got str"):
+        rawseg.ones(2) + "1"
+
+
+def test_arrays_on_the_left_defer_to_the_tensor():
+    x = rawseg.ones(2, requires_grad=True)
+    y = np.full(2, 3.0, np.float32) * x
+    assert isinstance(y, rawseg.Tensor)
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+def test_only_floats_can_require_a_gradient():
+    with pytest.raises(DTypeError, match="expected float32 or float64, got int64"):
+        rawseg.tensor([1, 2], requires_grad=True)
+    with pytest.raises(DTypeError, match="exp: input"):
+        rawseg.tensor([1, 2]).exp()
+
+
+def test_comparison_and_logic():
+    a, b = rawseg.tensor([1.0, 2.0, 3.0]), rawseg.tensor([3.0, 2.0, 1.0])
+    assert (a < b).tolist() == [True, False, False]
+    assert (a == 2).tolist() == [False, True, False]
+    assert ((a >= b) & ~(a == b)).tolist() == [False, False, True]
+    assert bool((a != b).any())
+    assert not bool((a != b).all())
+
+
+def test_protocols():
+    x = rawseg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert len(x) == 2
+    assert [row.tolist() for row in x] == [[1.0, 2.0], [3.0, 4.0]]
+    assert float(x[0, 1]) == 2.0
+    assert [10, 20, 30][rawseg.tensor(2)] == 30
+    assert {x: 1}[x] == 1  # hashed by identity
+    assert np.asarray(x).sum() == 10
+    assert repr(x) == "tensor([[1., 2.],\n        [3., 4.]])"
+    assert "requires_grad=True" in repr(rawseg.ones(1, requires_grad=True))
+    assert "dtype=float64" in repr(x.double())
+    with pytest.raises(ShapeError, match="exactly one element"):
+        bool(x)
+    with pytest.raises(ArgumentTypeError, match="integer dtype"):
+        [1, 2][rawseg.tensor(1.0)]
+    with pytest.raises(TypeError):
+        np.exp(x)  # would lose the graph
+
+
+def test_shapes_are_checked():
+    x = rawseg.ones(2, 3)
+    with pytest.raises(ShapeError, match=r"reshape: shape: expected sizes that hold 6 elements"):
+        x.reshape(4, -1)
+    with pytest.raises(ShapeError, match="matmul: other: expected 3 rows"):
+        x @ x
+    with pytest.raises(ArgumentError, match=r"sum: dim: expected an axis in \[-2, 1\], got 2"):
+        x.sum(2)
+    with pytest.raises(ShapeError, match=r"expand: shape"):
+        x.expand(4, 3)
+    with pytest.raises(ShapeError, match=r"cat: tensors\[1\]: expected shape \(2, -1\)"):
+        rawseg.cat([x, rawseg.ones(3, 3)], 1)
+    with pytest.raises(ShapeError, match=r"amax: input: expected at least one element"):
+        rawseg.zeros(0, 3).amax(0)
+    with pytest.raises(ArgumentError, match="permute: dims"):
+        x.permute(0, 0)
+
+
+def test_sums_do_not_depend_on_strides():
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((64, 48)).astype(np.float32)
+    want = rawseg.tensor(base).sum(0).numpy()
+    turned = rawseg.Tensor(np.asfortranarray(base)).sum(0).numpy()
+    strided = rawseg.Tensor(np.repeat(base, 2, 1)[:, ::2]).sum(0).numpy()
+    assert np.array_equal(want, turned)
+    assert np.array_equal(want, strided)
+
+
+def test_dlpack_shares_memory_with_torch_both_ways():
+    source = torch.arange(4, dtype=torch.float32)
+    x = rawseg.from_dlpack(source)
+    source[0] = 9
+    assert x.tolist() == [9.0, 1.0, 2.0, 3.0]
+    mine = rawseg.zeros(3)
+    theirs = torch.from_dlpack(mine)
+    mine.add_(2)
+    assert theirs.tolist() == [2.0, 2.0, 2.0]
+    with pytest.raises(GraphError, match="detach"):
+        torch.from_dlpack(rawseg.zeros(3, requires_grad=True))
+    with pytest.raises(ArgumentTypeError, match="__dlpack__"):
+        rawseg.from_dlpack([1])
+
+
+def test_seeded_random_numbers_repeat():
+    rawseg.manual_seed(3)
+    first = rawseg.randn(5).tolist()
+    state = rawseg.get_rng_state()
+    second = rawseg.rand(5).tolist()
+    rawseg.manual_seed(3)
+    assert rawseg.randn(5).tolist() == first
+    rawseg.set_rng_state(state)
+    assert rawseg.rand(5).tolist() == second
+    with pytest.raises(ArgumentError, match="at least 0"):
+        rawseg.manual_seed(-1)
+
+
+def test_devices():
+    x = rawseg.ones(2)
+    assert x.device == "cpu"
+    assert x.to("cpu") is x
+    with pytest.raises(ArgumentError, match="'cpu', 'cuda' or 'cuda:N'"):
+        x.to("tpu")
+
+
+def test_creation():
+    assert rawseg.full((2,), 3.0).tolist() == [3.0, 3.0]
+    assert rawseg.arange(3).dtype == np.int64
+    assert rawseg.arange(0, 1, 0.5).dtype == np.float32
+    assert rawseg.linspace(0, 1, 3).tolist() == [0.0, 0.5, 1.0]
+    assert rawseg.eye(2).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert sorted(rawseg.randperm(4).tolist()) == [0, 1, 2, 3]
+    assert rawseg.tensor([rawseg.tensor(1.0), rawseg.tensor(2.0)]).tolist() == [1.0, 2.0]
+    with pytest.raises(DTypeError, match="numbers or bools"):
+        rawseg.tensor(["a"])
