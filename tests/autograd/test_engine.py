@@ -263,7 +263,7 @@ def test_every_edge_is_guarded():
 def test_a_function_without_second_derivative_says_so():
     x = rawseg.ones(2, requires_grad=True)
     FirstOrderOnly.apply(x).sum().backward()
-    with pytest.raises(GraphError, match="FirstOrderOnly: create_graph: .* no second derivative"):
+    with pytest.raises(GraphError, match=r"FirstOrderOnly: create_graph: .* no second derivative"):
         FirstOrderOnly.apply(x).sum().backward(create_graph=True)
 
 
