@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -35,6 +36,23 @@ def pair(op: str, argument: str, value: Any, minimum: int) -> tuple[int, int]:
     return number, number
 
 
+def flag(op: str, argument: str, value: Any) -> bool:
+    """Return a bool; ints are refused, because one in a flag's place is an argument that slipped."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ArgumentTypeError(op, argument, "a bool", repr(value))
+    return bool(value)
+
+
+def real(op: str, argument: str, value: Any) -> float:
+    """Return a finite float; bools, strings and arrays are refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ArgumentTypeError(op, argument, "a real number", repr(value))
+    number = float(value)
+    if not math.isfinite(number):
+        raise ArgumentError(op, argument, "a finite number", number)
+    return number
+
+
 def device_of(array: Any) -> str:
     """Return ``"cpu"`` for a NumPy array, ``"cuda:0"`` and so on for a CuPy array, else an empty string."""
     if isinstance(array, np.ndarray):
@@ -64,8 +82,15 @@ def check_floating(op: str, **arrays: Any) -> str:
     return device_of(first)
 
 
+def check_array(op: str, argument: str, array: Any) -> None:
+    """Check that a required argument is an array at all: `check_floating` lets None pass."""
+    if not device_of(array):
+        raise ArgumentTypeError(op, argument, "a NumPy or CuPy array", type(array).__name__)
+
+
 def check_rank(op: str, argument: str, array: Any, dimensions: str) -> None:
     """Check the number of axes against a spelled shape such as ``"(N, C, H, W)"``."""
+    check_array(op, argument, array)
     if array.ndim != dimensions.count(",") + (not dimensions.endswith(",)")):
         raise ShapeError(op, argument, f"shape {dimensions}", f"shape {array.shape}")
 

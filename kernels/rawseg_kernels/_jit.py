@@ -26,6 +26,7 @@ def cache_folder() -> Path:
     if not root:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rawseg"
     digest = hashlib.sha256(numba.__version__.encode())
+    digest.update(os.environ.get("RAWSEG_SIMD", "").encode())  # the vector code of `_simd` is not the same for each value
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return Path(root) / f"kernels-{digest.hexdigest()[:16]}"

@@ -1,0 +1,68 @@
+"""Matrix products over packed panels: the loops around the micro-kernels of `_simd`, in plain Numba.
+
+A panel holds ROWS rows of the left matrix, ROWS elements to a step of the sum. The right matrix is anything whose vectors can
+be found through two tables of places: ``steps`` (one entry a step of the sum) and ``starts`` (one entry a vector of columns).
+A packed matrix, a plane of an image and all shifted views of a strip of an image are read by the same loop that way.
+"""
+
+from __future__ import annotations
+
+from ._jit import kernel
+from ._simd import ROWS, VECTOR_BYTES, VECTORS, interleave, tile_product
+
+DEPTH_BLOCK = 256  # steps of a sum at once: what a tile reads of b (256 * 192 bytes) then stays in the nearest caches
+
+
+@kernel
+def multiply(depth, panels, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
+    """Add the product of ``panels`` panels of ``a`` and ``vectors`` columns of ``b`` to ``c``, in order of the sum.
+
+    Panel p begins at ``a_at + p * a_step``; row r of the result at ``c_at + r * c_step``, its vectors side by side.
+    """
+    lanes = VECTOR_BYTES // a.itemsize
+    for first in range(0, depth, DEPTH_BLOCK):
+        count = min(DEPTH_BLOCK, depth - first)
+        for v in range(0, vectors, VECTORS):
+            width = min(VECTORS, vectors - v)
+            for p in range(panels):
+                panel = a_at + p * a_step + first * ROWS
+                place = c_at + p * ROWS * c_step + v * lanes
+                tile_product(width, count, a, panel, b, b_at, steps, steps_at + first, starts, v, c, place, c_step)
+
+
+@kernel
+def pack_rows(source, source_at, source_step, rows, length, to, to_at, to_step):
+    """``to[to_at + i * to_step + r] = source[source_at + r * source_step + i]`` for ``rows <= ROWS`` rows of ``length``."""
+    lanes = VECTOR_BYTES // source.itemsize
+    whole = length // lanes * lanes if rows == ROWS else 0
+    for i in range(0, whole, lanes):
+        interleave(source, source_at + i, source_step, to, to_at + i * to_step, to_step)
+    for r in range(rows):
+        row = source[source_at + r * source_step + whole : source_at + r * source_step + length]
+        column = to[to_at + whole * to_step + r :]
+        for i in range(length - whole):
+            column[i * to_step] = row[i]
+
+
+@kernel
+def copy(source, source_at, source_step, to, to_at, to_step, count):
+    """``to[to_at + i * to_step] = source[source_at + i * source_step]``; steps of 1 apart, because only they are vector code."""
+    row = source[source_at:]
+    place = to[to_at:]
+    if source_step == 1 and to_step == 1:
+        for i in range(count):
+            place[i] = row[i]
+    elif source_step == 2 and to_step == 1:  # the usual stride
+        for i in range(count):
+            place[i] = row[i * 2]
+    else:
+        for i in range(count):
+            place[i * to_step] = row[i * source_step]
+
+
+@kernel
+def fill(to, first, last, value):
+    """``to[first:last] = value``."""
+    place = to[first:last]
+    for i in range(place.size):
+        place[i] = value

@@ -1,0 +1,106 @@
+"""The window arithmetic that max and average pooling share: every rule once, in Python ints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._arrays import check_rank, check_shape, device_of, flag, pair
+from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
+
+Pair = tuple[int, int]
+LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
+SIDES = ("height", "width")
+
+
+def window(
+    op: str, size: Pair, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any
+) -> tuple[Pair, Pair, Pair, Pair, Pair]:
+    """Return ``(kernel_size, stride, padding, dilation, output_size)`` as checked pairs.
+
+    ``stride=None`` means ``kernel_size``. Padding is at most half of the kernel, and every window holds at least one pixel.
+    """
+    kernel_size = _geometry(op, "kernel_size", kernel_size, 1)
+    stride = kernel_size if stride is None else _geometry(op, "stride", stride, 1)
+    padding = _geometry(op, "padding", padding, 0)
+    dilation = _geometry(op, "dilation", dilation, 1)
+    if padding[0] > kernel_size[0] // 2 or padding[1] > kernel_size[1] // 2:
+        raise ArgumentError(op, "padding", f"at most half of kernel_size {kernel_size}", padding)
+    out = pool_output_size(op, size, kernel_size, stride, padding, dilation, flag(op, "ceil_mode", ceil_mode))
+    _refuse_empty_windows(op, size, kernel_size, stride, padding, dilation, out)
+    return kernel_size, stride, padding, dilation, out
+
+
+def _geometry(op: str, argument: str, value: Any, minimum: int) -> Pair:
+    numbers = pair(op, argument, value, minimum)
+    if max(numbers) > LARGEST:
+        raise ArgumentError(op, argument, f"at most {LARGEST}", numbers)
+    return numbers
+
+
+def pool_output_size(
+    op: str, size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> Pair:
+    """Return ``(out_h, out_w)``: ``floor((size + 2 padding - reach) / stride) + 1`` each, reach = dilation (kernel - 1) + 1.
+
+    With ``ceil_mode`` the division rounds up, and a last window that would start beyond the right padding is left out.
+    """
+    out = []
+    for axis in (0, 1):
+        reach = dilation[axis] * (kernel_size[axis] - 1) + 1
+        room = size[axis] + 2 * padding[axis] - reach
+        count = (room + (stride[axis] - 1 if ceil_mode else 0)) // stride[axis] + 1
+        if ceil_mode and (count - 1) * stride[axis] >= size[axis] + padding[axis]:
+            count -= 1
+        if count < 1:
+            padded = f"{size[axis] + 2 * padding[axis]} ({SIDES[axis]} {size[axis]}, padding {padding[axis]})"
+            detail = f"{reach} (kernel_size={kernel_size[axis]}, dilation={dilation[axis]})"
+            raise ShapeError(op, "x", f"a padded {SIDES[axis]} of at least {detail}", padded)
+        out.append(count)
+    return out[0], out[1]
+
+
+def _refuse_empty_windows(
+    op: str, size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, output_size: Pair
+) -> None:
+    """Raise if a window has no tap inside the plane: dilated taps can step over a narrow plane from the left padding.
+
+    Only windows that start in the left padding can be empty: the size rules start the others inside the plane.
+    """
+    for axis in (0, 1):
+        step = dilation[axis]
+        for index in range(min(output_size[axis], -(-padding[axis] // stride[axis])) if step > 1 else 0):
+            start = index * stride[axis] - padding[axis]
+            tap = -(start // step)  # the first tap at or right of the plane's edge
+            if tap >= kernel_size[axis] or start + tap * step >= size[axis]:
+                taken = f"window {index} along the {SIDES[axis]} {size[axis]} has none: kernel_size {kernel_size}"
+                raise ArgumentError(op, "dilation", "a pixel in every window", f"{dilation} ({taken}, padding {padding})")
+
+
+def check_indices(op: str, indices: Any, planes: Pair, plane: Pair, device: str) -> None:
+    """Check stored indices: an int64 array, shape (N, C, out_h, out_w), each inside its plane ``(h, w)``.
+
+    Parameters
+    ----------
+    planes : (int, int)
+        N and C.
+    plane : (int, int)
+        Height and width of the plane that the indices point into.
+    device : str
+        Where the other arrays of the call live.
+    """
+    if not device_of(indices):
+        raise ArgumentTypeError(op, "indices", "a NumPy or CuPy array", type(indices).__name__)
+    if device_of(indices) != device:
+        raise DeviceError(op, "indices", device, device_of(indices))
+    if indices.dtype != np.int64:
+        raise DTypeError(op, "indices", "int64", indices.dtype)
+    check_rank(op, "indices", indices, "(N, C, out_h, out_w)")
+    check_shape(op, "indices", indices, (*planes, *indices.shape[2:]))
+    pixels = plane[0] * plane[1]
+    if indices.size == 0 or indices.view(np.uint64).max() < pixels:  # one pass: as unsigned, a negative index is huge
+        return
+    at = np.unravel_index(int(np.argmax((indices < 0) | (indices >= pixels))), indices.shape)
+    position = tuple(int(axis) for axis in at)
+    raise IndexRangeError(op, "indices", f"0 <= index < {pixels}, the plane {plane}", f"{indices[at]} at {position}")

@@ -1,0 +1,175 @@
+"""Vector micro-kernels: the two inner loops that Numba cannot express, written as LLVM vector code.
+
+A matrix product runs at the speed of the machine only if a tile of the result stays in vector registers while the sum runs.
+`tile_product` does that: ROWS x (VECTORS vectors) accumulators, one broadcast and one fused multiply-add each a step. Every
+element of the result is one chain of fused multiply-adds in the order of k that starts from what the result held before, so
+neither the width of the vectors nor any blocking of the sum reaches the bits. `interleave` is the transposition that lays
+rows out for it. Both are made for the dtype of their arrays.
+
+The shape of the tile is chosen from the host's CPU at import; ``RAWSEG_SIMD=avx512|avx2|portable`` overrides it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from ._errors import ArgumentError
+
+# name: (bytes of a vector, rows of a tile, vectors of a tile): the accumulators, the vectors of b and one broadcast
+# fill the 32 registers of AVX-512 (8 * 3 + 3 + 1) and the 16 of the others (4 * 3 + 3 + 1, 4 * 2 + 2 + 1).
+TILES = {"avx512": (64, 8, 3), "avx2": (32, 4, 3), "portable": (16, 4, 2)}
+
+
+def host_tile() -> str:
+    """Return the name of the widest tile that the host's CPU has instructions for, or the one that ``RAWSEG_SIMD`` asks for."""
+    asked = os.environ.get("RAWSEG_SIMD")
+    if asked:
+        if asked not in TILES:
+            raise ArgumentError("rawseg", "RAWSEG_SIMD", f"one of {tuple(TILES)}", repr(asked))
+        return asked
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f") and features.get("avx512vl"):
+        return "avx512"
+    return "avx2" if features.get("avx2") and features.get("fma") else "portable"
+
+
+VECTOR_BYTES, ROWS, VECTORS = TILES[host_tile()]
+
+_INDEX = ir.IntType(64)
+_LANE = ir.IntType(32)
+
+
+class _Emitter:
+    """Writes vector code for arrays of one dtype into a function that Numba is compiling."""
+
+    def __init__(self, context, builder, dtype):
+        self.context, self.builder = context, builder
+        self.scalar = context.get_value_type(dtype)
+        self.lanes = VECTOR_BYTES * 8 // dtype.bitwidth
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+        self.itemsize = dtype.bitwidth // 8
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        self.fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{self.lanes}f{dtype.bitwidth}")
+
+    def address(self, array_type, array, at):
+        """A pointer to element ``at`` of an array's data."""
+        data = self.context.make_array(array_type)(self.context, self.builder, array).data
+        return self.builder.gep(data, [at])
+
+    def load(self, pointer, at, kind):
+        place = self.builder.bitcast(self.builder.gep(pointer, [at]), kind.as_pointer())
+        return self.builder.load(place, align=self.itemsize)
+
+    def store(self, value, pointer, at):
+        place = self.builder.bitcast(self.builder.gep(pointer, [at]), value.type.as_pointer())
+        self.builder.store(value, place, align=self.itemsize)
+
+    def shuffle(self, one, other, lanes):
+        return self.builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_LANE, len(lanes)), lanes))
+
+    def broadcast(self, scalar):
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        return self.shuffle(self.builder.insert_element(undefined, scalar, _LANE(0)), undefined, [0] * self.lanes)
+
+
+def _same_dtype(*arrays):
+    """The dtype of all arrays, which must be float32 or float64 and contiguous."""
+    for array in arrays:
+        if not (isinstance(array, types.Array) and array.layout == "C" and array.dtype == arrays[0].dtype):
+            raise TypingError(f"vector code needs C-contiguous arrays of one dtype, got {arrays}")
+    if arrays[0].dtype not in (types.float32, types.float64):
+        raise TypingError(f"vector code is for float32 and float64, got {arrays[0].dtype}")
+    return arrays[0].dtype
+
+
+@intrinsic
+def tile_product(typing_context, vectors, depth, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step):
+    """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for ROWS rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
+
+    All places count elements. ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at
+    ``b_at + steps[steps_at + k] + starts[starts_at + v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``.
+    """
+    dtype = _same_dtype(a, b, c)
+    place = types.int64
+    signature = types.void(place, place, a, place, b, place, steps, place, starts, place, c, place, place)
+
+    def generate(context, builder, signature, arguments):
+        vectors, depth, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step = arguments
+        kinds = signature.args
+        emitter = _Emitter(context, builder, dtype)
+        a = emitter.address(kinds[2], a, a_at)
+        b = emitter.address(kinds[4], b, b_at)
+        c = emitter.address(kinds[10], c, c_at)
+        steps = emitter.address(kinds[6], steps, steps_at)
+        starts = emitter.address(kinds[8], starts, starts_at)
+        for count in range(1, VECTORS + 1):
+            with builder.if_then(builder.icmp_signed("==", vectors, _INDEX(count))):
+                columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(count)]
+                rows = [builder.gep(c, [builder.mul(c_step, _INDEX(r))]) for r in range(ROWS)]
+                _sum_tile(emitter, depth, a, columns, steps, rows)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _sum_tile(emitter, depth, a, columns, steps, rows):
+    """One width of `tile_product`: accumulators in registers from the load of c to its store."""
+    builder, vector, lanes = emitter.builder, emitter.vector, emitter.lanes
+    cells = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in rows]  # LLVM turns these into registers
+    for row, pointer in zip(cells, rows):
+        for v, cell in enumerate(row):
+            builder.store(emitter.load(pointer, _INDEX(v * lanes), vector), cell)
+    with cgutils.for_range(builder, depth, intp=_INDEX) as loop:
+        step = builder.load(builder.gep(steps, [loop.index]))
+        taken = [emitter.load(column, step, vector) for column in columns]
+        panel = builder.gep(a, [builder.mul(loop.index, _INDEX(ROWS))])
+        for r, row in enumerate(cells):
+            factor = emitter.broadcast(builder.load(builder.gep(panel, [_INDEX(r)])))
+            for value, cell in zip(taken, row):
+                builder.store(builder.call(emitter.fma, [factor, value, builder.load(cell)]), cell)
+    for row, pointer in zip(cells, rows):
+        for v, cell in enumerate(row):
+            emitter.store(builder.load(cell), pointer, _INDEX(v * lanes))
+
+
+@intrinsic
+def interleave(typing_context, source, source_at, source_step, to, to_at, to_step):
+    """``to[to_at + i * to_step + r] = source[source_at + r * source_step + i]`` for ROWS rows r and one vector of columns i."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(source, place, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        source, source_at, source_step, to, to_at, to_step = arguments
+        emitter = _Emitter(context, builder, dtype)
+        lanes = emitter.lanes
+        source = emitter.address(signature.args[0], source, source_at)
+        to = emitter.address(signature.args[3], to, to_at)
+        rows = [emitter.load(source, builder.mul(source_step, _INDEX(r)), emitter.vector) for r in range(ROWS)]
+        flat = _interleaved(emitter, rows)
+        size = min(ROWS, lanes)
+        for i in range(0, ROWS * lanes, size):
+            whole = flat[i // lanes]
+            piece = whole if size == lanes else emitter.shuffle(whole, whole, [i % lanes + j for j in range(size)])
+            emitter.store(piece, to, builder.add(builder.mul(to_step, _INDEX(i // ROWS)), _INDEX(i % ROWS)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _interleaved(emitter, rows):
+    """The rows' elements column by column: each perfect shuffle turns the topmost bit of an element's index into the lowest."""
+    half, lanes = len(rows) // 2, emitter.lanes
+    low = [lane // 2 + lane % 2 * lanes for lane in range(lanes)]
+    high = [lane + lanes // 2 for lane in low]
+    stages = len(rows).bit_length() - 1
+    for _ in range(stages):
+        pairs = zip(rows[:half], rows[half:])
+        rows = [emitter.shuffle(one, other, order) for one, other in pairs for order in (low, high)]
+    return rows

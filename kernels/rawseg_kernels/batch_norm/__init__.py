@@ -1,0 +1,205 @@
+r"""Batch normalisation: every channel is shifted and scaled to mean 0 and variance 1, then by ``weight`` and ``bias``.
+
+.. math:: y = \gamma\,(x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta
+
+with, in training, mean and *biased* variance of the channel over batch and space (Ioffe and Szegedy, arXiv 1502.03167,
+algorithm 1; the backward pass is the chain rule of its section 3), and in evaluation the given running statistics. The
+arrays have the layout (N, C, ...) with any number of spatial axes, none included. Running statistics are kept by the caller,
+with `updated_running`.
+
+Algorithm: ``"direct"`` handles one channel a task, in double precision.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _arrays, _memory
+from .._algorithms import find
+from .._errors import ArgumentError, DTypeError, ShapeError
+
+OP = "batch_norm"
+ALGORITHMS = ("direct",)
+
+
+def forward_train(
+    x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, algorithm: str = "auto"
+) -> tuple[Any, Any, Any, Any]:
+    """Normalise by the statistics of ``x`` itself.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, C, ...)
+        float32 or float64; N may be 0.
+    weight, bias : ndarray, shape (C,), optional
+        Scale and shift of every channel; None means 1 and 0.
+    eps : float
+        Added to the variance, greater than 0.
+    algorithm : {"auto", "direct", "reference"}
+        See the module's docstring.
+
+    Returns
+    -------
+    out : ndarray, shape (N, C, ...)
+        The normalised values.
+    mean, inv_std, var_biased : ndarray of float64, shape (C,)
+        Mean, ``1 / sqrt(variance + eps)`` and variance (divided by the count) of every channel; mean and variance of an
+        empty batch are 0, and are no statistics to keep.
+
+    Raises
+    ------
+    ShapeError
+        If a channel has exactly one value: it has no variance.
+    """
+    device = _check(x=x, weight=weight, bias=bias)
+    eps = _epsilon(eps)
+    if math.prod(x.shape[:1] + x.shape[2:]) == 1:
+        raise ShapeError(OP, "x", "more than 1 value per channel in training", f"1 (input shape {x.shape})")
+    _memory.check_size(OP, x.shape, x.dtype)
+    run = find(__name__, "forward_train", algorithm, ALGORITHMS, device)
+    out, mean, inv_std, variance = run(_flat(x), *_affine(x, weight, bias), eps)
+    return out.reshape(x.shape), mean, inv_std, variance
+
+
+def forward_eval(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    eps: float = 1e-5,
+    algorithm: str = "auto",
+) -> Any:
+    """Normalise by running statistics, shape (C,) each: finite, the variance not negative. The rest as in `forward_train`.
+
+    Raises
+    ------
+    ArgumentError
+        If a running statistic is not finite, or a variance is negative (PyTorch returns NaN).
+    """
+    device = _check(x=x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    eps = _epsilon(eps)
+    _check_statistics(running_mean, running_var)
+    _memory.check_size(OP, x.shape, x.dtype)
+    run = find(__name__, "forward_eval", algorithm, ALGORITHMS, device)
+    statistics = _arrays.contiguous(running_mean), _arrays.contiguous(running_var)
+    return run(_flat(x), *_affine(x, weight, bias), *statistics, eps).reshape(x.shape)
+
+
+def backward_train(
+    grad_output: Any, x: Any, weight: Any, mean: Any, inv_std: Any, algorithm: str = "auto"
+) -> tuple[Any, Any, Any]:
+    """Return ``(grad_input, grad_weight, grad_bias)`` of `forward_train`, through mean and variance.
+
+    Parameters
+    ----------
+    grad_output, x : ndarray, shape (N, C, ...)
+        Gradient with respect to ``out``, and the input of the forward pass.
+    weight : ndarray, shape (C,), or None
+        As in the forward pass.
+    mean, inv_std : ndarray of float64, shape (C,)
+        From the forward pass.
+    algorithm : {"auto", "direct", "reference"}
+        See the module's docstring.
+
+    Notes
+    -----
+    With the normalised ``z = (x - mean) * inv_std`` and averages over a channel,
+    ``grad_input = weight * inv_std * (g - average(g) - z * average(g * z))``.
+    """
+    device = _check(x=x, grad_output=grad_output, weight=weight)
+    for name, array in (("mean", mean), ("inv_std", inv_std)):
+        _arrays.check_array(OP, name, array)
+        _arrays.check_shape(OP, name, array, (x.shape[1],))
+        if array.dtype != np.float64:
+            raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
+    run = find(__name__, "backward_train", algorithm, ALGORITHMS, device)
+    weight = _affine(x, weight, None)[0]
+    grads = run(_flat(grad_output), _flat(x), weight, _arrays.contiguous(mean), _arrays.contiguous(inv_std))
+    return grads[0].reshape(x.shape), grads[1], grads[2]
+
+
+def backward_eval(
+    grad_output: Any,
+    x: Any,
+    weight: Any,
+    running_mean: Any,
+    running_var: Any,
+    eps: float = 1e-5,
+    algorithm: str = "auto",
+) -> tuple[Any, Any, Any]:
+    """Return ``(grad_input, grad_weight, grad_bias)`` of `forward_eval`; the running statistics are constants."""
+    device = _check(x=x, grad_output=grad_output, weight=weight, running_mean=running_mean, running_var=running_var)
+    eps = _epsilon(eps)
+    _check_statistics(running_mean, running_var)
+    run = find(__name__, "backward_eval", algorithm, ALGORITHMS, device)
+    statistics = _arrays.contiguous(running_mean), _arrays.contiguous(running_var)
+    grads = run(_flat(grad_output), _flat(x), _affine(x, weight, None)[0], *statistics, eps)
+    return grads[0].reshape(x.shape), grads[1], grads[2]
+
+
+def updated_running(running: Any, statistic: Any, momentum: float) -> Any:
+    """Return ``(1 - momentum) * running + momentum * statistic``, shape (C,), in the dtype of ``running``.
+
+    The running variance takes the *unbiased* variance, ``var_biased * count / (count - 1)``. A cumulative average is kept
+    with ``momentum = 1 / batches_so_far``.
+
+    Examples
+    --------
+    >>> updated_running(np.zeros(2), np.array([1.0, 4.0]), 0.25)
+    array([0.25, 1.  ])
+    """
+    _arrays.check_floating(OP, running=running)
+    _arrays.check_array(OP, "running", running)
+    _arrays.check_array(OP, "statistic", statistic)
+    _arrays.check_shape(OP, "statistic", statistic, running.shape)
+    momentum = _arrays.real(OP, "momentum", momentum)
+    if not 0 <= momentum <= 1:
+        raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
+    return ((1 - momentum) * running.astype(np.float64) + momentum * statistic).astype(running.dtype)
+
+
+def _check(**arrays: Any) -> str:
+    """Check dtypes, devices and shapes of all arrays of a call, ``x`` first; return the device."""
+    device = _arrays.check_floating(OP, **arrays)
+    x = arrays["x"]
+    _arrays.check_array(OP, "x", x)
+    if x.ndim < 2:
+        raise ShapeError(OP, "x", "shape (N, C, ...)", f"shape {x.shape}")
+    for name, array in arrays.items():
+        if array is None and name in ("weight", "bias"):
+            continue
+        _arrays.check_array(OP, name, array)
+        if name != "x":
+            _arrays.check_shape(OP, name, array, x.shape if name == "grad_output" else (x.shape[1],))
+    return device
+
+
+def _epsilon(eps: Any) -> float:
+    eps = _arrays.real(OP, "eps", eps)
+    if eps <= 0:
+        raise ArgumentError(OP, "eps", "greater than 0", eps)
+    return eps
+
+
+def _check_statistics(running_mean: Any, running_var: Any) -> None:
+    for name, array in (("running_mean", running_mean), ("running_var", running_var)):
+        if not np.isfinite(array).all():
+            raise ArgumentError(OP, name, "finite values", array)
+    if (running_var < 0).any():
+        raise ArgumentError(OP, "running_var", "no negative value", running_var)
+
+
+def _flat(array: Any) -> Any:
+    """Return ``(N, C, L)``, all spatial axes as one."""
+    return _arrays.contiguous(array).reshape(*array.shape[:2], math.prod(array.shape[2:]))
+
+
+def _affine(x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
+    """Return scale and shift of every channel as arrays."""
+    channels = x.shape[1]
+    weight = np.ones(channels, x.dtype) if weight is None else _arrays.contiguous(weight)
+    return weight, np.zeros(channels, x.dtype) if bias is None else _arrays.contiguous(bias)

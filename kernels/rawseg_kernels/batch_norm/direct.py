@@ -1,0 +1,137 @@
+"""Batch normalisation, one channel a task: its pixels stay in the cache from the sums to the normalised values.
+
+Sums run in double precision over LANES partial sums, so that they are vector additions in an order that the code fixes:
+pixel i of a row always goes to lane i % LANES, and the lanes are added up in turn.
+    // per pixel: forward 3 reads (2 of them cached) and 1 write, backward 4 reads and 1 write, 4 bytes each
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._jit import kernel
+from .._threads import launch
+
+LANES = 512  # 4 KiB of partial sums: long enough to hide a slice's cost, small enough for the first-level cache
+
+
+def forward_train(x, weight, bias, eps):
+    """See ``reference.forward_train``."""
+    c = x.shape[1]
+    out = np.empty(x.shape, x.dtype)
+    mean, inv_std, variance = np.empty(c), np.empty(c), np.empty(c)
+    launch(_forward_train, c, x, weight, bias, eps, out, mean, inv_std, variance, work=4 * x.size)
+    return out, mean, inv_std, variance
+
+
+def forward_eval(x, weight, bias, running_mean, running_var, eps):
+    """See ``reference.forward_eval``."""
+    out = np.empty(x.shape, x.dtype)
+    inv_std = _inverse_deviation(running_var, eps)
+    launch(_forward_eval, x.shape[1], x, weight, bias, running_mean.astype(np.float64), inv_std, out, work=x.size)
+    return out
+
+
+def backward_train(grad_output, x, weight, mean, inv_std):
+    """See ``reference.backward_train``."""
+    return _backward(grad_output, x, weight, mean, inv_std, True)
+
+
+def backward_eval(grad_output, x, weight, running_mean, running_var, eps):
+    """See ``reference.backward_eval``."""
+    inv_std = _inverse_deviation(running_var, eps)
+    return _backward(grad_output, x, weight, running_mean.astype(np.float64), inv_std, False)
+
+
+def _inverse_deviation(running_var, eps):
+    return 1 / np.sqrt(running_var.astype(np.float64) + eps)
+
+
+def _backward(grad_output, x, weight, mean, inv_std, through_statistics):
+    grads = np.empty(x.shape, x.dtype), np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    arrays = grad_output, x, weight, mean, inv_std, through_statistics, *grads
+    launch(_backward_channels, x.shape[1], *arrays, work=4 * x.size)
+    return grads
+
+
+@kernel
+def _forward_train(first, last, x, weight, bias, eps, out, mean, inv_std, variance):
+    lanes, count = np.empty(LANES, np.float64), max(x.shape[0] * x.shape[2], 1)
+    for k in range(first, last):
+        mean[k] = _sum(x, k, lanes) / count
+        variance[k] = _sum_of_squares(x, k, mean[k], lanes) / count
+        inv_std[k] = 1 / np.sqrt(variance[k] + eps)
+        _normalise(x, out, k, mean[k], inv_std[k] * weight[k], bias[k])
+
+
+@kernel
+def _forward_eval(first, last, x, weight, bias, mean, inv_std, out):
+    for k in range(first, last):
+        _normalise(x, out, k, mean[k], inv_std[k] * weight[k], bias[k])
+
+
+@kernel
+def _backward_channels(first, last, grad_output, x, weight, mean, inv_std, through_statistics, grad_input, grad_weight, grad_bias):
+    lanes, count = np.empty(LANES, np.float64), max(x.shape[0] * x.shape[2], 1)
+    for k in range(first, last):
+        total = _sum(grad_output, k, lanes)
+        moment = _sum_of_products(grad_output, x, k, mean[k], lanes)
+        grad_bias[k], grad_weight[k] = total, moment * inv_std[k]
+        scale = inv_std[k] * weight[k]
+        if not through_statistics:  # the statistics are constants
+            _normalise(grad_output, grad_input, k, 0.0, scale, 0.0)
+            continue
+        shift, slope = total / count, moment * inv_std[k] * inv_std[k] / count
+        for b in range(x.shape[0]):
+            part, values, target = grad_output[b, k], x[b, k], grad_input[b, k]
+            for i in range(target.size):
+                target[i] = scale * (part[i] - shift - (values[i] - mean[k]) * slope)
+
+
+@kernel
+def _normalise(x, out, k, centre, scale, shift):
+    for b in range(x.shape[0]):
+        values, target = x[b, k], out[b, k]
+        for i in range(target.size):
+            target[i] = (values[i] - centre) * scale + shift
+
+
+@kernel
+def _sum(x, k, lanes):
+    lanes[:] = 0
+    for b in range(x.shape[0]):
+        for start in range(0, x.shape[2], LANES):
+            part = x[b, k, start : start + LANES]
+            for i in range(part.size):
+                lanes[i] += part[i]
+    return _total(lanes)
+
+
+@kernel
+def _sum_of_squares(x, k, centre, lanes):
+    lanes[:] = 0
+    for b in range(x.shape[0]):
+        for start in range(0, x.shape[2], LANES):
+            part = x[b, k, start : start + LANES]
+            for i in range(part.size):
+                lanes[i] += (part[i] - centre) * (part[i] - centre)
+    return _total(lanes)
+
+
+@kernel
+def _sum_of_products(grad_output, x, k, centre, lanes):
+    lanes[:] = 0
+    for b in range(x.shape[0]):
+        for start in range(0, x.shape[2], LANES):
+            factor, part = grad_output[b, k, start : start + LANES], x[b, k, start : start + LANES]
+            for i in range(part.size):
+                lanes[i] += factor[i] * (part[i] - centre)
+    return _total(lanes)
+
+
+@kernel
+def _total(lanes):
+    total = 0.0
+    for i in range(lanes.size):
+        total += lanes[i]
+    return total

@@ -1,0 +1,165 @@
+r"""Two-dimensional convolution (cross-correlation: the kernel is not flipped).
+
+.. math:: y_{b,k,i,j} = \beta_k + \sum_{c,u,v} w_{k,c,u,v}\, x_{b,\,c,\,i s_h - p_h + u d_h,\,j s_w - p_w + v d_w}
+
+with stride s, padding p, dilation d; taps outside the input are left out. The layout is (N, C, H, W), weights are
+``(C_out, C_in / groups, kH, kW)`` (Dumoulin and Visin, A guide to convolution arithmetic, arXiv 1603.07285, chapter 2).
+
+Algorithms: ``"im2col"`` multiplies packed weights with shifted views of the input in a vector micro-kernel; ``"direct"`` is
+plain loops over rows. Both give the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _arrays, _convolution, _memory
+from .._algorithms import find
+from .._errors import ShapeError
+
+OP = "conv2d"
+ALGORITHMS = ("im2col", "direct")
+FEW_CHANNELS = 4  # below this many per group and side, most lanes of a matrix product would be idle
+
+
+def choose(algorithm: str, weight_shape: tuple[int, ...], groups: int) -> str:
+    """Return the algorithm that ``"auto"`` stands for: matrix products, unless groups (as in depthwise) make them too thin."""
+    if algorithm != "auto":
+        return algorithm
+    thin = groups > 1 and min(weight_shape[0] // groups, weight_shape[1]) < FEW_CHANNELS
+    return "direct" if thin else "im2col"
+
+
+def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
+    """Normalise the plain arguments: ``(out_size, stride, (top, left), dilation, groups)``."""
+    stride = _arrays.pair(OP, "stride", stride, 1)
+    dilation = _arrays.pair(OP, "dilation", dilation, 1)
+    groups = _convolution.channels(OP, x_shape[1], weight_shape[0], groups)
+    if weight_shape[1] * groups != x_shape[1]:
+        expected = f"{x_shape[1] // groups} input channels per group (input has {x_shape[1]}, groups={groups})"
+        raise ShapeError(OP, "weight", expected, f"{weight_shape[1]} (weight shape {tuple(weight_shape)})")
+    kernel_size = weight_shape[2], weight_shape[3]
+    sides = _convolution.paddings(OP, padding, kernel_size, stride, dilation)
+    out_size = _convolution.output_size(OP, (x_shape[2], x_shape[3]), kernel_size, stride, sides, dilation)
+    return out_size, stride, (sides[0], sides[2]), dilation, groups
+
+
+def _check_arrays(**arrays: Any) -> str:
+    """Check dtypes, devices and ranks of the four-dimensional arguments; return the device."""
+    device = _arrays.check_floating(OP, **arrays)
+    for name, array in arrays.items():
+        if name == "bias":
+            continue
+        _arrays.check_rank(OP, name, array, "(C_out, C_in / groups, kH, kW)" if name == "weight" else "(N, C, H, W)")
+        _arrays.check_not_empty(OP, name, array, "NCHW" if name == "weight" else "CHW")
+    return device
+
+
+def forward(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+) -> Any:
+    """Convolve ``x`` with ``weight``.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, C_in, H, W)
+        Input, float32 or float64; N may be 0.
+    weight : ndarray, shape (C_out, C_in / groups, kH, kW)
+        Kernels, not flipped.
+    bias : ndarray, shape (C_out,), optional
+        Added to every pixel of its channel.
+    stride, dilation : int or (int, int)
+        Steps of the window and between its taps, (height, width).
+    padding : int, (int, int), "valid" or "same"
+        Zeros around the input; "same" keeps the size, wants stride 1 and puts an odd row or column at the bottom or right.
+    groups : int
+        Channels are split into this many independent convolutions.
+    algorithm : {"auto", "im2col", "direct", "reference"}
+        See the module's docstring.
+
+    Returns
+    -------
+    ndarray, shape (N, C_out, out_h, out_w)
+        ``out_h = (H + padding - dilation * (kH - 1) - 1) // stride + 1``.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays do not fit each other, or the padded input is smaller than the kernel.
+    ArgumentError
+        If a plain argument is outside its domain.
+
+    Notes
+    -----
+    Padded taps are never multiplied, so an infinite weight meets no padded zero (PyTorch's dense convolution gives NaN there).
+    """
+    device = _check_arrays(x=x, weight=weight, bias=bias)
+    if bias is not None:
+        _arrays.check_shape(OP, "bias", bias, (weight.shape[0],))
+        bias = _arrays.contiguous(bias)
+    geometry = _geometry(x.shape, weight.shape, stride, padding, dilation, groups)
+    _memory.check_size(OP, (x.shape[0], weight.shape[0], *geometry[0]), x.dtype)
+    run = find(__name__, "forward", choose(algorithm, weight.shape, geometry[-1]), ALGORITHMS, device)
+    return run(_arrays.contiguous(x), _arrays.contiguous(weight), bias, *geometry)
+
+
+def backward_input(
+    grad_output: Any,
+    weight: Any,
+    input_shape: tuple[int, ...],
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+) -> Any:
+    """Return the gradient with respect to ``x``, shape ``input_shape``: the adjoint of `forward`.
+
+    Input pixels that no window covers get exactly 0. Parameters as in `forward`.
+    """
+    device = _check_arrays(grad_output=grad_output, weight=weight)
+    shape = _convolution.array_shape(OP, "input_shape", input_shape, "(N, C_in, H, W)")
+    out_size, *geometry = _geometry(shape, weight.shape, stride, padding, dilation, groups)
+    _arrays.check_shape(OP, "grad_output", grad_output, (shape[0], weight.shape[0], *out_size))
+    _memory.check_size(OP, shape, weight.dtype)
+    run = find(__name__, "backward_input", choose(algorithm, weight.shape, geometry[-1]), ALGORITHMS, device)
+    return run(_arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry)
+
+
+def backward_weight(
+    grad_output: Any,
+    x: Any,
+    weight_shape: tuple[int, ...],
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+) -> Any:
+    """Return the gradient with respect to ``weight``, shape ``weight_shape``: sums over batch, rows, columns.
+
+    Parameters as in `forward`.
+    """
+    device = _check_arrays(grad_output=grad_output, x=x)
+    shape = _convolution.array_shape(OP, "weight_shape", weight_shape, "(C_out, C_in / groups, kH, kW)")
+    if shape[0] < 1:
+        raise ShapeError(OP, "weight_shape", "at least 1 along C_out", f"shape {shape}")
+    out_size, *geometry = _geometry(x.shape, shape, stride, padding, dilation, groups)
+    _arrays.check_shape(OP, "grad_output", grad_output, (x.shape[0], shape[0], *out_size))
+    _memory.check_size(OP, shape, x.dtype)
+    run = find(__name__, "backward_weight", choose(algorithm, shape, geometry[-1]), ALGORITHMS, device)
+    return run(_arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry)
+
+
+def backward_bias(grad_output: Any, algorithm: str = "auto") -> Any:
+    """Return the gradient with respect to ``bias``, shape (C_out,): sums over batch, rows, columns, in float64."""
+    device = _check_arrays(grad_output=grad_output)
+    name = "direct" if algorithm == "auto" else algorithm
+    return find(__name__, "backward_bias", name, ("direct",), device)(_arrays.contiguous(grad_output))

@@ -1,0 +1,67 @@
+"""Convolution as matrix products of packed weights with shifted views of the input; `_correlation` says how.
+
+The columns of the textbook's im2col matrix are never written: they are places in a small zero-padded strip of the input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import direct
+from ._correlation import correlate
+from ._phases import adjoint_phases, forward_phases
+from ._weight_sums import sum_over_pixels
+
+ONE = (1, 1)
+
+
+def _finite(array):
+    """Whether an array holds neither infinities nor NaN: only then may it be multiplied with padded zeros."""
+    return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+
+
+def _seen(x, kernel_size, out_size, stride, padding):
+    """Return ``(x, stride)``, without the pixels that a strided 1 x 1 kernel steps over."""
+    if kernel_size != ONE or stride == ONE or padding != (0, 0):
+        return x, stride
+    x = x[:, :, :: stride[0], :: stride[1]]
+    return np.ascontiguousarray(x[:, :, : out_size[0], : out_size[1]]), ONE
+
+
+def forward(x, weight, bias, out_size, stride, padding, dilation, groups):
+    """One phase, whose taps step through ``x`` by the stride; a 1 x 1 kernel reads ``x`` where it is."""
+    kernel_size = weight.shape[2:]
+    last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
+    padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
+    if padded and not _finite(weight):
+        return direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups)
+    out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+    x, stride = _seen(x, kernel_size, out_size, stride, padding)
+    correlate(x, weight, bias, out, forward_phases(kernel_size, out_size, padding, dilation), stride, ONE, groups, False)
+    return out
+
+
+def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
+    """One phase a residue modulo the stride, whose taps step through ``grad_output`` pixel by pixel.
+
+    ``bias``, one value an input channel, is where the sums start: it makes this the forward of the transposed convolution.
+    """
+    if not _finite(weight):
+        return direct.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
+    phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
+    covered = sum(phase.count[0] * phase.count[1] for phase in phases) == input_shape[2] * input_shape[3]
+    grad_input = (np.empty if covered else np.zeros)(input_shape, grad_output.dtype)
+    if bias is not None and not covered:
+        grad_input += bias[:, None, None]  # pixels that no tap reaches
+    if phases:
+        correlate(grad_output, weight, bias, grad_input, phases, ONE, stride, groups, True)
+    return grad_input
+
+
+def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
+    """A sum over pixels; if it meets an infinity or NaN, the loops that skip padding decide what it stands for."""
+    seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
+    grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
+    if not _finite(grad_weight):
+        return direct.backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups)
+    return grad_weight

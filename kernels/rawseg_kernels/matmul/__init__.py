@@ -1,0 +1,80 @@
+r"""Products of stacked matrices.
+
+.. math:: y_{i,j} = \sum_k a_{i,k}\, b_{k,j}
+
+for the last two axes; the axes before them are broadcast against each other. Either matrix may be given transposed, so that the
+gradients ``grad_a = grad_output b^T`` and ``grad_b = a^T grad_output`` are the same call without a copy.
+
+Algorithm ``"panels"`` packs both matrices for the vector micro-kernel (Goto and van de Geijn, Anatomy of high-performance
+matrix multiplication, 2008). Each element is one chain of fused multiply-adds in order of k, so neither threads nor
+blocking reach the bits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _arrays, _memory
+from .._algorithms import find
+from .._errors import ArgumentTypeError, ShapeError
+
+OP = "matmul"
+ALGORITHMS = ("panels",)
+
+
+def _stack(argument: str, array: Any, transposed: bool) -> tuple[int, int]:
+    """Check one argument; return the rows and columns of its matrices."""
+    if not isinstance(transposed, (bool, np.bool_)):
+        raise ArgumentTypeError(OP, f"transpose_{argument}", "a bool", repr(transposed))
+    if array.ndim < 2:
+        raise ShapeError(OP, argument, "shape (..., rows, columns)", f"shape {array.shape}")
+    return (array.shape[-1], array.shape[-2]) if transposed else (array.shape[-2], array.shape[-1])
+
+
+def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, algorithm: str = "auto") -> Any:
+    """Multiply stacks of matrices.
+
+    Parameters
+    ----------
+    a : ndarray, shape (..., M, K), or (..., K, M) if ``transpose_a``
+        Left matrices, float32 or float64.
+    b : ndarray, shape (..., K, N), or (..., N, K) if ``transpose_b``
+        Right matrices.
+    transpose_a, transpose_b : bool
+        Whether the last two axes are to be read swapped.
+    algorithm : {"auto", "panels", "reference"}
+        See the module's docstring.
+
+    Returns
+    -------
+    ndarray, shape (..., M, N)
+        Zeros if K is 0.
+
+    Raises
+    ------
+    ShapeError
+        If the inner sizes differ, the leading axes do not broadcast, or an argument has fewer than two axes.
+    """
+    device = _arrays.check_floating(OP, a=a, b=b)
+    rows, depth = _stack("a", a, transpose_a)
+    depth_b, columns = _stack("b", b, transpose_b)
+    if depth != depth_b:
+        raise ShapeError(OP, "b", f"{depth} rows to multiply with the columns of a (shape {a.shape})", f"{depth_b} (shape {b.shape})")
+    try:
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ShapeError(OP, "b", f"leading axes that broadcast with {a.shape[:-2]}", f"{b.shape[:-2]}") from None
+    _memory.check_size(OP, (*batch, rows, columns), a.dtype)
+    run = find(__name__, "forward", algorithm, ALGORITHMS, device)
+    stacks = [_arrays.contiguous(array).reshape(math.prod(array.shape[:-2]), *array.shape[-2:]) for array in (a, b)]
+    out = run(*stacks, _pairs(a.shape[:-2], b.shape[:-2], batch), bool(transpose_a), bool(transpose_b))
+    return out.reshape(*batch, rows, columns)
+
+
+def _pairs(a_axes: tuple[int, ...], b_axes: tuple[int, ...], batch: tuple[int, ...]) -> np.ndarray:
+    """Return which matrix of a meets which of b, shape (batch, 2): broadcast numbers instead of broadcast matrices."""
+    numbers = [np.broadcast_to(np.arange(math.prod(axes)).reshape(axes), batch).reshape(-1) for axes in (a_axes, b_axes)]
+    return np.stack(numbers, axis=1).astype(np.int64)
