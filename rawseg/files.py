@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import DataError, RawsegError
+
+TEMPORARY = re.compile(r"\.rawseg-(\d+)-[0-9a-f]{16}\.tmp")
+_open: set[str] = set()  # names of this process's temporary files
 
 
 @contextmanager
@@ -41,6 +45,7 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".rawseg-{os.getpid()}-{secrets.token_hex(8)}.tmp")
+    _open.add(temporary.name)
     try:
         try:
             # Mode 0o666 lets the umask decide, as for any new file; tempfile would make it private.
@@ -57,6 +62,8 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
     except OSError as cause:
         name = errno.errorcode.get(cause.errno or 0, type(cause).__name__)
         raise error("write", str(path), "a file that can be written", f"{name}: {cause.strerror or cause}") from cause
+    finally:
+        _open.discard(temporary.name)
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], data: bytes, error: type[RawsegError] = DataError) -> None:
@@ -75,3 +82,32 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def sweep_temporaries(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that processes which no longer live have left in a folder.
+
+    Parameters
+    ----------
+    folder : str or path
+        Only this folder, not those in it. What cannot be listed or removed is left alone.
+    """
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            match = TEMPORARY.fullmatch(entry.name)
+            if match and _is_stale(int(match[1]), entry.name):
+                with suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _is_stale(process: int, name: str) -> bool:
+    """Return whether a temporary file's process has ended; in a container the next one often has the same number."""
+    if process == os.getpid():
+        return name not in _open
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it lives but belongs to someone else, or is no process number
+        return False
+    return False
