@@ -40,6 +40,7 @@ from .creation import (
     zeros_like,
 )
 from .random import get_rng_state, manual_seed, set_rng_state
+from .serialization import load, save
 
 __version__ = "0.1.0"
 
@@ -73,6 +74,7 @@ __all__ = [
     "grad",
     "is_grad_enabled",
     "linspace",
+    "load",
     "manual_seed",
     "matmul",
     "maximum",
@@ -86,6 +88,7 @@ __all__ = [
     "randint",
     "randn",
     "randperm",
+    "save",
     "set_grad_enabled",
     "set_num_threads",
     "set_rng_state",

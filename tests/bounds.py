@@ -1,4 +1,4 @@
-"""Rounding bounds: the only tolerances that a test may use, each derived, none tuned (Higham, Accuracy and Stability, ch. 3)."""
+"""Rounding bounds: the only tolerances that a test may use, each derived, none tuned (Higham 2002, chapter 3)."""
 
 from __future__ import annotations
 
@@ -31,4 +31,6 @@ def assert_within(got: np.ndarray, want: np.ndarray, bound: np.ndarray | float, 
         ratio = np.where(bad, error / np.maximum(bound, np.finfo(np.float64).tiny), 0)
         at = np.unravel_index(int(np.nanargmax(np.where(np.isnan(ratio), np.inf, ratio))), error.shape)
         at = tuple(int(i) for i in at)
-        raise AssertionError(f"{what}: error {error[at]:.3g} exceeds its bound {bound[at]:.3g} at {at}: got {got[at]}, want {want[at]}")
+        raise AssertionError(
+            f"{what}: error {error[at]:.3g} exceeds its bound {bound[at]:.3g} at {at}: got {got[at]}, want {want[at]}"
+        )

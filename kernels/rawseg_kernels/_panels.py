@@ -14,20 +14,21 @@ DEPTH_BLOCK = 256  # steps of a sum at once: what a tile reads of b (256 * 192 b
 
 
 @kernel
-def multiply(depth, panels, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
-    """Add the product of ``panels`` panels of ``a`` and ``vectors`` columns of ``b`` to ``c``, in order of the sum.
+def multiply(rows, depth, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
+    """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, in order of the sum.
 
-    Panel p begins at ``a_at + p * a_step``; row r of the result at ``c_at + r * c_step``, its vectors side by side.
+    Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at ``c_at + r * c_step``, its vectors side by side.
     """
     lanes = VECTOR_BYTES // a.itemsize
+    height = 1 if rows == 1 else ROWS
     for first in range(0, depth, DEPTH_BLOCK):
         count = min(DEPTH_BLOCK, depth - first)
         for v in range(0, vectors, VECTORS):
             width = min(VECTORS, vectors - v)
-            for p in range(panels):
+            for p in range(-(-rows // ROWS)):
                 panel = a_at + p * a_step + first * ROWS
                 place = c_at + p * ROWS * c_step + v * lanes
-                tile_product(width, count, a, panel, b, b_at, steps, steps_at + first, starts, v, c, place, c_step)
+                tile_product(height, width, count, a, panel, b, b_at, steps, steps_at + first, starts, v, c, place, c_step)
 
 
 @kernel

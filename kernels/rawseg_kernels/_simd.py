@@ -12,6 +12,7 @@ The shape of the tile is chosen from the host's CPU at import; ``RAWSEG_SIMD=avx
 from __future__ import annotations
 
 import os
+from itertools import product
 
 from llvmlite import binding, ir
 from numba import types
@@ -89,30 +90,26 @@ def _same_dtype(*arrays):
 
 
 @intrinsic
-def tile_product(typing_context, vectors, depth, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step):
-    """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for ROWS rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
+def tile_product(typing_context, rows, vectors, depth, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step):
+    """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
 
-    All places count elements. ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at
+    ``rows`` is ROWS or 1. All places count elements. ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at
     ``b_at + steps[steps_at + k] + starts[starts_at + v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``.
     """
     dtype = _same_dtype(a, b, c)
     place = types.int64
-    signature = types.void(place, place, a, place, b, place, steps, place, starts, place, c, place, place)
+    signature = types.void(place, place, place, a, place, b, place, steps, place, starts, place, c, place, place)
 
     def generate(context, builder, signature, arguments):
-        vectors, depth, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step = arguments
-        kinds = signature.args
+        rows, vectors, depth = arguments[:3]
         emitter = _Emitter(context, builder, dtype)
-        a = emitter.address(kinds[2], a, a_at)
-        b = emitter.address(kinds[4], b, b_at)
-        c = emitter.address(kinds[10], c, c_at)
-        steps = emitter.address(kinds[6], steps, steps_at)
-        starts = emitter.address(kinds[8], starts, starts_at)
-        for count in range(1, VECTORS + 1):
-            with builder.if_then(builder.icmp_signed("==", vectors, _INDEX(count))):
-                columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(count)]
-                rows = [builder.gep(c, [builder.mul(c_step, _INDEX(r))]) for r in range(ROWS)]
-                _sum_tile(emitter, depth, a, columns, steps, rows)
+        a, b, steps, starts, c = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (3, 5, 7, 9, 11))
+        for height, width in product((1, ROWS), range(1, VECTORS + 1)):
+            fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (vectors, width))]
+            with builder.if_then(builder.and_(*fits)):
+                columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(width)]
+                results = [builder.gep(c, [builder.mul(arguments[-1], _INDEX(r))]) for r in range(height)]
+                _sum_tile(emitter, depth, a, columns, steps, results)
         return context.get_dummy_value()
 
     return signature, generate

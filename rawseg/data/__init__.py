@@ -9,6 +9,7 @@ from .folder import SegmentationFolder
 from .images import read_image, read_mask, write_image, write_mask
 from .loader import Loader
 from .nuclei import Nuclei, nuclei, nuclei_split
+from .padding import PadForModel
 
 __all__ = [
     "Brightness",
@@ -20,6 +21,7 @@ __all__ = [
     "Flip",
     "Loader",
     "Nuclei",
+    "PadForModel",
     "Rotate",
     "Rotate90",
     "ScaleCrop",

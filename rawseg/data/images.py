@@ -112,9 +112,8 @@ def read_mask(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
     """
     with _opened("read_mask", path, max_pixels) as image:
         if isinstance(image, JpegImageFile):
-            raise DataError(
-                "read_mask", str(path), "a lossless PNG or TIFF file of class ids", "a JPEG, whose compression changes ids"
-            )
+            expected = "a lossless PNG or TIFF file of class ids"
+            raise DataError("read_mask", str(path), expected, "a JPEG, whose compression changes ids")
         if image.mode not in ("1", "L", "P", "I") and not image.mode.startswith("I;16"):
             expected = "class ids as grey levels or palette indices; map each colour to its id and save that with write_mask"
             raise DataError("read_mask", str(path), expected, f"Pillow mode {image.mode}")

@@ -15,6 +15,7 @@ from ..errors import ArgumentError
 from .summary import LayerRow, summary
 from .tiling import predict_tiled
 from .unet import UNet, unet, unet_paper
+from .weights import describe, load_model, save_model
 
 MODELS: dict[str, Callable[..., Any]] = {"unet": unet, "unet_paper": unet_paper}
 
@@ -47,4 +48,4 @@ def build(name: str, **options: Any) -> Any:
     return model
 
 
-__all__ = ["MODELS", "LayerRow", "UNet", "build", "predict_tiled", "summary", "unet", "unet_paper"]
+__all__ = ["MODELS", "LayerRow", "UNet", "build", "describe", "load_model", "predict_tiled", "save_model", "summary", "unet", "unet_paper"]

@@ -52,7 +52,7 @@ def predict_tiled(
     image : ndarray, shape (C, H, W)
         float32 in the range that the model was trained on.
     tile : int
-        Side of the kept middle in pixels, rounded down to a multiple of the model's. It changes time and memory, not the result.
+        Side of the kept middle in pixels, rounded down to a multiple of the model's: time and memory, never the result.
     device : str
         Where the model is.
     progress : callable, optional

@@ -115,5 +115,12 @@ def test_arguments_are_checked(tmp_path):
         SegmentationFolder(tmp_path, classes=0)
     with pytest.raises(ArgumentTypeError, match="SegmentationFolder: classes: expected an int, got 'cell'"):
         SegmentationFolder(tmp_path, classes="cell")
-    with pytest.raises(DataError, match=r"expected 1 to 14 pixels"):
+
+
+def test_the_pixel_limit_holds_for_images_and_for_masks(tmp_path):
+    fill(tmp_path)
+    with pytest.raises(DataError, match=r"^read_image: .*: expected 1 to 14 pixels"):
         SegmentationFolder(tmp_path, max_pixels=14)[0]
+    write_mask(tmp_path / "masks" / "a.png", np.zeros((4, 5), int))
+    with pytest.raises(DataError, match=r"^read_mask: .*: expected 1 to 15 pixels"):
+        SegmentationFolder(tmp_path, max_pixels=15)[0]

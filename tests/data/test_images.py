@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -296,10 +298,25 @@ def test_a_flipped_bit_of_a_png_never_loads_another_mask(tmp_path):
     assert refused > 0.9 * len(whole)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_damage_anywhere_ends_in_a_data_error_or_an_image(tmp_path, suffix):
+    noise = np.random.default_rng(0)
+    whole = bytearray(saved(tmp_path / f"a.{suffix}", noise.integers(0, 256, (8, 9)).astype(np.uint8)).read_bytes())
+    for position in range(len(whole)):
+        damaged = whole.copy()
+        damaged[position] = int(noise.integers(256))
+        (tmp_path / "b").write_bytes(damaged)
+        with suppress(DataError), warnings.catch_warnings():  # Pillow warns of odd metadata
+            warnings.simplefilter("ignore")
+            assert read_image(tmp_path / "b", max_pixels=100_000).dtype == np.float32
+
+
 @pytest.mark.parametrize("read", READERS)
 def test_bombs_are_refused_from_the_header(tmp_path, read):
     path = png(tmp_path / "a.png", 20_000, 20_000, 8, 0, [])  # claims 400 megapixels in 70 bytes
-    with pytest.raises(DataError, match=r"a\.png: expected 1 to 89478485 pixels \(argument max_pixels\), got 20000 x 20000"):
+    with pytest.raises(
+        DataError, match=rf"^{read.__name__}: {path}: expected 1 to 89478485 pixels \(argument max_pixels\), got 20000 x 20000"
+    ):
         read(path)
     saved(tmp_path / "b.png", IDS)
     with pytest.raises(DataError, match=r"expected 1 to 14 pixels .* got 5 x 3"):

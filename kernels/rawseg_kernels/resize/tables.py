@@ -45,6 +45,9 @@ def bilinear(in_size: int, out_size: int, align_corners: bool, scale: float | No
     dtype : dtype
         Of the weights, which are computed in float64 and rounded once.
     """
+    if out_size == in_size:  # an axis that keeps its size is copied, whatever the scale, as in PyTorch
+        same = np.arange(in_size, dtype=np.int64)
+        return same, same.copy(), np.ones(in_size, dtype), np.zeros(in_size, dtype)
     dst = np.arange(out_size, dtype=np.float64)
     if align_corners:
         source = dst * ((in_size - 1) / (out_size - 1) if out_size > 1 else 0.0)

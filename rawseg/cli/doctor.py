@@ -1,0 +1,97 @@
+"""``rawseg doctor``: what this machine offers, and what is wrong with it, one line each."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+
+from rich.console import Console
+from rich.table import Table
+
+PACKAGES = ("numpy", "numba", "scipy", "pillow", "safetensors", "matplotlib", "cupy-cuda12x", "cupy-cuda13x")
+
+
+def doctor() -> None:
+    """Show versions, CPU features, threads, BLAS, GPU and the kernel cache, and what is wrong with each."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, text in (
+        ("rawseg", f"{_version('rawseg')} on Python {platform.python_version()}, {platform.platform(terse=True)}"),
+        ("packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES if _version(name))),
+        ("cpu", cpu()),
+        ("threads", threads()),
+        ("blas", blas()),
+        ("gpu", gpu()),
+        ("cache", cache()),
+    ):
+        table.add_row(name, text)
+    Console().print(table)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def cpu() -> str:
+    """Return the CPU's name as LLVM knows it, and the vector width that the kernels take."""
+    from llvmlite import binding
+
+    from rawseg_kernels import _simd
+
+    features = binding.get_host_cpu_features()
+    found = [name for name in ("sse2", "avx", "avx2", "fma", "avx512f", "neon") if features.get(name)]
+    return f"{binding.get_host_cpu_name()} ({', '.join(found)}); kernels use {_simd.host_tile()} tiles"
+
+
+def threads() -> str:
+    """Return how many threads kernels use, and how to change that."""
+    from rawseg_kernels._threads import get_num_threads
+
+    used, there = get_num_threads(), os.cpu_count()
+    return f"{used} of {there} (RAWSEG_NUM_THREADS or --threads; the count never changes a result)"
+
+
+def blas() -> str:
+    """Return NumPy's BLAS; rawseg's own products do not use it."""
+    import numpy  # noqa: F401 (loads the BLAS that is looked for)
+    from threadpoolctl import threadpool_info
+
+    found = [f"{i['internal_api']} {i.get('version')} ({i.get('architecture', '?')})" for i in threadpool_info()]
+    note = ""
+    if os.environ.get("OPENBLAS_CORETYPE"):
+        note = f"; OPENBLAS_CORETYPE={os.environ['OPENBLAS_CORETYPE']} overrides its choice of kernels"
+    return f"{', '.join(found) or 'none found'}; rawseg multiplies with its own kernels{note}"
+
+
+def gpu() -> str:
+    """Return the GPU's name, or the one thing that is missing."""
+    if not (_version("cupy-cuda12x") or _version("cupy-cuda13x") or _version("cupy")):
+        return "CuPy is not installed (pip install 'rawseg[cuda12]' or 'rawseg[cuda13]'); kernels run on the CPU"
+    try:
+        import cupy
+
+        count = cupy.cuda.runtime.getDeviceCount()
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+        return f"{count} x {name}; rawseg's kernels run on the CPU in this version"
+    except Exception as error:  # CuPy raises many kinds where a driver or library is missing; doctor reports, never fails
+        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        return f"CuPy finds no usable GPU: {type(error).__name__}: {first} (check the driver with nvidia-smi)"
+
+
+def cache() -> str:
+    """Return the folder of compiled kernels, its size, and whether it can be written."""
+    from rawseg_kernels._jit import cache_folder
+
+    folder = cache_folder()
+    files = [file for file in folder.rglob("*") if file.is_file()] if folder.exists() else []
+    size = sum(file.stat().st_size for file in files) / 2**20
+    parent = folder
+    while not parent.exists():
+        parent = parent.parent
+    state = "" if os.access(parent, os.W_OK) else "; NOT WRITABLE: kernels are compiled anew in every process (set RAWSEG_CACHE_DIR)"
+    return f"{folder}: {len(files)} files, {size:.1f} MiB{state}"

@@ -1,0 +1,53 @@
+"""``rawseg evaluate``: scores of weights on a folder of images and masks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .options import Device, Threads, Tile, Weights, use_threads
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A folder with images/ and masks/, paired by stem.")],
+    weights: Weights,
+    ignore_index: Annotated[int | None, typer.Option(help="Class id in the masks that does not count.")] = None,
+    tile: Tile = 512,
+    out: Annotated[Path | None, typer.Option("--json", help="Also write the scores to this file.")] = None,
+    threads: Threads = None,
+    device: Device = "cpu",
+) -> None:
+    """Print IoU, Dice, precision and recall per class and their means, against the masks."""
+    from .. import data, metrics, models
+
+    use_threads(threads)
+    model = models.load_model(weights, device)
+    classes = model.config["classes"]
+    pairs = data.SegmentationFolder(folder, classes=classes, channels=model.config["in_channels"], ignore_index=ignore_index)
+    scores = metrics.Metrics(classes, ignore_index=ignore_index)
+    for i in range(len(pairs)):
+        image, truth = pairs[i]
+        prediction, _ = models.predict_tiled(model, image, tile, device)
+        scores.update(prediction.astype("int64")[None], truth[None])
+    summary = scores.compute()
+    print_scores(summary, model.class_names)
+    if out is not None:
+        from ..files import write_bytes_atomically
+
+        write_bytes_atomically(out, json.dumps(summary.as_dict(), indent=1).encode())
+
+
+def print_scores(summary, class_names: list[str] | None) -> None:
+    """Print one row a class and one for the means."""
+    names = class_names or [f"class {i}" for i in range(len(summary.iou))]
+    table = Table(title=f"{summary.n_images} images")
+    for heading in ("", "IoU", "Dice = F1", "precision", "recall"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for i, name in enumerate(names):
+        table.add_row(name, *(f"{values[i]:.4f}" for values in (summary.iou, summary.dice, summary.precision, summary.recall)))
+    Console().print(table)

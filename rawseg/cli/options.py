@@ -1,0 +1,43 @@
+"""Options that several commands share, so that one name always means one thing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for everything that is written.")]
+Weights = Annotated[Path, typer.Option("--weights", "-w", help="Weights that `rawseg train` or `demo` wrote (.safetensors).")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads; the count never changes a result.", min=1)]
+Seed = Annotated[int, typer.Option(help="Everything random follows from it.", min=0)]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Tile = Annotated[int, typer.Option(help="Side of a tile in pixels: memory and time, never the result.", min=16)]
+Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a live progress bar.")]
+Classes = Annotated[int, typer.Option(help="Number of classes.", min=1)]
+Width = Annotated[int | None, typer.Option(help="Channels of the first level.", min=1)]
+Depth = Annotated[int | None, typer.Option(help="Number of poolings.", min=1)]
+Up = Annotated[str | None, typer.Option(help="transposed or bilinear.")]
+
+
+def make_folder(path: Path) -> Path:
+    """Make the output folder now, so that an unwritable one is told before any work is done."""
+    from ..errors import DataError
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK)
+    except OSError as error:
+        raise DataError("rawseg", str(path), "a folder that can be made", error.strerror or error) from error
+    if not writable:
+        raise DataError("rawseg", str(path), "a folder that can be written to", "one without permission")
+    return path
+
+
+def use_threads(threads: int | None) -> None:
+    """Apply ``--threads``."""
+    from rawseg_kernels._threads import set_num_threads
+
+    if threads is not None:
+        set_num_threads(threads)

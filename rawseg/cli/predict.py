@@ -1,0 +1,73 @@
+"""``rawseg predict``: images in, masks and overlays out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from ..errors import DataError
+from .options import Device, Out, Threads, Tile, Weights, make_folder, use_threads
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Images, or folders of them (PNG, JPEG, TIFF).")],
+    weights: Weights,
+    out: Out = Path("rawseg-out/predictions"),
+    tile: Tile = 512,
+    overlay: Annotated[bool, typer.Option(help="Also write the image with the mask drawn over it.")] = True,
+    threads: Threads = None,
+    device: Device = "cpu",
+) -> None:
+    """Segment images of any size: STEM_mask.png holds class ids, STEM_overlay.png is to look at."""
+    from .. import data, models
+    from ..training.plots import overlay as draw
+
+    use_threads(threads)
+    found = gather(images)
+    make_folder(out)
+    model = models.load_model(weights, device)
+    channels = model.config["in_channels"]
+    console = Console(highlight=False)
+    for path in found:
+        start = time.perf_counter()
+        image = data.read_image(path, channels=channels)
+        mask, confidence = models.predict_tiled(model, image, tile, device)
+        data.write_mask(out / f"{path.stem}_mask.png", mask)
+        if overlay:
+            data.write_image(out / f"{path.stem}_overlay.png", draw(image, mask))
+        shares = np.bincount(mask.ravel(), minlength=model.config["classes"]) / mask.size
+        names = model.class_names or [f"class {i}" for i in range(len(shares))]
+        what = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, shares) if share > 0)
+        height, width = mask.shape
+        console.print(
+            f"{path.name}: {width} x {height}, {what}, mean confidence {confidence.mean():.3f}, {time.perf_counter() - start:.1f} s"
+        )
+    console.print(f"written to {out}")
+
+
+def gather(paths: list[Path]) -> list[Path]:
+    """Return the image files named or inside named folders; DataError for none, or for two that would write one output."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            if not inside:
+                raise DataError("predict", str(path), f"a folder with images ({', '.join(SUFFIXES)})", "one without")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise DataError("predict", str(path), "an image or a folder of images", "nothing there")
+    by_stem: dict[str, Path] = {}
+    for path in found:
+        if path.stem in by_stem:
+            raise DataError("predict", str(path), f"a name whose outputs do not overwrite those of {by_stem[path.stem]}", path.stem)
+        by_stem[path.stem] = path
+    return found

@@ -1,0 +1,158 @@
+"""``rawseg train``: a U-Net from a folder of images and masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from .options import Classes, Depth, Device, Out, Plain, Seed, Threads, Up, Width, make_folder, use_threads
+
+NOT_COUNTED = -100  # marks padded pixels; no class can have it
+
+
+def train(
+    folder: Annotated[Path, typer.Argument(help="A folder with images/ and masks/, paired by stem; masks hold class ids.")],
+    out: Out = Path("runs/unet"),
+    classes: Classes = 2,
+    class_names: Annotated[str, typer.Option(help="Comma-separated, for tables and pictures.")] = "",
+    channels: Annotated[int, typer.Option(help="1: images read as grey; 3: as colour.")] = 3,
+    model: Annotated[str, typer.Option(help="A name that `rawseg models` lists.")] = "unet",
+    width: Width = None,
+    depth: Depth = None,
+    up: Up = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 50,
+    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    crop: Annotated[int, typer.Option(help="Side of the random training crops, in pixels.", min=1)] = 256,
+    loss: Annotated[str, typer.Option(help="cross_entropy, dice, jaccard, cross_entropy+dice or border.")] = "cross_entropy+dice",
+    ignore_index: Annotated[int | None, typer.Option(help="Class id in the masks that does not count.")] = None,
+    optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
+    lr: Annotated[float, typer.Option(help="Learning rate.", min=0)] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(min=0)] = 1e-4,
+    schedule: Annotated[str, typer.Option(help="cosine, poly, step or constant; after a warm-up of one epoch.")] = "cosine",
+    clip: Annotated[float, typer.Option(help="Largest norm of all gradients together.", min=0)] = 5.0,
+    augment: Annotated[bool, typer.Option(help="Flips, rotations, scales, elastic deformation, brightness, contrast.")] = True,
+    validation: Annotated[float, typer.Option(help="Share of the images that is held out.", min=0.01, max=0.9)] = 0.2,
+    workers: Annotated[int, typer.Option(help="Threads that prepare batches.", min=0)] = 2,
+    seed: Seed = 0,
+    threads: Threads = None,
+    device: Device = "cpu",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, with the same bits.")] = False,
+    plain: Plain = False,
+) -> None:
+    """Train on a folder; writes best and last weights, metrics.jsonl, learning curves and a sheet of held-out predictions."""
+    from .. import data, manual_seed, models
+    from ..training import Trainer
+    from ..training.objectives import objective
+
+    use_threads(threads)
+    everything = data.SegmentationFolder(folder, classes=classes, channels=channels, ignore_index=ignore_index)
+    training, held_out = data.split(everything, (1 - validation, validation), seed)
+    manual_seed(seed)
+    options = {"width": width, "depth": depth, "up": up}
+    net = models.build(model, in_channels=channels, classes=classes, **{k: v for k, v in options.items() if v is not None})
+    net.to(device)
+    names = [name.strip() for name in class_names.split(",")] if class_names else None
+    uncounted = NOT_COUNTED if ignore_index is None else ignore_index
+    criterion = objective(loss, uncounted)
+    side = net.input_size(crop)
+    batches = data.Loader(training, batch_size, transform=recipe(side, augment), seed=seed, workers=workers)
+    whole = data.Loader(held_out, 1, transform=data.PadForModel(net, uncounted), shuffle=False, seed=seed, workers=workers)
+    update = make_optimizer(optimizer, net.parameters(), lr, weight_decay)
+    make_folder(out)
+    Console(highlight=False).print(
+        f"{len(training)} images to train on, {len(held_out)} held out; {model} with {sum(p.size for p in net.parameters()):,} parameters"
+    )
+    trainer = Trainer(
+        net,
+        criterion,
+        update,
+        batches,
+        whole,
+        folder=out,
+        num_classes=classes,
+        schedule=make_schedule(schedule, update, len(batches), epochs),
+        clip_norm=clip or None,
+        ignore_index=uncounted,
+        seed=seed,
+        about=models.describe(net, names),
+        plain=plain or None,
+    )
+    result = trainer.fit(epochs, resume=resume)
+    if result.history:
+        report(result, held_out, out, names, uncounted)
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+def recipe(side: int, augment: bool) -> Any:
+    """Return the transformation of training samples to crops of ``side`` pixels."""
+    from .. import data
+
+    if not augment:
+        return data.ScaleCrop(side)
+    return data.Compose(
+        [
+            data.ScaleCrop(side, scale=(0.8, 1.25)),
+            data.Flip(horizontal=True, vertical=True),
+            data.Rotate90(),
+            data.ElasticDeform(),
+            data.Brightness(),
+            data.Contrast(),
+        ]
+    )
+
+
+def make_optimizer(name: str, parameters: Any, lr: float, weight_decay: float) -> Any:
+    """Return an optimiser by its name."""
+    from .. import optim
+    from ..errors import ArgumentError
+
+    makers = {
+        "adam": lambda: optim.Adam(parameters, lr, weight_decay=weight_decay),
+        "adamw": lambda: optim.AdamW(parameters, lr, weight_decay=weight_decay),
+        "sgd": lambda: optim.SGD(parameters, lr, momentum=0.99, weight_decay=weight_decay),  # 0.99: section 3 of the U-Net paper
+    }
+    if name not in makers:
+        raise ArgumentError("train", "optimizer", f"one of {sorted(makers)}", repr(name))
+    return makers[name]()
+
+
+def make_schedule(name: str, optimizer: Any, batches: int, epochs: int) -> Any:
+    """Return a learning-rate schedule by its name, stepped every batch, after a linear warm-up of one epoch."""
+    from ..errors import ArgumentError
+    from ..optim import lr_scheduler as schedules
+
+    total = batches * epochs
+    warm = min(batches, max(1, total // 10))
+    rest = max(1, total - warm)
+    makers = {
+        "constant": lambda: schedules.LambdaLR(optimizer, lambda _: 1.0),
+        "cosine": lambda: schedules.CosineAnnealingLR(optimizer, T_max=rest),
+        "poly": lambda: schedules.PolynomialLR(optimizer, total_iters=rest, power=0.9),
+        "step": lambda: schedules.StepLR(optimizer, step_size=max(1, rest // 3), gamma=0.1),
+    }
+    if name not in makers:
+        raise ArgumentError("train", "schedule", f"one of {sorted(makers)}", repr(name))
+    rise = schedules.LinearLR(optimizer, start_factor=0.05, total_iters=warm)
+    return schedules.SequentialLR(optimizer, [rise, makers[name]()], milestones=[warm])
+
+
+def report(result: Any, held_out: Any, out: Path, names: list[str] | None, uncounted: int) -> None:
+    """Draw the learning curves and the first held-out images with the best weights."""
+    from .. import models
+    from ..training import BEST, learning_curves, overlay_sheet
+
+    best = models.load_model(out / BEST)
+    images, truths, predictions = [], [], []
+    for i in range(min(4, len(held_out))):
+        image, truth = held_out[i]
+        images.append(image)
+        truths.append(np.where(truth == uncounted, -1, truth))
+        predictions.append(models.predict_tiled(best, image)[0].astype(np.int64))
+    learning_curves(result.history, out / "learning_curves.png")
+    overlay_sheet(images, truths, predictions, out / "predictions.png", class_names=names)
+    Console(highlight=False).print(f"best mean IoU {result.best_score:.4f} in epoch {result.best_epoch}; written to {out}")

@@ -1,0 +1,249 @@
+"""Losses over classes: cross entropy on logits, with class ids or class probabilities, and the negative log likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Function, Tensor, is_grad_enabled
+from ..autograd.arithmetic import where
+from ..autograd.operands import as_tensor
+from ..device import array_module
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..labels import check_class_ids
+from .activation import floating
+from .logistic import log_softmax, softmax
+from .reduction import EMPTY, REDUCTIONS, check_choice, mean_over, reduced
+
+__all__ = ["cross_entropy", "nll_loss"]
+
+
+class PixelCrossEntropy(Function):
+    """For each pixel sum_c q_c (logsumexp(x) - x_c), where q puts ``sharp`` on the target class and ``smooth_c`` on each.
+
+    x is (N, C, D); target, kept and sharp are (N, D), smooth (C,) or None. Pixels that are not kept give 0, whatever they hold.
+    """
+
+    @staticmethod
+    def forward(ctx, x, *, target, kept, sharp, smooth):
+        xp = array_module(x)
+        losses, shifts = xp.empty(target.shape, x.dtype), xp.empty(target.shape, np.float64)
+        for b in range(x.shape[0]):  # image by image: float64 copies of a whole batch of logits would be large
+            logits = x[b].astype(np.float64)  # (C, D)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                top = logits.max(0)
+                shifts[b] = top + xp.log(xp.exp(logits - top).sum(0))
+                loss = sharp[b] * (shifts[b] - xp.take_along_axis(logits, target[b][None], 0)[0])
+                if smooth is not None:
+                    loss = loss + (smooth[:, None] * (shifts[b] - logits)).sum(0)
+                losses[b] = xp.where(kept[b], loss, 0)
+        ctx.options = target, kept, sharp, smooth
+        ctx.save(x, shifts)
+        return losses
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, shifts = ctx.saved
+        target, kept, sharp, smooth = ctx.options
+        if is_grad_enabled():  # the gradient will be differentiated: compose it of operations that can be
+            q = _distribution(x, target, sharp, smooth)
+            gradient = softmax(x, 1) * (q.sum(1, keepdims=True)).astype(x.dtype) - q.astype(x.dtype)
+            return where(kept[:, None], gradient * grad_output.unsqueeze(1), 0.0)
+        return Tensor(_gradient(x.array, shifts.array, grad_output.array, *ctx.options))
+
+
+def _distribution(x: Tensor, target: Any, sharp: Any, smooth: Any) -> Any:
+    xp = array_module(x.array)
+    q = xp.zeros(x.shape, np.float64)
+    xp.put_along_axis(q, target[:, None], sharp[:, None], 1)
+    return q if smooth is None else q + smooth[:, None]
+
+
+def _gradient(x: Any, shifts: Any, grad_output: Any, target: Any, kept: Any, sharp: Any, smooth: Any) -> Any:
+    """Return ``grad_output * (softmax(x) * sum(q) - q)``, image by image, in float64 and rounded once."""
+    xp = array_module(x)
+    grad_input = xp.empty(x.shape, x.dtype)
+    mass = 0.0 if smooth is None else smooth.sum()
+    for b in range(x.shape[0]):
+        with np.errstate(invalid="ignore"):
+            gradient = xp.exp(x[b] - shifts[b]) * (sharp[b] + mass)  # float64, as shifts is
+        at = target[b][None]
+        xp.put_along_axis(gradient, at, xp.take_along_axis(gradient, at, 0) - sharp[b], 0)
+        if smooth is not None:
+            gradient -= smooth[:, None]
+        gradient *= grad_output[b]
+        grad_input[b] = xp.where(kept[b], gradient, 0)
+    return grad_input
+
+
+class TakeClass(Function):
+    """x[b, target[b, i], i]; adjoint of `PutClass`."""
+
+    @staticmethod
+    def forward(ctx, x, *, target):
+        ctx.target, ctx.classes = target, x.shape[1]
+        return array_module(x).take_along_axis(x, target[:, None], 1)[:, 0]
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return PutClass.apply(grad_output, target=ctx.target, classes=ctx.classes)
+
+
+class PutClass(Function):
+    """Zeros with x[b, i] at (b, target[b, i], i); adjoint of `TakeClass`."""
+
+    @staticmethod
+    def forward(ctx, x, *, target, classes):
+        ctx.target = target
+        xp = array_module(x)
+        out = xp.zeros((x.shape[0], classes, *x.shape[1:]), x.dtype)
+        xp.put_along_axis(out, target[:, None], x[:, None], 1)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return TakeClass.apply(grad_output, target=ctx.target)
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    *,
+    empty: str = "nan",
+) -> Tensor:
+    """Return the cross entropy between a target and the softmax of logits.
+
+    Parameters
+    ----------
+    input : Tensor, shape (C,), (N, C) or (N, C, ...)
+        Logits.
+    target : Tensor or ndarray, shape (), (N,) or (N, ...), int64; or that of ``input``
+        Class ids, or class probabilities in the dtype of ``input``.
+    weight : Tensor or ndarray, shape (C,), optional
+        Weight of each class, finite and not negative.
+    ignore_index : int
+        Pixels with this id count nothing. A real class may be ignored too: it stays in the softmax.
+    reduction : {"mean", "sum", "none"}
+        "mean" divides by the weights of the kept targets (with probabilities: by the number of pixels).
+    label_smoothing : float
+        This share of each target, 0 to 1, is spread evenly over all classes.
+    empty : {"nan", "zero", "raise"}
+        What the mean is where nothing is kept; the gradient is 0.
+
+    Returns
+    -------
+    Tensor, a scalar, or one loss a pixel
+        Losses.
+
+    Raises
+    ------
+    IndexRangeError
+        If a class id is neither in ``range(C)`` nor ``ignore_index``; with its position.
+    ArgumentError
+        If a weight or a plain argument is outside its domain.
+
+    Notes
+    -----
+    Computed in float64 from the log of the softmax, shifted by the maximum, and rounded once. A target logit of -inf costs
+    inf, any +inf gives NaN. The second derivative exists.
+    """
+    op = "cross_entropy"
+    x = floating(op, input)
+    target = as_tensor(op, "target", target)
+    _check_options(op, x, reduction, empty)
+    if not 0 <= label_smoothing <= 1:
+        raise ArgumentError(op, "label_smoothing", "0 to 1", label_smoothing)
+    weights = _class_weights(op, x, weight)
+    if target.dtype.kind == "f":
+        return _soft_cross_entropy(op, x, target, weights, ignore_index, reduction, label_smoothing, empty)
+    ids, kept = _class_ids(op, x, target, ignore_index)
+    sharp = weights[ids] * kept
+    smooth = weights * (label_smoothing / len(weights)) if label_smoothing else None
+    flat = x.reshape(kept.shape[0], len(weights), kept.shape[1])  # (N, C, pixels)
+    losses = PixelCrossEntropy.apply(flat, target=ids, kept=kept, sharp=sharp * (1 - label_smoothing), smooth=smooth)
+    if reduction == "mean":
+        return mean_over(op, losses.sum(), float(sharp.sum()), empty)
+    return reduced(op, losses.reshape(target.shape), reduction)
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    *,
+    empty: str = "nan",
+) -> Tensor:
+    """Return the negative of the log probability of each target class.
+
+    Parameters are those of `cross_entropy`, but ``input`` holds log probabilities, e.g. of `log_softmax`.
+    """
+    op = "nll_loss"
+    x = floating(op, input)
+    target = as_tensor(op, "target", target)
+    _check_options(op, x, reduction, empty)
+    weights = _class_weights(op, x, weight)
+    ids, kept = _class_ids(op, x, target, ignore_index)
+    picked = TakeClass.apply(x.reshape(kept.shape[0], len(weights), kept.shape[1]), target=ids)
+    sharp = weights[ids].astype(x.dtype)
+    losses = where(kept, -picked * Tensor(sharp), 0.0)
+    if reduction == "mean":
+        return mean_over(op, losses.sum(), float((sharp * kept).sum(dtype=np.float64)), empty)
+    return reduced(op, losses.reshape(target.shape), reduction)
+
+
+def _soft_cross_entropy(op, x, target, weights, ignore_index, reduction, label_smoothing, empty) -> Tensor:
+    if target.shape != x.shape:
+        raise ShapeError(op, "target", f"shape {x.shape}, that of input, for class probabilities", f"shape {target.shape}")
+    if target.dtype != x.dtype:
+        raise DTypeError(op, "target", f"{x.dtype}, the dtype of input, or int64", target.dtype)
+    if ignore_index >= 0:
+        raise ArgumentError(op, "ignore_index", "a negative one with class probabilities", ignore_index)
+    axis = 0 if x.ndim == 1 else 1
+    per_class = weights.astype(x.dtype).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    q = target * (1 - label_smoothing) + label_smoothing / x.shape[axis]
+    losses = -(q * Tensor(per_class) * log_softmax(x, axis)).sum(axis)
+    return mean_over(op, losses.sum(), losses.size, empty) if reduction == "mean" else reduced(op, losses, reduction)
+
+
+def _check_options(op: str, x: Tensor, reduction: str, empty: str) -> None:
+    check_choice(op, "reduction", reduction, REDUCTIONS)
+    check_choice(op, "empty", empty, EMPTY)
+    if x.ndim == 0 or x.shape[0 if x.ndim == 1 else 1] < 1:
+        raise ShapeError(op, "input", "shape (C,), (N, C) or (N, C, ...) with at least one class", f"shape {x.shape}")
+
+
+def _class_weights(op: str, x: Tensor, weight: Any) -> Any:
+    """Return the weight of each class, float64, shape (C,)."""
+    xp, classes = array_module(x.array), x.shape[0 if x.ndim == 1 else 1]
+    if weight is None:
+        return xp.ones(classes)
+    weight = as_tensor(op, "weight", weight)
+    if weight.shape != (classes,):
+        raise ShapeError(op, "weight", f"shape ({classes},)", f"shape {weight.shape}")
+    if weight.dtype != x.dtype:
+        raise DTypeError(op, "weight", f"{x.dtype}, the dtype of input", weight.dtype)
+    weights = weight.array.astype(np.float64)
+    if not (xp.isfinite(weights) & (weights >= 0)).all():
+        raise ArgumentError(op, "weight", "finite weights of at least 0", weight.array)
+    return weights
+
+
+def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Any, Any]:
+    """Return class ids (0 where ignored) and whether each is kept, both of shape (N, D)."""
+    shape = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
+    if target.dtype != np.int64:
+        raise DTypeError(op, "target", "int64 class ids", target.dtype)
+    if target.shape != shape:
+        raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
+    kept = target.array != ignore_index
+    check_class_ids(op, "target", target.array, x.shape[0 if x.ndim == 1 else 1], kept)
+    ids = array_module(target.array).where(kept, target.array, 0)
+    flat = (1, 1) if x.ndim == 1 else (x.shape[0], int(np.prod(shape[1:])))
+    return ids.reshape(flat), kept.reshape(flat)

@@ -1,0 +1,48 @@
+"""The affine map of the last axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd import Tensor
+from ..autograd.linear import matmul
+from ..autograd.operands import as_tensor
+from ..errors import ShapeError
+
+__all__ = ["linear"]
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
+    """Return ``input @ weight.T + bias``.
+
+    Parameters
+    ----------
+    input : Tensor, shape (..., in_features)
+        Rows.
+    weight : Tensor, shape (out_features, in_features)
+        One row for each output.
+    bias : Tensor, shape (out_features,), optional
+        Added to every row.
+
+    Returns
+    -------
+    Tensor, shape (..., out_features)
+        The mapped rows.
+
+    Raises
+    ------
+    ShapeError
+        If the feature counts differ.
+    """
+    x, weight = as_tensor("linear", "input", input), as_tensor("linear", "weight", weight)
+    if weight.ndim != 2:
+        raise ShapeError("linear", "weight", "shape (out_features, in_features)", f"shape {weight.shape}")
+    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ShapeError("linear", "input", f"{weight.shape[1]} features in the last axis", f"shape {x.shape}")
+    out = matmul(x, weight.T)
+    if bias is None:
+        return out
+    bias = as_tensor("linear", "bias", bias)
+    if bias.shape != weight.shape[:1]:
+        raise ShapeError("linear", "bias", f"shape {weight.shape[:1]}", f"shape {bias.shape}")
+    return out + bias

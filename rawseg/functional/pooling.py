@@ -1,0 +1,203 @@
+"""Pooling: the largest or the mean of a window. With fixed indices both are linear, and each adjoint stands beside its map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rawseg_kernels import avg_pool2d as avg_pool2d_room
+from rawseg_kernels import max_pool2d as max_pool2d_room
+
+from ..autograd import Function, Tensor
+from ..autograd.operands import as_tensor
+from ..errors import ShapeError
+
+__all__ = ["PoolIndices", "avg_pool2d", "max_pool2d"]
+
+
+class PoolIndices(Tensor):
+    """Where the largest elements were: int64, ``ih * w + iw`` inside one plane.
+
+    Indexing, reshaping or copying gives a plain Tensor without the plane.
+
+    Attributes
+    ----------
+    plane : (int, int)
+        Height and width of the plane that they point into.
+    """
+
+    __slots__ = ("plane",)
+
+    def __init__(self, array: Any, plane: tuple[int, int]) -> None:
+        super().__init__(array)
+        self.plane = plane
+
+
+class MaxPool2d(Function):
+    """The largest element of each window, and where it was."""
+
+    @staticmethod
+    def forward(ctx, x, *, geometry):
+        out, indices = max_pool2d_room.forward(x, **geometry)
+        ctx.input_shape = x.shape
+        ctx.save(indices)
+        return out, indices
+
+    @staticmethod
+    def backward(ctx, grad_output, _grad_indices):
+        (indices,) = ctx.saved
+        return Scatter.apply(grad_output, indices=indices.array, input_shape=ctx.input_shape)
+
+
+class Scatter(Function):
+    """Add each element to where its index points; adjoint of `Gather`."""
+
+    @staticmethod
+    def forward(ctx, grad_output, *, indices, input_shape):
+        ctx.indices = indices
+        return max_pool2d_room.backward(grad_output, indices, input_shape)
+
+    @staticmethod
+    def backward(ctx, grad_input):
+        return Gather.apply(grad_input, indices=ctx.indices)
+
+
+class Gather(Function):
+    """Read where each index points; adjoint of `Scatter`."""
+
+    @staticmethod
+    def forward(ctx, x, *, indices):
+        ctx.indices, ctx.input_shape = indices, x.shape
+        return max_pool2d_room.gather(x, indices)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return Scatter.apply(grad_output, indices=ctx.indices, input_shape=ctx.input_shape)
+
+
+class AvgPool2d(Function):
+    """The mean of each window; adjoint of `AvgPool2dBackward`."""
+
+    @staticmethod
+    def forward(ctx, x, *, geometry):
+        ctx.input_shape, ctx.geometry = x.shape, geometry
+        return avg_pool2d_room.forward(x, **geometry)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return AvgPool2dBackward.apply(grad_output, input_shape=ctx.input_shape, geometry=ctx.geometry)
+
+
+class AvgPool2dBackward(Function):
+    """Every element shared out over its window; adjoint of `AvgPool2d`."""
+
+    @staticmethod
+    def forward(ctx, grad_output, *, input_shape, geometry):
+        ctx.geometry = geometry
+        return avg_pool2d_room.backward(grad_output, input_shape, **geometry)
+
+    @staticmethod
+    def backward(ctx, grad_input):
+        return AvgPool2d.apply(grad_input, geometry=ctx.geometry)
+
+
+def max_pool2d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """Return the largest element of each window.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C, H, W) or (C, H, W)
+        Feature maps, float32 or float64.
+    kernel_size : int or (int, int)
+        Window, (height, width).
+    stride : int or (int, int), optional
+        Steps of the window; ``kernel_size`` by default.
+    padding : int or (int, int)
+        Width of a frame that is never chosen; at most half of ``kernel_size``.
+    dilation : int or (int, int)
+        Steps inside the window.
+    ceil_mode : bool
+        Let the last window hang over the edge.
+    return_indices : bool
+        Also return where the elements were.
+
+    Returns
+    -------
+    Tensor, shape (N, C, out_h, out_w) or (C, out_h, out_w)
+        The elements; with ``return_indices`` a pair of them and their `PoolIndices`.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is outside its domain, or a window would hold no element (PyTorch corrupts memory there).
+
+    Notes
+    -----
+    Ties go to the first element in row order, and so does the gradient. NaN wins: the last one in the window. Differentiable to
+    every order with the choice held fixed.
+    """
+    x, batched = _batched("max_pool2d", input)
+    geometry = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    out, indices = MaxPool2d.apply(batched, geometry=geometry)
+    if x.ndim == 3:
+        out, indices = out.squeeze(0), indices.squeeze(0)
+    return (out, PoolIndices(indices.array, (x.shape[-2], x.shape[-1]))) if return_indices else out
+
+
+def avg_pool2d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Return the mean of each window.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C, H, W) or (C, H, W)
+        Feature maps, float32 or float64.
+    kernel_size, stride, padding, ceil_mode
+        As in `max_pool2d`.
+    count_include_pad : bool
+        Count padded zeros in the divisor.
+    divisor_override : int, optional
+        Divide by this instead of the number of elements.
+
+    Returns
+    -------
+    Tensor, shape (N, C, out_h, out_w) or (C, out_h, out_w)
+        The means.
+
+    Notes
+    -----
+    Linear; differentiable to every order.
+    """
+    x, batched = _batched("avg_pool2d", input)
+    geometry = {
+        "kernel_size": kernel_size,
+        "stride": stride,
+        "padding": padding,
+        "ceil_mode": ceil_mode,
+        "count_include_pad": count_include_pad,
+        "divisor_override": divisor_override,
+    }
+    out = AvgPool2d.apply(batched, geometry=geometry)
+    return out if x.ndim == 4 else out.squeeze(0)
+
+
+def _batched(op: str, input: Any) -> tuple[Tensor, Tensor]:
+    """Return the input as it came and with a batch axis."""
+    x = as_tensor(op, "input", input)
+    if x.ndim not in (3, 4):
+        raise ShapeError(op, "input", "shape (N, C, H, W) or (C, H, W)", f"shape {x.shape}")
+    return x, x if x.ndim == 4 else x.unsqueeze(0)

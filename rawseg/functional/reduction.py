@@ -1,0 +1,50 @@
+"""From a loss for each element to one number, and what that number is where nothing is left to average."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..autograd import Tensor
+from ..autograd.arithmetic import where
+from ..device import array_module
+from ..errors import ArgumentError, DTypeError, ShapeError
+
+__all__ = ["check_choice", "check_same", "mean_over", "reduced"]
+
+REDUCTIONS = ("none", "mean", "sum")
+EMPTY = ("nan", "zero", "raise")
+
+
+def check_choice(op: str, argument: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Check a named option."""
+    if value not in choices:
+        raise ArgumentError(op, argument, f"one of {choices}", repr(value))
+
+
+def check_same(op: str, input: Tensor, target: Tensor) -> None:
+    """Check that prediction and target have one shape and one floating dtype (PyTorch broadcasts, with a warning)."""
+    if input.dtype.kind != "f":
+        raise DTypeError(op, "input", "float32 or float64", input.dtype)
+    if target.shape != input.shape:
+        raise ShapeError(op, "target", f"shape {input.shape}, that of input", f"shape {target.shape}")
+    if target.dtype != input.dtype:
+        raise DTypeError(op, "target", f"{input.dtype}, the dtype of input", target.dtype)
+
+
+def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:
+    """Return the losses, their mean (NaN of none) or their sum."""
+    check_choice(op, "reduction", reduction, REDUCTIONS)
+    if reduction == "none":
+        return losses
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+
+def mean_over(op: str, total: Tensor, weight: float, empty: str) -> Tensor:
+    """Return ``total / weight``, or what the policy says where the weight is 0: with a gradient of 0, not of 0/0."""
+    if weight != 0:
+        return total / weight
+    if empty == "raise":
+        raise ArgumentError(op, "target", "at least one kept element with a weight above 0", "none")
+    nowhere = Tensor(array_module(total.array).zeros(total.shape, bool))
+    return where(nowhere, total, 0.0 if empty == "zero" else math.nan)

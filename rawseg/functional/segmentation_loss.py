@@ -1,0 +1,186 @@
+"""Losses over masks: soft Dice and Jaccard, and cross entropy with a weight for each pixel."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from rawseg_kernels._arrays import real
+
+from ..autograd import Tensor
+from ..autograd.arithmetic import where
+from ..autograd.operands import as_tensor
+from ..device import array_module
+from ..errors import ArgumentError, ShapeError
+from ..labels import check_class_ids
+from .activation import floating
+from .classification_loss import cross_entropy
+from .reduction import EMPTY, check_choice, check_same, mean_over, reduced
+
+__all__ = ["dice_loss", "jaccard_loss", "weighted_cross_entropy"]
+
+GROUPS = {"image-class": (), "image": (1,), "class": (0,), "batch": (0, 1)}  # axes summed beside the pixels
+
+
+def dice_loss(
+    input: Any,
+    target: Any,
+    smooth: float = 1.0,
+    per: str = "image-class",
+    reduction: str = "mean",
+    *,
+    ignore_index: int = -100,
+    empty: str = "raise",
+) -> Tensor:
+    """Return 1 minus the soft Dice overlap: ``1 - (2 sum(p g) + smooth) / (sum(p) + sum(g) + smooth)``.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C, ...)
+        Probabilities p, 0 to 1: apply `softmax` or `sigmoid` to logits first.
+    target : Tensor or ndarray, shape (N, ...), int64; or that of ``input``
+        Class ids; or g, 0 or 1, in the dtype of ``input`` or bool.
+    smooth : float
+        At least 0. Above 0 two empty masks agree: loss 0, with the gradient ``1 / smooth`` that keeps p small.
+    per : {"image-class", "image", "class", "batch"}
+        One overlap for each image and class, for each image, for each class of the batch, or for everything.
+    reduction : {"mean", "sum", "none"}
+        Over those overlaps.
+    ignore_index : int
+        Pixels with this class id leave all three sums.
+    empty : {"nan", "zero", "raise"}
+        Without smoothing: the loss where prediction and target are both empty; its gradient is 0.
+
+    Returns
+    -------
+    Tensor
+        A scalar, or with "none" one loss for each overlap.
+
+    Raises
+    ------
+    ArgumentError
+        If p is outside [0, 1], g is not 0 or 1, or two empty masks meet without smoothing.
+
+    Notes
+    -----
+    Milletari et al., V-Net, arXiv 1606.04797, with sums in place of sums of squares.
+    """
+    common, p, g, smooth = _overlap("dice_loss", input, target, smooth, per, ignore_index, empty)
+    return _one_minus("dice_loss", 2 * common + smooth, p + g + smooth, empty, reduction)
+
+
+def jaccard_loss(
+    input: Any,
+    target: Any,
+    smooth: float = 1.0,
+    per: str = "image-class",
+    reduction: str = "mean",
+    *,
+    ignore_index: int = -100,
+    empty: str = "raise",
+) -> Tensor:
+    """Return 1 minus the soft intersection over union: ``1 - (sum(p g) + smooth) / (sum(p) + sum(g) - sum(p g) + smooth)``.
+
+    Parameters and errors are those of `dice_loss`.
+    """
+    common, p, g, smooth = _overlap("jaccard_loss", input, target, smooth, per, ignore_index, empty)
+    return _one_minus("jaccard_loss", common + smooth, p + g - common + smooth, empty, reduction)
+
+
+def _overlap(op: str, input: Any, target: Any, smooth: float, per: str, ignore_index: int, empty: str) -> tuple:
+    """Check everything; return sum(p g), sum(p) and sum(g) of each group, and the smoothing."""
+    x, target = floating(op, input), as_tensor(op, "target", target)
+    check_choice(op, "per", per, tuple(GROUPS))
+    check_choice(op, "empty", empty, EMPTY)
+    smooth = real(op, "smooth", smooth)
+    if smooth < 0:
+        raise ArgumentError(op, "smooth", "at least 0", smooth)
+    if x.ndim < 2:
+        raise ShapeError(op, "input", "shape (N, C, ...)", f"shape {x.shape}")
+    if ((x.array < 0) | (x.array > 1)).any():
+        got = f"values from {x.array.min()} to {x.array.max()}"
+        raise ArgumentError(op, "input", "probabilities, 0 to 1 (apply softmax or sigmoid to logits)", got)
+    g, kept = _masks(op, x, target, ignore_index)
+    p = x if kept is None else where(kept, x, 0.0)
+    axes = GROUPS[per] + tuple(range(2, x.ndim))
+    return (p * g).sum(axes), p.sum(axes), g.sum(axes), smooth
+
+
+def _masks(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Any]:
+    """Return g of the shape of x, and which pixels count (None: all)."""
+    xp = array_module(target.array)
+    if target.dtype == np.int64:
+        shape = (x.shape[0], *x.shape[2:])
+        if target.shape != shape:
+            raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
+        kept = target.array != ignore_index
+        check_class_ids(op, "target", target.array, x.shape[1], kept)
+        classes = xp.arange(x.shape[1]).reshape(-1, *[1] * (x.ndim - 2))
+        one_hot = (target.array[:, None] == classes) & kept[:, None]
+        return Tensor(one_hot.astype(x.dtype)), None if kept.all() else kept[:, None]
+    g = target.astype(x.dtype) if target.dtype == bool else target
+    check_same(op, x, g)
+    if not ((g.array == 0) | (g.array == 1)).all():
+        raise ArgumentError(op, "target", "0 or 1", "other values")
+    return g, None
+
+
+def _one_minus(op: str, numerator: Tensor, denominator: Tensor, empty: str, reduction: str) -> Tensor:
+    nothing = denominator.array == 0
+    if not nothing.any() and nothing.size:
+        return reduced(op, 1 - numerator / denominator, reduction)
+    if empty == "raise":
+        raise ArgumentError(op, "target", "a prediction or a target to compare (or smooth > 0)", "neither, in some group")
+    losses = 1 - numerator / where(nothing, 1.0, denominator)
+    losses = where(nothing, 0.0 if empty == "zero" else math.nan, losses)
+    if reduction == "mean":
+        return mean_over(op, losses.sum(), losses.size, empty)
+    return reduced(op, losses, reduction)
+
+
+def weighted_cross_entropy(
+    input: Any,
+    target: Any,
+    pixel_weight: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    *,
+    empty: str = "nan",
+) -> Tensor:
+    """Return `cross_entropy` with a weight for each pixel, such as `rawseg.functional.border_weights`.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C, ...)
+        Logits.
+    target : Tensor or ndarray, shape (N, ...)
+        Class ids, int64.
+    pixel_weight : Tensor or ndarray, shape (N, ...)
+        Multiplies each pixel's loss; finite, not negative, in the dtype of ``input``.
+    weight, ignore_index, reduction, empty
+        As in `cross_entropy`; "mean" divides by the weights of the kept pixels.
+
+    Returns
+    -------
+    Tensor, a scalar, or one loss a pixel
+        With equal pixel weights that of `cross_entropy`.
+    """
+    op = "weighted_cross_entropy"
+    check_choice(op, "empty", empty, EMPTY)
+    losses = cross_entropy(input, target, weight, ignore_index, "none")
+    map_of_weights = as_tensor(op, "pixel_weight", pixel_weight)
+    check_same(op, losses, map_of_weights)
+    weights = map_of_weights.array
+    if not (array_module(weights).isfinite(weights) & (weights >= 0)).all():
+        raise ArgumentError(op, "pixel_weight", "finite weights of at least 0", "others")
+    losses = losses * map_of_weights
+    if reduction != "mean":
+        return reduced(op, losses, reduction)
+    ids = as_tensor(op, "target", target).array
+    total = weights * (ids != ignore_index)
+    if weight is not None:
+        total = total * as_tensor(op, "weight", weight).array[array_module(ids).where(ids == ignore_index, 0, ids)]
+    return mean_over(op, losses.sum(), float(total.sum(dtype=np.float64)), empty)

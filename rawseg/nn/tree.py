@@ -1,0 +1,156 @@
+"""Tree: the parameters, buffers and submodules of a module, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..autograd import Tensor
+from ..errors import ArgumentError, ArgumentTypeError
+from .parameter import Parameter
+
+__all__ = ["Tree"]
+
+REGISTRIES = ("_parameters", "_buffers", "_modules")
+
+
+class Tree:
+    """The part of a `Module` that keeps attributes in their registries and walks them; every order is that of registration."""
+
+    def __init__(self) -> None:
+        for registry in REGISTRIES:
+            object.__setattr__(self, registry, {})
+        object.__setattr__(self, "_not_saved", set())  # buffers registered with persistent=False
+
+    # attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_parameters" not in self.__dict__:
+            raise ArgumentError(type(self).__name__, name, "super().__init__() before the first attribute", "none")
+        if isinstance(value, Parameter):
+            self.register_parameter(name, value)
+        elif isinstance(value, Tree):
+            self.register_module(name, value)
+        elif name in self._parameters and value is None:
+            self._parameters[name] = None
+        elif name in self._parameters:
+            raise ArgumentTypeError(type(self).__name__, name, "a Parameter or None", type(value).__name__)
+        elif name in self._buffers:
+            self.register_buffer(name, value, name not in self._not_saved)
+        else:
+            self._modules.pop(name, None)
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:  # only called where Python found no ordinary attribute
+        for registry in REGISTRIES:
+            if name in self.__dict__.get(registry, ()):
+                return self.__dict__[registry][name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for registry in (self._parameters, self._buffers, self._modules):
+            if name in registry:
+                del registry[name]
+                self._not_saved.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter; None keeps the name free for one."""
+        if param is not None and not isinstance(param, Parameter):
+            raise ArgumentTypeError("register_parameter", name, "a Parameter or None", type(param).__name__)
+        self._place(self._parameters, name, param)
+
+    def register_module(self, name: str, module: Tree | None) -> None:
+        """Add a submodule."""
+        if module is not None and not isinstance(module, Tree):
+            raise ArgumentTypeError("register_module", name, "a Module or None", type(module).__name__)
+        self._place(self._modules, name, module)
+
+    add_module = register_module
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a Tensor that is saved and moved with the module but not trained.
+
+        Parameters
+        ----------
+        name : str
+            The attribute's name.
+        tensor : Tensor or None
+            Its value.
+        persistent : bool
+            Whether `state_dict` includes it.
+        """
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ArgumentTypeError("register_buffer", name, "a Tensor or None", type(tensor).__name__)
+        self._place(self._buffers, name, tensor)
+        (self._not_saved.discard if persistent else self._not_saved.add)(name)
+
+    def _place(self, registry: dict, name: str, value: Any) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ArgumentError(type(self).__name__, "name", "a name without dots", repr(name))
+        if name not in registry and hasattr(self, name):
+            if name not in self.__dict__ and not any(name in self.__dict__[other] for other in REGISTRIES):
+                raise ArgumentError(type(self).__name__, "name", "one that is no method of the class", repr(name))
+            delattr(self, name)
+        registry[name] = value
+
+    # the tree
+
+    def named_modules(self, memo: set | None = None, prefix: str = "") -> Iterator[tuple[str, Tree]]:
+        """Yield every module below this one, itself first, each once, with its dotted name."""
+        memo = set() if memo is None else memo
+        if id(self) in memo:
+            return
+        memo.add(id(self))
+        yield prefix, self
+        for name, module in self.named_children():
+            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator[Tree]:
+        """Yield every module below this one, itself first, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Tree]]:
+        """Yield the submodules of this module with their names."""
+        return ((name, module) for name, module in self._modules.items() if module is not None)
+
+    def children(self) -> Iterator[Tree]:
+        """Yield the submodules of this module."""
+        return (module for _, module in self.named_children())
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter once, with its dotted name."""
+        return self._named("_parameters", prefix, recurse)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Yield every parameter once."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Yield every buffer once, with its dotted name."""
+        return self._named("_buffers", prefix, recurse)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Yield every buffer once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _named(self, registry: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        for path, module in self.named_modules(prefix=prefix) if recurse else [(prefix, self)]:
+            for name, value in module.__dict__[registry].items():
+                if value is not None and id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{path}.{name}" if path else name, value
+
+    def get_submodule(self, target: str) -> Tree:
+        """Return the module of a dotted name; "" is this one."""
+        module = self
+        for name in target.split(".") if target else ():
+            if module._modules.get(name) is None:
+                raise ArgumentError("get_submodule", "target", f"a child of {type(module).__name__}", repr(target))
+            module = module._modules[name]
+        return module

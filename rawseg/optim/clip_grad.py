@@ -1,0 +1,102 @@
+"""Keep gradients small: by the norm of all of them together, or each element by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..autograd.grad_mode import no_grad
+from ..autograd.tensor import Tensor
+from ..device import array_module
+from ..errors import ArgumentError, DataError
+from .blocks import blocks
+from .optimizer import check_number
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """Scale all gradients by one factor so that their common norm is at most ``max_norm``.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        Those without a gradient are left out.
+    max_norm : float
+        At least 0.
+    norm_type : float
+        The p of the p-norm, above 0; may be inf.
+    error_if_nonfinite : bool
+        Raise if the norm is inf or NaN; otherwise the gradients become 0 or NaN, as in torch.
+
+    Returns
+    -------
+    total_norm : Tensor, shape ()
+        The norm before scaling, in the dtype of the first gradient; 0 without gradients.
+
+    Raises
+    ------
+    DataError
+        If the norm is not finite and ``error_if_nonfinite`` is set. Then nothing has changed.
+
+    Notes
+    -----
+    The factor is ``min(1, max_norm / (norm + 1e-6))``. Sums are in float64 and in a fixed order.
+    """
+    check_number("clip_grad_norm_", "max_norm", max_norm)
+    if not norm_type > 0:
+        raise ArgumentError("clip_grad_norm_", "norm_type", "a number above 0, or inf", norm_type)
+    gradients = _gradients(parameters)
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = _total_norm([gradient.array for gradient in gradients], float(norm_type))
+    if error_if_nonfinite and not math.isfinite(norm):
+        raise DataError("clip_grad_norm_", "parameters", "gradients with a finite norm", norm)
+    factor = min(1.0, float(max_norm) / (norm + 1e-6)) if norm == norm else norm  # min() would swallow a NaN
+    if factor != 1.0:
+        _in_place("clip_grad_norm_", gradients, lambda array: np.multiply(array, factor, out=array))
+    dtype = gradients[0].dtype if gradients else np.float32
+    return Tensor(np.asarray(norm, dtype))
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Bring every element of every gradient into ``[-clip_value, clip_value]``; NaN stays NaN.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        Those without a gradient are left out.
+    clip_value : float
+        At least 0.
+    """
+    check_number("clip_grad_value_", "clip_value", clip_value)
+    limit = float(clip_value)
+    _in_place("clip_grad_value_", _gradients(parameters), lambda array: array.clip(-limit, limit, out=array))
+
+
+def all_finite(array: Any) -> bool:
+    """Return whether an array holds neither inf nor NaN."""
+    xp = array_module(array)
+    return all(bool(xp.isfinite(block).all()) for block, _, _ in blocks(array))
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [param.grad for param in given if param.grad is not None]
+
+
+def _total_norm(arrays: list[Any], p: float) -> float:
+    """Return the p-norm of all elements of all arrays."""
+    wide = (block.astype(np.float64) for array in arrays for block, _, _ in blocks(array))
+    if p == math.inf:
+        largest = [float(abs(block).max()) for block in wide if block.size]
+        return float(np.max(largest, initial=0.0))
+    return sum(float((abs(block) ** p).sum()) for block in wide) ** (1 / p)
+
+
+def _in_place(op: str, gradients: list[Tensor], change: Any) -> None:
+    with no_grad(), np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        for gradient in gradients:
+            change(gradient._write(op))

@@ -1,0 +1,77 @@
+"""The losses that a run can be asked for by name; each is a function of (logits, masks) that gives a scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import functional as F
+from ..autograd import Tensor
+from ..errors import ArgumentError
+
+__all__ = ["OBJECTIVES", "objective"]
+
+
+def objective(
+    name: str, ignore_index: int = -100, class_weights: list[float] | None = None
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a loss by its name.
+
+    Parameters
+    ----------
+    name : str
+        ``"cross_entropy"``; ``"dice"`` or ``"jaccard"``, soft, on the softmax; ``"cross_entropy+dice"``, their sum; ``"border"``,
+        cross entropy weighted towards the gaps between touching objects, as in the U-Net paper.
+    ignore_index : int
+        Class id that counts nothing.
+    class_weights : list of float, optional
+        For the cross entropy.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such loss.
+    """
+    if name not in OBJECTIVES:
+        raise ArgumentError("train", "loss", f"one of {sorted(OBJECTIVES)}", repr(name))
+    weight = None if class_weights is None else np.asarray(class_weights, np.float32)
+    make = OBJECTIVES[name]
+    return lambda logits, masks: make(logits, masks, ignore_index, weight)
+
+
+def _cross_entropy(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
+    return F.cross_entropy(logits, masks, weight=weight, ignore_index=ignore_index, empty="zero")
+
+
+def _dice(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
+    return F.dice_loss(F.softmax(logits, 1), masks, ignore_index=ignore_index)
+
+
+def _jaccard(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
+    return F.jaccard_loss(F.softmax(logits, 1), masks, ignore_index=ignore_index)
+
+
+def _both(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
+    return _cross_entropy(logits, masks, ignore_index, weight) + _dice(logits, masks, ignore_index, weight)
+
+
+def _border(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
+    from scipy.ndimage import label
+
+    maps = []
+    for mask in masks.numpy():
+        objects, _ = label((mask > 0) & (mask != ignore_index))  # touching regions of any class are one object
+        maps.append(F.border_weights(objects.astype(np.int64)))
+    pixel_weight = Tensor(np.stack(maps).astype(logits.dtype))
+    return F.weighted_cross_entropy(logits, masks, pixel_weight, weight=weight, ignore_index=ignore_index, empty="zero")
+
+
+OBJECTIVES: dict[str, Callable[[Tensor, Tensor, int, Any], Tensor]] = {
+    "border": _border,
+    "cross_entropy": _cross_entropy,
+    "cross_entropy+dice": _both,
+    "dice": _dice,
+    "jaccard": _jaccard,
+}

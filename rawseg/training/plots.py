@@ -1,0 +1,241 @@
+"""Pictures of a run: learning curves, and sheets of image, truth, prediction and errors, in colour-blind-safe colours."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..files import write_bytes_atomically
+from ..metrics import confusion_matrix, iou
+from .progress import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, "Color Universal Design" (2008); class 0, the background, has no colour.
+BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE, YELLOW = (
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (230, 159, 0),
+    (86, 180, 233),
+    (204, 121, 167),
+    (240, 228, 66),
+)
+CLASS_COLOURS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILLION, BLUE)
+RIGHT, FALSE_ALARM, MISS, CONFUSED, NOTHING = (190, 190, 190), VERMILLION, BLUE, (0, 0, 0), (245, 245, 245)
+INK, FAINT = "#333333", "#e4e4e4"
+FILLED = 0.4  # opacity of a class inside its outline
+
+
+def colour(class_id: int) -> tuple[int, int, int]:
+    """Return the RGB colour of a class from 1 on; they repeat after seven."""
+    return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
+
+
+def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return an image with its classes tinted and outlined.
+
+    Parameters
+    ----------
+    image : ndarray, shape (C, H, W)
+        Floats in [0, 1]; three channels are red, green and blue, of any other number the first is shown in grey.
+    mask : ndarray of integers, shape (H, W)
+        Class ids; 0, and anything negative, leaves the image as it is.
+
+    Returns
+    -------
+    picture : ndarray of uint8, shape (H, W, 3)
+        RGB.
+    """
+    picture = _rgb(image, mask)
+    tint = np.zeros_like(picture)
+    for class_id in np.unique(mask[mask > 0]):
+        tint[mask == class_id] = colour(int(class_id))
+    opacity = np.where(_outline(mask), 1.0, FILLED)[..., None] * (mask > 0)[..., None]
+    return np.rint(picture * (1 - opacity) + tint * opacity).astype(np.uint8)
+
+
+def _rgb(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return levels 0 to 255 as floats, shape (H, W, 3)."""
+    if image.ndim != 3 or 0 in image.shape or image.shape[1:] != mask.shape:
+        expected = "an image of shape (C, H, W) and a mask of shape (H, W)"
+        raise ShapeError("overlay", "image, mask", expected, f"{image.shape} and {mask.shape}")
+    channels = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
+    return np.clip(np.nan_to_num(channels.astype(np.float64)), 0, 1).transpose(1, 2, 0) * 255
+
+
+def _outline(mask: np.ndarray) -> np.ndarray:
+    """Return where a neighbour above, below, left or right is of another class."""
+    edge = np.zeros(mask.shape, bool)
+    for axis in (0, 1):
+        change = np.diff(mask.astype(np.int64), axis=axis) != 0
+        before, after = [slice(None)] * 2, [slice(None)] * 2
+        before[axis], after[axis] = slice(None, -1), slice(1, None)
+        edge[tuple(before)] |= change
+        edge[tuple(after)] |= change
+    return edge
+
+
+def error_map(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Return an RGB picture (H, W, 3) of what is right, falsely found, missed, or taken for another class."""
+    found, there = prediction > 0, truth > 0
+    picture = np.full((*truth.shape, 3), NOTHING, np.uint8)
+    picture[found & there] = CONFUSED
+    picture[(truth == prediction) & there] = RIGHT
+    picture[found & (truth == 0)] = FALSE_ALARM
+    picture[~found & there] = MISS
+    return picture
+
+
+def learning_curves(history: Sequence[Record], path: str | os.PathLike[str]) -> None:
+    """Draw losses and scores over the epochs.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        As `Trainer.fit` returns it, or as read from ``metrics.jsonl``.
+    path : str or path
+        A PNG file, replaced in one step.
+
+    Raises
+    ------
+    ArgumentError
+        If the history is empty.
+    """
+    if not history:
+        raise ArgumentError("learning_curves", "history", "at least one epoch", "none")
+    scored = "val_loss" in history[0]
+    figure = _figure(9.6 if scored else 5.2, 3.8)
+    left = figure.add_subplot(1, 2 if scored else 1, 1)
+    _curve(left, history, "loss", "training", BLUE)
+    left.set_ylabel("loss")
+    if scored:
+        _curve(left, history, "val_loss", "validation", VERMILLION)
+        right = figure.add_subplot(1, 2, 2)
+        _curve(right, history, "val_mean_dice", "mean Dice", PURPLE)
+        _curve(right, history, "val_mean_iou", "mean IoU", GREEN)
+        right.set_ylabel("validation score")
+        right.set_ylim(0, 1.02)
+        _mark_best(right, history)
+    for axes in figure.axes:
+        _tidy(axes, len(history))
+    _write(figure, path)
+
+
+def _curve(axes: Axes, history: Sequence[Record], key: str, label: str, rgb: tuple[int, int, int]) -> None:
+    values = [math.nan if record[key] is None else record[key] for record in history]
+    marker = "o" if len(history) <= 40 else ""
+    epochs = [record["epoch"] for record in history]
+    axes.plot(epochs, values, color=_hex(rgb), label=label, linewidth=1.8, marker=marker, markersize=3.5)
+
+
+def _mark_best(axes: Axes, history: Sequence[Record]) -> None:
+    best = [record for record in history if record.get("best") and record["val_mean_iou"] is not None]
+    if best and not math.isnan(best[-1]["val_mean_iou"]):
+        epoch, score = best[-1]["epoch"], best[-1]["val_mean_iou"]
+        label = f"best IoU {score:.3f}, epoch {epoch}"
+        axes.plot([epoch], [score], "o", color="none", markeredgecolor=INK, markersize=9, label=label)
+
+
+def _tidy(axes: Axes, epochs: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(0.5, max(epochs, 2) + 0.5)
+    axes.grid(color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, length=3)
+    axes.legend(frameon=False, fontsize=9)
+
+
+def overlay_sheet(
+    images: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray],
+    predictions: Sequence[np.ndarray],
+    path: str | os.PathLike[str],
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Draw image, truth, prediction and errors side by side, one row an image.
+
+    Parameters
+    ----------
+    images : sequence of ndarray, shape (C, H, W)
+        Floats in [0, 1].
+    truths, predictions : sequence of ndarray of integers, shape (H, W)
+        Class ids.
+    path : str or path
+        A PNG file, replaced in one step.
+    class_names : sequence of str, optional
+        Names of the classes from 0, the background, on, for the legend.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no image, or not as many truths and predictions as images.
+    """
+    rows = len(images)
+    if rows == 0 or len(truths) != rows or len(predictions) != rows:
+        expected = "the same number of images, truths and predictions, at least 1"
+        raise ArgumentError("overlay_sheet", "images", expected, f"{rows}, {len(truths)} and {len(predictions)}")
+    height, width = truths[0].shape
+    figure = _figure(10.4, rows * 2.5 * min(height / width, 2.5) + 0.9)
+    classes = max(2, 1 + max(int(mask.max(initial=0)) for mask in (*truths, *predictions)))
+    for row, (image, truth, prediction) in enumerate(zip(images, truths, predictions)):
+        plain = overlay(image, np.zeros_like(truth))
+        pictures = (plain, overlay(image, truth), overlay(image, prediction), error_map(truth, prediction))
+        for column, (picture, title) in enumerate(zip(pictures, ("image", "truth", "prediction", "errors"))):
+            axes = figure.add_subplot(rows, 4, 4 * row + column + 1)
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_axis_off()
+            if row == 0:
+                axes.set_title(title, fontsize=11, color=INK)
+        text = _score(truth, prediction, classes)
+        axes.text(0.5, -0.02, text, transform=axes.transAxes, ha="center", va="top", fontsize=9, color=INK)
+    _legend(figure, classes, class_names)
+    _write(figure, path)
+
+
+def _score(truth: np.ndarray, prediction: np.ndarray, classes: int) -> str:
+    """Return the IoU of the classes but the background, averaged over those that occur."""
+    matrix = confusion_matrix(prediction, truth, classes, ignore_index=int(min(truth.min(), 0)) or None)
+    scores = iou(matrix)[1:]
+    return f"IoU {np.nanmean(scores):.3f}" if not np.isnan(scores).all() else "no object"
+
+
+def _legend(figure: Figure, classes: int, names: Sequence[str] | None) -> None:
+    from matplotlib.patches import Patch
+
+    named = [names[k] if names is not None and k < len(names) else f"class {k}" for k in range(classes)]
+    entries = [(colour(k), named[k]) for k in range(1, min(classes, 1 + len(CLASS_COLOURS)))]
+    entries += [(RIGHT, "right"), (FALSE_ALARM, "false alarm"), (MISS, "missed")]
+    entries += [(CONFUSED, "other class")] if classes > 2 else []
+    patches = [Patch(facecolor=_hex(rgb), label=label) for rgb, label in entries]
+    figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 8), frameon=False, fontsize=9)
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=130, facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr]
+    return figure
+
+
+def _write(figure: Figure, path: str | os.PathLike[str]) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")  # a Figure made without pyplot draws with Agg, whatever backend is set
+    write_bytes_atomically(path, buffer.getvalue())
+
+
+def _hex(rgb: tuple[int, int, int]) -> Any:
+    return "#{:02x}{:02x}{:02x}".format(*rgb)

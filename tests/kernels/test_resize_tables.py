@@ -1,0 +1,74 @@
+"""Resizing's tables: exact against fractions, float32 against PyTorch, and given scales."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+from bounds import assert_within, gamma
+from hypothesis import given
+from hypothesis import strategies as st
+from promises import assert_same_bits
+
+from rawseg_kernels import resize
+from rawseg_kernels.resize import tables
+
+DTYPES = [np.float32, np.float64]
+
+
+@st.composite
+def scaled_sides(draw):
+    """Draw ``(side, factor, new side)`` with a new side of at least 1."""
+    side = draw(st.integers(1, 9))
+    factor = draw(st.floats(1 / side, 5))
+    return side, factor, int(side * factor)
+
+
+def torch_resize(x, mode, **size):
+    return torch.nn.functional.interpolate(x, mode=mode, **size).numpy()
+
+
+def test_nearest_tables_are_exact_for_every_pair_of_sizes():
+    for old in range(1, 42):
+        for new in range(1, 42):
+            step = Fraction(old, new)
+            assert tables.nearest(old, new).tolist() == [int(dst * step) for dst in range(new)]
+            assert tables.nearest_exact(old, new).tolist() == [int((dst + Fraction(1, 2)) * step) for dst in range(new)]
+
+
+def test_float32_tables_are_those_of_torch_and_differ_from_the_exact_ones_for_195_pairs():
+    different = 0
+    for old in range(1, 130):
+        x = torch.arange(old, dtype=torch.float32).expand(1, 1, 1, old)
+        for new in range(1, 130):
+            want = torch_resize(x, "nearest", size=(1, new)).ravel()
+            np.testing.assert_array_equal(tables.nearest_float32(old, new, None, 0.0), want)
+            different += not np.array_equal(tables.nearest(old, new), want)
+    assert different == 195
+
+
+@given(scaled_sides(), st.sampled_from(["nearest", "nearest-exact"]))
+def test_float32_tables_follow_a_scale_factor_as_torch_does(case, mode):
+    side, factor, new = case
+    x = torch.arange(side, dtype=torch.float32).expand(1, 1, 1, side)
+    want = torch_resize(x, mode, scale_factor=(1.0, factor))
+    got = resize.forward(x.numpy(), (1, new), mode, scale=(1.0, 1 / factor), compat="torch")
+    np.testing.assert_array_equal(got, want)
+
+
+@given(scaled_sides(), st.sampled_from(DTYPES))
+def test_a_given_scale_is_used_instead_of_the_ratio_of_sizes(case, dtype):
+    side, factor, new = case
+    x = np.random.default_rng(side).standard_normal((1, 1, side, 3)).astype(dtype)
+    want = torch_resize(torch.from_numpy(x).double(), "bilinear", scale_factor=(factor, 1.5))
+    got = resize.forward(x, (new, 4), "bilinear", scale=(1 / factor, 1 / 1.5))
+    assert_within(got, want, (gamma(10 + 4 * max(side, new, 4), np.float64) + gamma(8, dtype)) * 4 * np.abs(x).max())
+    for mode in ("nearest", "nearest-exact"):  # exact indices depend on the sizes alone
+        assert_same_bits(resize.forward(x, (new, 4), mode, scale=(1 / factor, 2.0)), resize.forward(x, (new, 4), mode))
+
+
+def test_a_scale_that_is_too_large_ends_at_the_last_pixel():
+    x = np.arange(3, dtype=np.float32).reshape(1, 1, 1, 3)
+    assert resize.forward(x, (1, 4), "bilinear", scale=(1, 7.0)).ravel().tolist() == [2, 2, 2, 2]
+    assert resize.forward(x, (1, 4), "nearest", scale=(1, 7.0), compat="torch").ravel().tolist() == [0, 2, 2, 2]

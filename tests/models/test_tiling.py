@@ -1,0 +1,86 @@
+"""Overlap-tile prediction: no seams means that the tiling cannot be seen in the bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rawseg
+from rawseg import models
+from rawseg.errors import ArgumentError, ShapeError
+from rawseg.models.tiling import mirror
+
+
+def trained_a_little(**options):
+    """A net whose batch norm has seen data, so that eval mode is not degenerate."""
+    rawseg.manual_seed(5)
+    net = models.UNet(width=3, depth=2, classes=3, **options)
+    if options.get("norm", True):
+        with rawseg.no_grad():
+            net(rawseg.randn(2, net.config["in_channels"], 32, 32))
+    return net
+
+
+def picture(h, w, c=1, seed=0):
+    return np.random.default_rng(seed).random((c, h, w)).astype(np.float32)
+
+
+def test_mirror_folds_without_repeating_the_border():
+    assert mirror(-3, 6, 3).tolist() == [1, 2, 1, 0, 1, 2, 1, 0, 1]
+    assert mirror(-2, 3, 1).tolist() == [0, 0, 0, 0, 0]
+    want = np.pad(np.arange(5), 4, mode="reflect")
+    assert mirror(-4, 9, 5).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("options", [{}, {"up": "bilinear"}, {"padded": False, "norm": False}], ids=str)
+def test_the_tiling_cannot_be_seen(options):
+    net = trained_a_little(**options)
+    image = picture(70, 45)
+    whole = models.predict_tiled(net, image, tile=128)
+    for tile in (4, 12, 32, 37):
+        mask, confidence = models.predict_tiled(net, image, tile=tile)
+        assert np.array_equal(mask, whole[0]), tile
+        assert np.array_equal(confidence, whole[1]), tile
+    assert len(np.unique(whole[0])) > 1  # there is something to see
+
+
+def test_the_middle_equals_a_plain_forward_pass():
+    net = trained_a_little().eval()
+    image = picture(96, 64)
+    mask, _ = models.predict_tiled(net, image, tile=16)
+    with rawseg.no_grad():
+        plain = net(rawseg.tensor(image[None])).numpy()[0].argmax(0)
+    halo = net.halo
+    assert np.array_equal(mask[halo:-halo, halo:-halo], plain[halo:-halo, halo:-halo])
+
+
+def test_a_smaller_halo_would_show(monkeypatch):
+    net = trained_a_little()
+    image = picture(70, 45)
+    whole = models.predict_tiled(net, image, tile=128)[1]
+    monkeypatch.setattr(models.UNet, "halo", 4)
+    assert not np.array_equal(models.predict_tiled(net, image, tile=12)[1], whole)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (17, 3)])
+def test_tiny_images(shape):
+    mask, confidence = models.predict_tiled(trained_a_little(), picture(*shape), tile=16)
+    assert mask.shape == confidence.shape == shape
+    assert mask.dtype == np.uint8
+    assert ((confidence > 1 / 3 - 1e-6) & (confidence <= 1)).all()  # of three classes the winner has at least a third
+
+
+def test_the_mode_of_the_model_is_restored_and_progress_reported():
+    net = trained_a_little()
+    seen = []
+    models.predict_tiled(net.train(), picture(20, 20), tile=16, progress=lambda done, total: seen.append((done, total)))
+    assert net.training
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_errors():
+    net = trained_a_little()
+    with pytest.raises(ShapeError, match=r"predict_tiled: image: expected shape \(1, H, W\), got shape \(3, 8, 8\)"):
+        models.predict_tiled(net, picture(8, 8, 3))
+    with pytest.raises(ArgumentError, match="predict_tiled: tile: expected at least 4, the model's stride, got 3"):
+        models.predict_tiled(net, picture(8, 8), tile=3)
