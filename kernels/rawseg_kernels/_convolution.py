@@ -37,7 +37,9 @@ def paddings(op: str, padding: Any, kernel_size: Pair, stride: Pair, dilation: P
     return total_h // 2, total_h - total_h // 2, total_w // 2, total_w - total_w // 2
 
 
-def output_size(op: str, size: Pair, kernel_size: Pair, stride: Pair, padding: tuple[int, int, int, int], dilation: Pair) -> Pair:
+def output_size(
+    op: str, size: Pair, kernel_size: Pair, stride: Pair, padding: tuple[int, int, int, int], dilation: Pair
+) -> Pair:
     """Return ``(out_h, out_w)`` of a convolution: ``floor((size + padding - reach) / stride) + 1``, at least 1 each."""
     out = []
     for axis, name in enumerate(("height", "width")):
@@ -59,7 +61,9 @@ def transposed_output_size(
         reach = dilation[axis] * (kernel_size[axis] - 1) + 1
         length = (size[axis] - 1) * stride[axis] - 2 * padding[axis] + reach + output_padding[axis]
         if length < 1:
-            raise ShapeError(op, "padding", f"an output {name} of at least 1", f"{length} ({name} {size[axis]}, padding {padding})")
+            raise ShapeError(
+                op, "padding", f"an output {name} of at least 1", f"{length} ({name} {size[axis]}, padding {padding})"
+            )
         out.append(length)
     return out[0], out[1]
 

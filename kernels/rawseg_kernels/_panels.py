@@ -3,12 +3,14 @@
 A panel holds ROWS rows of the left matrix, ROWS elements to a step of the sum. The right matrix is anything whose vectors can
 be found through two tables of places: ``steps`` (one entry a step of the sum) and ``starts`` (one entry a vector of columns).
 A packed matrix, a plane of an image and all shifted views of a strip of an image are read by the same loop that way.
+
+Places are counted in elements of a flat array.
 """
 
 from __future__ import annotations
 
 from ._jit import kernel
-from ._simd import ROWS, VECTOR_BYTES, VECTORS, interleave, tile_product
+from ._simd import ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_product
 
 DEPTH_BLOCK = 256  # steps of a sum at once: what a tile reads of b (256 * 192 bytes) then stays in the nearest caches
 
@@ -39,31 +41,4 @@ def pack_rows(source, source_at, source_step, rows, length, to, to_at, to_step):
     for i in range(0, whole, lanes):
         interleave(source, source_at + i, source_step, to, to_at + i * to_step, to_step)
     for r in range(rows):
-        row = source[source_at + r * source_step + whole : source_at + r * source_step + length]
-        column = to[to_at + whole * to_step + r :]
-        for i in range(length - whole):
-            column[i * to_step] = row[i]
-
-
-@kernel
-def copy(source, source_at, source_step, to, to_at, to_step, count):
-    """``to[to_at + i * to_step] = source[source_at + i * source_step]``; steps of 1 apart, because only they are vector code."""
-    row = source[source_at:]
-    place = to[to_at:]
-    if source_step == 1 and to_step == 1:
-        for i in range(count):
-            place[i] = row[i]
-    elif source_step == 2 and to_step == 1:  # the usual stride
-        for i in range(count):
-            place[i] = row[i * 2]
-    else:
-        for i in range(count):
-            place[i * to_step] = row[i * source_step]
-
-
-@kernel
-def fill(to, first, last, value):
-    """``to[first:last] = value``."""
-    place = to[first:last]
-    for i in range(place.size):
-        place[i] = value
+        copy(source, source_at + r * source_step + whole, 1, to, to_at + whole * to_step + r, to_step, length - whole)

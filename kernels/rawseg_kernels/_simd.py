@@ -1,10 +1,10 @@
-"""Vector micro-kernels: the two inner loops that Numba cannot express, written as LLVM vector code.
+"""Vector micro-kernels: the inner loops that Numba cannot express, written as LLVM vector code.
 
 A matrix product runs at the speed of the machine only if a tile of the result stays in vector registers while the sum runs.
 `tile_product` does that: ROWS x (VECTORS vectors) accumulators, one broadcast and one fused multiply-add each a step. Every
 element of the result is one chain of fused multiply-adds in the order of k that starts from what the result held before, so
 neither the width of the vectors nor any blocking of the sum reaches the bits. `interleave` is the transposition that lays
-rows out for it. Both are made for the dtype of their arrays.
+rows out for it. `copy` and `fill` are what slices do, without their cost of some 10 ns each. All are made for the dtype of their arrays, count places in elements and check nothing.
 
 The shape of the tile is chosen from the host's CPU at import; ``RAWSEG_SIMD=avx512|avx2|portable`` overrides it.
 """
@@ -170,3 +170,62 @@ def _interleaved(emitter, rows):
         pairs = zip(rows[:half], rows[half:])
         rows = [emitter.shuffle(one, other, order) for one, other in pairs for order in (low, high)]
     return rows
+
+
+@intrinsic
+def copy(typing_context, source, source_at, source_step, to, to_at, to_step, count):
+    """``to[to_at + i * to_step] = source[source_at + i * source_step]`` for i below ``count``: memcpy, if both steps are 1."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(source, place, place, to, place, place, place)
+
+    def generate(context, builder, signature, arguments):
+        source_step, to_step, count = arguments[2], arguments[5], arguments[6]
+        emitter = _Emitter(context, builder, dtype)
+        source, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (0, 3))
+        is_step = [[builder.icmp_signed("==", step, _INDEX(size)) for size in (1, 2)] for step in (source_step, to_step)]
+        with builder.if_else(builder.and_(is_step[0][0], is_step[1][0])) as (together, apart):
+            with together:
+                cgutils.raw_memcpy(builder, to, source, count, emitter.itemsize)
+            with apart:
+                by_two = builder.and_(is_step[0][1], is_step[1][0])
+                done = _copy_every_other(emitter, source, to, builder.select(by_two, count, _INDEX(1)))
+                with cgutils.for_range_slice(builder, done, count, _INDEX(1), intp=_INDEX) as (i, _):
+                    value = builder.load(builder.gep(source, [builder.mul(i, source_step)]))
+                    builder.store(value, builder.gep(to, [builder.mul(i, to_step)]))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _copy_every_other(emitter, source, to, count):
+    """``to[i] = source[2 * i]`` in vectors; return how many of ``count`` are done.
+
+    A vector reads one element that it has no use for: some of the last elements are left over, so that it is never one
+    behind the row.
+    """
+    builder, lanes = emitter.builder, _INDEX(emitter.lanes)
+    whole = builder.sdiv(builder.sub(count, _INDEX(1)), lanes)
+    with cgutils.for_range(builder, whole, intp=_INDEX) as loop:
+        i = builder.mul(loop.index, lanes)
+        twice = builder.add(i, i)
+        halves = [emitter.load(source, at, emitter.vector) for at in (twice, builder.add(twice, lanes))]
+        emitter.store(emitter.shuffle(*halves, [2 * lane for lane in range(emitter.lanes)]), to, i)
+    return builder.mul(whole, lanes)
+
+
+@intrinsic
+def fill(typing_context, to, first, last, value):
+    """``to[first:last] = value``."""
+    dtype = _same_dtype(to)
+    signature = types.void(to, types.int64, types.int64, dtype)
+
+    def generate(context, builder, signature, arguments):
+        to, first, last, value = arguments
+        emitter = _Emitter(context, builder, dtype)
+        to = emitter.address(signature.args[0], to, first)
+        with cgutils.for_range(builder, builder.sub(last, first), intp=_INDEX) as loop:
+            builder.store(value, builder.gep(to, [loop.index]))
+        return context.get_dummy_value()
+
+    return signature, generate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
 from .elementwise import Move
 from .function import Node
 from .grad_mode import modes
+from .hooks import RemovableHandle
 from .operands import DEFAULT_DTYPE, as_tensor
 from .operators import Methods, Operators
 from .shaping import plain_index
 
 __all__ = ["Tensor"]
-
-_handles = count()
 
 
 class Tensor(Operators, Methods):
@@ -174,13 +172,13 @@ class Tensor(Operators, Methods):
 
         backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(gradient)`` when the gradient is complete; a Tensor that it returns replaces the gradient.
 
         Returns
         -------
-        callable
-            Call it to remove the hook.
+        RemovableHandle
+            ``handle.remove()`` removes the hook.
         """
         if not self._requires_grad:
             raise GraphError("register_hook", "tensor", "one with requires_grad=True", "one without")
@@ -189,9 +187,7 @@ class Tensor(Operators, Methods):
         else:
             self._node.hooks = self._node.hooks or {}
             hooks = self._node.hooks.setdefault(self._slot, {})
-        handle = next(_handles)
-        hooks[handle] = hook
-        return lambda: hooks.pop(handle, None) and None
+        return RemovableHandle(hooks, hook)
 
     def retain_grad(self) -> None:
         """Let a computed Tensor keep its gradient in ``.grad``."""

@@ -5,13 +5,17 @@ A user's mistake ends in one line on standard error and exit code 2; Ctrl-C in 1
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
+from typing import Any
 
-import click
 import typer
 
 from ..errors import RawsegError
 from . import demo, doctor, evaluate, models, predict, train
+
+USER_ERROR, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="rawseg",
@@ -21,33 +25,32 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (demo.demo, train.train, predict.predict, evaluate.evaluate, models.models, doctor.doctor):
-    app.command()(command)
 
-USER_ERROR, INTERRUPTED = 2, 130
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn what a user can cause into one line and an exit code; a bug keeps its traceback."""
+
+    @functools.wraps(command)
+    def run_command(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except KeyboardInterrupt:
+            _leave("interrupted", INTERRUPTED)
+        except (RawsegError, MemoryError, OSError) as error:
+            _leave(" ".join(str(error).split()), USER_ERROR)
+
+    return run_command
+
+
+def _leave(message: str, code: int) -> None:
+    print(f"rawseg: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+for command in (demo.demo, train.train, predict.predict, evaluate.evaluate, models.models, doctor.doctor):
+    app.command()(guarded(command))
 
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(run(sys.argv[1:]))
-
-
-def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code."""
-    try:
-        code = app(arguments, standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted", INTERRUPTED)
-    except (RawsegError, MemoryError, OSError) as error:
-        return _say(" ".join(str(error).split()), USER_ERROR)
-
-
-def _say(message: str, code: int) -> int:
-    print(f"rawseg: {message}", file=sys.stderr)
-    return code
+    app()

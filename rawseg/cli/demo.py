@@ -15,6 +15,7 @@ from .options import Out, Plain, Seed, Threads, make_folder, use_threads
 
 WIDTH, DEPTH, CROP, BATCH, CROPS = 16, 3, 128, 8, 80  # crops an epoch
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-4
+TRAINED = 320  # columns; the next 64 choose the epoch, the last 128 are the test
 CLASS_NAMES = ["background", "nucleus"]
 
 
@@ -25,7 +26,7 @@ def demo(
     threads: Threads = None,
     plain: Plain = False,
 ) -> None:
-    """Train a U-Net on the left three quarters of an image of cell nuclei, and test it on the right quarter.
+    """Train a U-Net on the left of a microscopy image of cell nuclei, and test it on the right quarter.
 
     Writes best.safetensors, metrics.jsonl, scores.json, learning_curves.png, predictions.png and overlay.png into a new folder.
     """
@@ -35,11 +36,16 @@ def demo(
 
     use_threads(threads)
     train, test = data.nuclei_split()
+    columns = slice(0, TRAINED), slice(TRAINED, None)
+    train, validation = (data.Nuclei(*(array[..., part] for array in train)) for part in columns)
     folder = make_folder(free_folder(out / "nuclei"))
-    console = Console(highlight=False)
-    trainer = make_trainer(train, test, folder, epochs, seed, plain)
+    console = Console(highlight=False, soft_wrap=True)
+    trainer = make_trainer(train, validation, folder, epochs, seed, plain)
     count = sum(p.size for p in trainer.model.parameters())
-    console.print("Nuclei of the 2018 Data Science Bowl: 512 x 384 pixels to train on, 512 x 128 held out.")
+    console.print(
+        f"Nuclei of the 2018 Data Science Bowl: columns 0 to {TRAINED - 1} to train on, to 383 to choose the best epoch,"
+    )
+    console.print("and 384 to 511 for the test: neither training nor the choice of the epoch sees them.")
     console.print(f"U-Net with {count:,} parameters, {epochs} epochs of {CROPS} crops; writing to {folder}")
     result = trainer.fit(epochs)
     if result.best_epoch is None:
@@ -55,13 +61,13 @@ def demo(
     overlay_sheet(*sheet, folder / "predictions.png", class_names=CLASS_NAMES)
     whole = data.nuclei()
     mask = models.predict_tiled(best, whole.image)[0]
-    data.write_image(folder / "overlay.png", overlay(whole.image, mask))
+    data.write_image(folder / "overlay.png", overlay(whole.image, mask).transpose(2, 0, 1))
     show(console, scores, folder)
     if result.interrupted:
         raise typer.Exit(130)
 
 
-def make_trainer(train: Any, test: Any, folder: Path, epochs: int, seed: int, plain: bool) -> Any:
+def make_trainer(train: Any, validation: Any, folder: Path, epochs: int, seed: int, plain: bool) -> Any:
     """Return the trainer of the demo; everything random follows from the seed."""
     from .. import data, manual_seed, models, optim
     from ..training import Trainer
@@ -81,7 +87,7 @@ def make_trainer(train: Any, test: Any, folder: Path, epochs: int, seed: int, pl
         objective("cross_entropy+dice"),
         optimizer,
         batches,
-        (test.image[None], test.mask[None]),
+        (validation.image[None], validation.mask[None]),
         folder=folder,
         schedule=make_schedule("cosine", optimizer, len(batches), epochs),
         clip_norm=5.0,
@@ -122,7 +128,7 @@ def score(prediction: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
 
 def show(console: Console, scores: dict[str, Any], folder: Path) -> None:
     """Print the scores and what was written."""
-    table = Table(title="held-out quarter")
+    table = Table(title="test: the right quarter")
     table.add_column("predictor")
     for heading in ("IoU nucleus", "Dice nucleus", "mean IoU", "pixel accuracy"):
         table.add_column(heading, justify="right")

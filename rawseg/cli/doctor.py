@@ -93,5 +93,5 @@ def cache() -> str:
     parent = folder
     while not parent.exists():
         parent = parent.parent
-    state = "" if os.access(parent, os.W_OK) else "; NOT WRITABLE: kernels are compiled anew in every process (set RAWSEG_CACHE_DIR)"
-    return f"{folder}: {len(files)} files, {size:.1f} MiB{state}"
+    refused = "; NOT WRITABLE: kernels are compiled anew in every process (set RAWSEG_CACHE_DIR)"
+    return f"{folder}: {len(files)} files, {size:.1f} MiB{'' if os.access(parent, os.W_OK) else refused}"

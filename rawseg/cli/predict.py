@@ -34,21 +34,20 @@ def predict(
     make_folder(out)
     model = models.load_model(weights, device)
     channels = model.config["in_channels"]
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     for path in found:
         start = time.perf_counter()
         image = data.read_image(path, channels=channels)
         mask, confidence = models.predict_tiled(model, image, tile, device)
         data.write_mask(out / f"{path.stem}_mask.png", mask)
         if overlay:
-            data.write_image(out / f"{path.stem}_overlay.png", draw(image, mask))
+            data.write_image(out / f"{path.stem}_overlay.png", draw(image, mask).transpose(2, 0, 1))
         shares = np.bincount(mask.ravel(), minlength=model.config["classes"]) / mask.size
         names = model.class_names or [f"class {i}" for i in range(len(shares))]
         what = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, shares) if share > 0)
         height, width = mask.shape
-        console.print(
-            f"{path.name}: {width} x {height}, {what}, mean confidence {confidence.mean():.3f}, {time.perf_counter() - start:.1f} s"
-        )
+        seconds = time.perf_counter() - start
+        console.print(f"{path.name}: {width} x {height}, {what}, mean confidence {confidence.mean():.3f}, {seconds:.1f} s")
     console.print(f"written to {out}")
 
 
@@ -68,6 +67,7 @@ def gather(paths: list[Path]) -> list[Path]:
     by_stem: dict[str, Path] = {}
     for path in found:
         if path.stem in by_stem:
-            raise DataError("predict", str(path), f"a name whose outputs do not overwrite those of {by_stem[path.stem]}", path.stem)
+            expected = f"a name whose outputs do not overwrite those of {by_stem[path.stem]}"
+            raise DataError("predict", str(path), expected, path.stem)
         by_stem[path.stem] = path
     return found

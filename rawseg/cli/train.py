@@ -11,6 +11,7 @@ from rich.console import Console
 
 from .options import Classes, Depth, Device, Out, Plain, Seed, Threads, Up, Width, make_folder, use_threads
 
+DEFAULT_LOSS = "cross_entropy+dice"
 NOT_COUNTED = -100  # marks padded pixels; no class can have it
 
 
@@ -27,7 +28,9 @@ def train(
     epochs: Annotated[int, typer.Option(min=1)] = 50,
     batch_size: Annotated[int, typer.Option(min=1)] = 8,
     crop: Annotated[int, typer.Option(help="Side of the random training crops, in pixels.", min=1)] = 256,
-    loss: Annotated[str, typer.Option(help="cross_entropy, dice, jaccard, cross_entropy+dice or border.")] = "cross_entropy+dice",
+    loss: Annotated[
+        str, typer.Option(help="cross_entropy, dice, jaccard, border, or the sum cross_entropy+dice.")
+    ] = DEFAULT_LOSS,
     ignore_index: Annotated[int | None, typer.Option(help="Class id in the masks that does not count.")] = None,
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
     lr: Annotated[float, typer.Option(help="Learning rate.", min=0)] = 1e-3,
@@ -63,9 +66,8 @@ def train(
     whole = data.Loader(held_out, 1, transform=data.PadForModel(net, uncounted), shuffle=False, seed=seed, workers=workers)
     update = make_optimizer(optimizer, net.parameters(), lr, weight_decay)
     make_folder(out)
-    Console(highlight=False).print(
-        f"{len(training)} images to train on, {len(held_out)} held out; {model} with {sum(p.size for p in net.parameters()):,} parameters"
-    )
+    size = sum(p.size for p in net.parameters())
+    say(f"{len(training)} images to train on, {len(held_out)} held out; {model} with {size:,} parameters")
     trainer = Trainer(
         net,
         criterion,
@@ -114,7 +116,8 @@ def make_optimizer(name: str, parameters: Any, lr: float, weight_decay: float) -
     makers = {
         "adam": lambda: optim.Adam(parameters, lr, weight_decay=weight_decay),
         "adamw": lambda: optim.AdamW(parameters, lr, weight_decay=weight_decay),
-        "sgd": lambda: optim.SGD(parameters, lr, momentum=0.99, weight_decay=weight_decay),  # 0.99: section 3 of the U-Net paper
+        # momentum 0.99: section 3 of the U-Net paper
+        "sgd": lambda: optim.SGD(parameters, lr, momentum=0.99, weight_decay=weight_decay),
     }
     if name not in makers:
         raise ArgumentError("train", "optimizer", f"one of {sorted(makers)}", repr(name))
@@ -155,4 +158,9 @@ def report(result: Any, held_out: Any, out: Path, names: list[str] | None, uncou
         predictions.append(models.predict_tiled(best, image)[0].astype(np.int64))
     learning_curves(result.history, out / "learning_curves.png")
     overlay_sheet(images, truths, predictions, out / "predictions.png", class_names=names)
-    Console(highlight=False).print(f"best mean IoU {result.best_score:.4f} in epoch {result.best_epoch}; written to {out}")
+    say(f"best mean IoU {result.best_score:.4f} in epoch {result.best_epoch}; written to {out}")
+
+
+def say(line: str) -> None:
+    """Print a line as it is, however narrow the terminal."""
+    Console(highlight=False, soft_wrap=True).print(line)

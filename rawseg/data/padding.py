@@ -1,4 +1,4 @@
-"""Whole images for a network that takes only some sizes: mirrored borders around the image, uncounted pixels around the mask."""
+"""Whole images for a network that takes only some sizes: mirror the image, leave the rest of the mask uncounted."""
 
 from __future__ import annotations
 

@@ -48,4 +48,16 @@ def build(name: str, **options: Any) -> Any:
     return model
 
 
-__all__ = ["MODELS", "LayerRow", "UNet", "build", "describe", "load_model", "predict_tiled", "save_model", "summary", "unet", "unet_paper"]
+__all__ = [
+    "MODELS",
+    "LayerRow",
+    "UNet",
+    "build",
+    "describe",
+    "load_model",
+    "predict_tiled",
+    "save_model",
+    "summary",
+    "unet",
+    "unet_paper",
+]

@@ -62,8 +62,8 @@ def summary(model: Any, input_shape: tuple[int, ...]) -> list[LayerRow]:
             model(Tensor(np.zeros(input_shape, np.float32)))
     finally:
         model.train(was_training)
-        for remove in hooks:
-            remove()
+        for hook in hooks:
+            hook.remove()
     return rows
 
 

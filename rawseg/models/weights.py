@@ -24,7 +24,7 @@ def save_model(model: Any, path: str | os.PathLike[str], class_names: list[str] 
     CheckpointError
         If the file cannot be written; one that was there is as it was.
     """
-    save(model.state_dict(), path, {"about": describe(model, class_names)})
+    save(model.state_dict(), path, describe(model, class_names))
 
 
 def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
@@ -42,8 +42,8 @@ def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
     """
     from . import build
 
-    about = load_metadata(path).get("about")
-    if not isinstance(about, dict) or not isinstance(about.get("model"), str) or not isinstance(about.get("config"), dict):
+    about = load_metadata(path)
+    if not isinstance(about.get("model"), str) or not isinstance(about.get("config"), dict):
         expected = "weights that tell their model, such as best.safetensors of a run"
         raise CheckpointError("load_model", str(path), expected, "a file without")
     try:

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from ..autograd import Function, Tensor, is_grad_enabled
+from ..autograd.hooks import RemovableHandle
 from ..errors import GraphError
 
 __all__ = ["RemovableHandle", "call_with_backward_hooks"]
-
-_numbers = count()
-
-
-class RemovableHandle:
-    """What registering a hook returns."""
-
-    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
-        self._hooks, self._number = hooks, next(_numbers)
-        hooks[self._number] = hook
-
-    def remove(self) -> None:
-        """Remove the hook; a second time does nothing."""
-        self._hooks.pop(self._number, None)
-
 
 class Gate(Function):
     """Several Tensors unchanged; their gradients pass through ``on_gradients`` together."""

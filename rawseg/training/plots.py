@@ -32,6 +32,7 @@ BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE, YELLOW = (
 CLASS_COLOURS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILLION, BLUE)
 RIGHT, FALSE_ALARM, MISS, CONFUSED, NOTHING = (190, 190, 190), VERMILLION, BLUE, (0, 0, 0), (245, 245, 245)
 INK, FAINT = "#333333", "#e4e4e4"
+IGNORED = -1
 FILLED = 0.4  # opacity of a class inside its outline
 
 
@@ -164,6 +165,7 @@ def overlay_sheet(
     predictions: Sequence[np.ndarray],
     path: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
+    ignore_index: int | None = None,
 ) -> None:
     """Draw image, truth, prediction and errors side by side, one row an image.
 
@@ -177,6 +179,8 @@ def overlay_sheet(
         A PNG file, replaced in one step.
     class_names : sequence of str, optional
         Names of the classes from 0, the background, on, for the legend.
+    ignore_index : int, optional
+        Pixels with this true id count nowhere and are not drawn; nor are negative ones.
 
     Raises
     ------
@@ -187,11 +191,12 @@ def overlay_sheet(
     if rows == 0 or len(truths) != rows or len(predictions) != rows:
         expected = "the same number of images, truths and predictions, at least 1"
         raise ArgumentError("overlay_sheet", "images", expected, f"{rows}, {len(truths)} and {len(predictions)}")
+    truths = [np.where((truth == ignore_index) | (truth < 0), IGNORED, truth) for truth in truths]
     height, width = truths[0].shape
     figure = _figure(10.4, rows * 2.5 * min(height / width, 2.5) + 0.9)
     classes = max(2, 1 + max(int(mask.max(initial=0)) for mask in (*truths, *predictions)))
     for row, (image, truth, prediction) in enumerate(zip(images, truths, predictions)):
-        plain = overlay(image, np.zeros_like(truth))
+        plain = overlay(image, 0 * truth)
         pictures = (plain, overlay(image, truth), overlay(image, prediction), error_map(truth, prediction))
         for column, (picture, title) in enumerate(zip(pictures, ("image", "truth", "prediction", "errors"))):
             axes = figure.add_subplot(rows, 4, 4 * row + column + 1)
@@ -207,7 +212,7 @@ def overlay_sheet(
 
 def _score(truth: np.ndarray, prediction: np.ndarray, classes: int) -> str:
     """Return the IoU of the classes but the background, averaged over those that occur."""
-    matrix = confusion_matrix(prediction, truth, classes, ignore_index=int(min(truth.min(), 0)) or None)
+    matrix = confusion_matrix(prediction, truth, classes, ignore_index=IGNORED)
     scores = iou(matrix)[1:]
     return f"IoU {np.nanmean(scores):.3f}" if not np.isnan(scores).all() else "no object"
 

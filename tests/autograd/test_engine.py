@@ -198,13 +198,13 @@ def test_hooks_see_and_replace_gradients():
     y = x * 2
     seen = []
     y.register_hook(lambda g: seen.append(g.tolist()))
-    remove = x.register_hook(lambda g: g * 10)
+    handle = x.register_hook(lambda g: g * 10)
     y.retain_grad()
     (y * 3).sum().backward(retain_graph=True)
     assert seen == [[3.0, 3.0]]
     assert y.grad.tolist() == [3.0, 3.0]
     assert x.grad.tolist() == [60.0, 60.0]
-    remove()
+    handle.remove()
     x.grad = None
     (y * 3).sum().backward()
     assert x.grad.tolist() == [6.0, 6.0]

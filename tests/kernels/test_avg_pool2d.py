@@ -24,17 +24,15 @@ DIVISORS = st.sampled_from([{}, {"count_include_pad": False}, {"divisor_override
 
 def plain(size, options):
     """Return the arguments that the algorithms take after ``x``."""
-    names = ("kernel_size", "stride", "padding")
-    kernel_size, stride, padding, _, out = window(
-        "avg_pool2d", size, *(options[name] for name in names), 1, options["ceil_mode"]
-    )
+    window_options = options["kernel_size"], options["stride"], options["padding"]
+    kernel_size, stride, padding, _, out = window("avg_pool2d", size, *window_options, 1, options["ceil_mode"])
     return (kernel_size, stride, padding), out, (options.get("count_include_pad", True), options.get("divisor_override", 0))
 
 
 def torch_backward(x, grad_output, options):
     leaf = torch.from_numpy(x).requires_grad_()
-    torch.nn.functional.avg_pool2d(leaf, **options).backward(torch.from_numpy(grad_output))
-    return leaf.grad.numpy()
+    out = torch.nn.functional.avg_pool2d(leaf, **options)
+    return torch.autograd.grad(out, leaf, torch.from_numpy(grad_output))[0].numpy()
 
 
 def test_by_hand():

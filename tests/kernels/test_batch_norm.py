@@ -134,26 +134,20 @@ def test_evaluation_stays_within_the_bound_of_loops_and_torch(case):
     x, weight, bias, grad_output = case
     running_mean, running_var = bias, weight * weight
     out = batch_norm.forward_eval(x, weight, bias, running_mean, running_var, EPS)
-    doubles = [array.astype(np.float64) for array in (x, weight, bias, running_mean, running_var)]
-    want = reference.forward_eval(flat(doubles[0]), *doubles[1:], EPS).reshape(x.shape)
-    scale = np.abs(weight) / np.sqrt(running_var.astype(np.float64) + EPS)
-    size = per_channel(scale, x) * (np.abs(doubles[0]) + np.abs(per_channel(running_mean, x))) + np.abs(per_channel(bias, x))
-    bound = 2 * gamma(10, np.float64) * size
-    last = unit_roundoff(x.dtype) * np.abs(want) + smallest(2, x.dtype)
-    assert_within(out, want, bound + last, "loops")
-    tensors = [torch.from_numpy(doubles[i]) for i in (0, 3, 4, 1, 2)]
-    assert_within(out, torch.nn.functional.batch_norm(*tensors, eps=EPS).numpy(), bound + last, "torch")
+    wide, scale, shift, mean, var = (array.astype(np.float64) for array in (x, weight, bias, running_mean, running_var))
+    want = reference.forward_eval(flat(wide), scale, shift, mean, var, EPS).reshape(x.shape)
+    distance = np.abs(wide) + np.abs(per_channel(mean, x))
+    size = per_channel(np.abs(scale) / np.sqrt(var + EPS), x) * distance + np.abs(per_channel(shift, x))
+    bound = 2 * gamma(10, np.float64) * size + unit_roundoff(x.dtype) * np.abs(want) + smallest(2, x.dtype)
+    assert_within(out, want, bound, "loops")
+    inputs, *tensors = (torch.from_numpy(array) for array in (wide, mean, var, scale, shift))
+    oracle = torch.nn.functional.batch_norm(inputs, tensors[0], tensors[1], tensors[2], tensors[3], eps=EPS)
+    assert_within(out, oracle.numpy(), bound, "torch")
     grads = batch_norm.backward_eval(grad_output, x, weight, running_mean, running_var, EPS)
-    wants = reference.backward_eval(flat(grad_output.astype(np.float64)), flat(doubles[0]), doubles[1], *doubles[3:], EPS)
+    wide_grad = flat(grad_output.astype(np.float64))
+    wants = reference.backward_eval(wide_grad, flat(wide), scale, mean, var, EPS)
     count = x.size // x.shape[1]
-    sizes = reference.backward_eval(
-        flat(np.abs(grad_output).astype(np.float64)),
-        flat(np.abs(doubles[0]) + np.abs(per_channel(running_mean, x))),
-        np.abs(doubles[1]),
-        np.zeros_like(doubles[3]),
-        doubles[4],
-        EPS,
-    )
+    sizes = reference.backward_eval(np.abs(wide_grad), flat(distance), np.abs(scale), 0 * mean, var, EPS)
     for got, want, size in zip(grads, wants, sizes):
         last = unit_roundoff(x.dtype) * np.abs(want) + smallest(2, x.dtype)
         assert_within(flat(got) if got.ndim > 1 else got, want, 2 * gamma(count + 10, np.float64) * size + last, "backward")
@@ -184,11 +178,11 @@ def test_complex_steps_agree_with_the_gradients(case):
     grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)
     rng, step = np.random.default_rng(0), 1e-30  # so small that its square vanishes: no truncation error
     directions = [rng.standard_normal(array.shape) for array in (x, weight, bias)]
-    moved = [array + 1j * step * direction for array, direction in zip((x, weight, bias), directions)]
-    slope = reference.forward_train(flat(moved[0]), *moved[1:], EPS)[0].imag.reshape(x.shape) / step
+    moved_x, moved_weight, moved_bias = (a + 1j * step * direction for a, direction in zip((x, weight, bias), directions))
+    slope = reference.forward_train(flat(moved_x), moved_weight, moved_bias, EPS)[0].imag.reshape(x.shape) / step
     sizes = gradient_sizes(grad_output, x, weight, mean, inv_std)
-    error = sum(np.vdot(size, np.abs(direction)) for size, direction in zip(sizes, directions))
-    want = sum(np.vdot(grad, direction) for grad, direction in zip(grads, directions))
+    error = np.sum([np.vdot(size, np.abs(direction)) for size, direction in zip(sizes, directions)])
+    want = np.sum([np.vdot(grad, direction) for grad, direction in zip(grads, directions)])
     # Two sums over a channel and one over everything on either side. With x centred, mean|x| is at most one deviation, so the
     # rounding of mean, variance and their slopes changes each of at most 8 factors by one such gamma.
     assert_within(np.vdot(slope, grad_output), want, 8 * gamma(2 * x.size + 40, np.float64) * error, "complex step")

@@ -113,6 +113,7 @@ INDICES = np.zeros((1, 1, 2, 2), np.int64)
             r"max_pool2d: padding: expected at most half of kernel_size \(2, 2\), got \(2, 2\)",
         ),
         (lambda: max_pool2d.forward(X, (4, 2), padding=(1, 2)), ArgumentError, "padding: expected at most half"),
+        (lambda: max_pool2d.forward(X, (2, 4), padding=(2, 1)), ArgumentError, "padding: expected at most half"),
         (lambda: max_pool2d.forward(X, 2, ceil_mode=ONE), ArgumentTypeError, "ceil_mode: expected a bool, got 1"),
         (
             lambda: max_pool2d.forward(X, (2, 3), dilation=(1, 3)),
@@ -171,7 +172,7 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
 def test_selection_equals_loops_and_torch(case, batch, seed, dtype):
     size, options = case
     geometry = window("max_pool2d", size, **options)
-    for values in (None, SPECIAL):
+    for values in (None, SPECIAL, [-np.inf]):
         x = planes(size, batch, seed, dtype, values)
         got = max_pool2d.forward(x, **options)
         assert_same_bits(got, reference.forward(x, *geometry))
@@ -228,9 +229,8 @@ def test_promises(monkeypatch, dtype):
 def test_the_compiled_loops_are_the_plain_loops():
     x = planes((6, 5), 2, 4, np.float32, SPECIAL)
     geometry = window("max_pool2d", (6, 5), (2, 3), (2, 1), (1, 0), (2, 1), True)
-    options = dict(zip(("kernel_size", "stride", "padding", "dilation", "ceil_mode"), (*geometry[:4], True)))
     want = reference.forward(x, *geometry)
-    assert_same_bits(max_pool2d.forward(x, **options, algorithm="reference"), want)
+    assert_same_bits(max_pool2d.forward(x, *geometry[:4], ceil_mode=True, algorithm="reference"), want)
     grad = np.random.default_rng(0).standard_normal(want[0].shape).astype(np.float32)
     compiled = max_pool2d.backward(grad, want[1], x.shape, algorithm="reference")
     assert_same_bits(compiled, reference.backward(grad, want[1], x.shape))

@@ -41,7 +41,7 @@ def test_the_tiling_cannot_be_seen(options):
         mask, confidence = models.predict_tiled(net, image, tile=tile)
         assert np.array_equal(mask, whole[0]), tile
         assert np.array_equal(confidence, whole[1]), tile
-    assert len(np.unique(whole[0])) > 1  # there is something to see
+    assert len(np.unique(whole[1])) > 100  # there is something to see
 
 
 def test_the_middle_equals_a_plain_forward_pass():

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from bounds import assert_within, unit_roundoff
+from running_error import Bounded
 
 import rawseg
 from rawseg.errors import ArgumentError, ArgumentTypeError
 from rawseg.optim import SGD, Adam, AdamW, Optimizer
-
-from .running_error import Bounded
 
 STEPS, SHAPE = 50, (3, 5)
 SGD_CASES = [
@@ -133,32 +132,35 @@ def test_maximize_climbs():
 # the published formulas, with what rounding can do
 
 
-def sgd(x: Bounded, gradient_of_step: np.ndarray, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):  # fmt: skip
+def sgd(x: Bounded, gradient_of_step: np.ndarray, options: dict) -> Bounded:
+    lr, momentum, decay = options["lr"], options.get("momentum", 0), options.get("weight_decay", 0)
+    share = 1 - options.get("dampening", 0)
     b = None
     for gradient in gradient_of_step:
-        g = Bounded(-gradient if maximize else gradient, 0, x.u)
-        g = g + weight_decay * x if weight_decay else g
+        g = Bounded(-gradient if options.get("maximize") else gradient, 0, x.u)
+        g = g + decay * x if decay else g
         if momentum:
-            b = g if b is None else momentum * b + (1 - dampening) * g
-            g = g + momentum * b if nesterov else b
+            b = g if b is None else momentum * b + share * g
+            g = g + momentum * b if options.get("nesterov") else b
         x = x - lr * g
     return x
 
 
-def adam(x: Bounded, gradient_of_step: np.ndarray, decoupled: bool, lerp: bool, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=None, amsgrad=False, maximize=False):  # fmt: skip
-    weight_decay = (0.01 if decoupled else 0.0) if weight_decay is None else weight_decay
+def adam(x: Bounded, gradient_of_step: np.ndarray, options: dict, decoupled: bool, lerp: bool) -> Bounded:
+    lr, betas, eps = options["lr"], options.get("betas", (0.9, 0.999)), options.get("eps", 1e-8)
+    decay = options.get("weight_decay", 0.01 if decoupled else 0.0)
     zero = Bounded(np.zeros(x.value.shape), 0, x.u)
     m, v, top = zero, zero, zero
     for t, gradient in enumerate(gradient_of_step, 1):
-        g = Bounded(-gradient if maximize else gradient, 0, x.u)
+        g = Bounded(-gradient if options.get("maximize") else gradient, 0, x.u)
         if decoupled:
-            x = (1 - lr * weight_decay) * x
-        elif weight_decay:
-            g = g + weight_decay * x
+            x = (1 - lr * decay) * x
+        elif decay:
+            g = g + decay * x
         m = m + (1 - betas[0]) * (g - m) if lerp else betas[0] * m + (1 - betas[0]) * g  # torch's form; the paper's
         v = betas[1] * v + (1 - betas[1]) * (g * g)
         top = top.maximum(v)
-        root = (top if amsgrad else v).sqrt() / (1 - betas[1] ** t) ** 0.5 + eps
+        root = (top if options.get("amsgrad") else v).sqrt() / (1 - betas[1] ** t) ** 0.5 + eps
         x = x - lr / (1 - betas[0] ** t) * (m / root)
     return x
 
@@ -166,8 +168,8 @@ def adam(x: Bounded, gradient_of_step: np.ndarray, decoupled: bool, lerp: bool, 
 def oracle(rule: type[Optimizer], start, gradient_of_step, options, lerp: bool) -> Bounded:
     x = Bounded(start, 0, unit_roundoff(start.dtype))
     if rule is SGD:
-        return sgd(x, gradient_of_step, **options)
-    return adam(x, gradient_of_step, rule is AdamW, lerp, **options)
+        return sgd(x, gradient_of_step, options)
+    return adam(x, gradient_of_step, options, rule is AdamW, lerp)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -183,7 +185,7 @@ def test_fifty_steps_stay_inside_the_bound_of_the_formula_and_of_torch(rule, opt
         run_torch(rule.__name__, start, gradient_of_step, options), got, (paper.error + theirs.error).astype(float), "torch"
     )
     # A bound that allows anything proves nothing: after 50 steps it is still far below one step.
-    assert paper.error.max() < 50 * 400 * unit_roundoff(dtype)
+    assert paper.error.max() < 1000 * unit_roundoff(dtype)
 
 
 # options
@@ -211,7 +213,7 @@ def test_options_outside_their_domain(rule, options, message):
 
 
 def test_options_of_the_wrong_type():
-    with pytest.raises(ArgumentTypeError, match="SGD: lr: expected a number, got '0.1'"):
+    with pytest.raises(ArgumentTypeError, match=r"SGD: lr: expected a number, got '0\.1'"):
         SGD([parameter([1.0])], lr="0.1")
     with pytest.raises(ArgumentTypeError, match="SGD: momentum: expected a number, got True"):
         SGD([parameter([1.0])], momentum=True)

@@ -19,15 +19,6 @@ from .._errors import ShapeError
 
 OP = "conv2d"
 ALGORITHMS = ("im2col", "direct")
-FEW_CHANNELS = 4  # below this many per group and side, most lanes of a matrix product would be idle
-
-
-def choose(algorithm: str, weight_shape: tuple[int, ...], groups: int) -> str:
-    """Return the algorithm that ``"auto"`` stands for: matrix products, unless groups (as in depthwise) make them too thin."""
-    if algorithm != "auto":
-        return algorithm
-    thin = groups > 1 and min(weight_shape[0] // groups, weight_shape[1]) < FEW_CHANNELS
-    return "direct" if thin else "im2col"
 
 
 def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
@@ -106,7 +97,7 @@ def forward(
         bias = _arrays.contiguous(bias)
     geometry = _geometry(x.shape, weight.shape, stride, padding, dilation, groups)
     _memory.check_size(OP, (x.shape[0], weight.shape[0], *geometry[0]), x.dtype)
-    run = find(__name__, "forward", choose(algorithm, weight.shape, geometry[-1]), ALGORITHMS, device)
+    run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(x), _arrays.contiguous(weight), bias, *geometry)
 
 
@@ -129,7 +120,7 @@ def backward_input(
     out_size, *geometry = _geometry(shape, weight.shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (shape[0], weight.shape[0], *out_size))
     _memory.check_size(OP, shape, weight.dtype)
-    run = find(__name__, "backward_input", choose(algorithm, weight.shape, geometry[-1]), ALGORITHMS, device)
+    run = find(__name__, "backward_input", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry)
 
 
@@ -154,7 +145,7 @@ def backward_weight(
     out_size, *geometry = _geometry(x.shape, shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (x.shape[0], shape[0], *out_size))
     _memory.check_size(OP, shape, x.dtype)
-    run = find(__name__, "backward_weight", choose(algorithm, shape, geometry[-1]), ALGORITHMS, device)
+    run = find(__name__, "backward_weight", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._jit import kernel
-from .._panels import copy, fill, multiply
-from .._simd import ROWS, VECTOR_BYTES
+from .._panels import multiply
+from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
 from ._phases import Phase
 from ._tiles import plan
@@ -63,7 +63,15 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0, rows, 
                 at = to + row * tile.strip_w
                 inside = 0 <= ih < h and begin < end
                 if inside:
-                    copy(x, plane_at + (c * h + ih) * w + left + begin * tile.step_w, tile.step_w, strip, at + begin, 1, end - begin)
+                    copy(
+                        x,
+                        plane_at + (c * h + ih) * w + left + begin * tile.step_w,
+                        tile.step_w,
+                        strip,
+                        at + begin,
+                        1,
+                        end - begin,
+                    )
                 if moved:
                     fill(strip, at, at + (begin if inside else strip_columns), 0)
                     fill(strip, at + end, at + strip_columns, 0)
@@ -108,7 +116,7 @@ def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phas
             if plane_steps.size and plane_at + (block - 1) * h * w + j0 + cells <= x.size:
                 source, source_at, tables = x, plane_at + j0, plane_steps  # no vector ends behind the last element
             else:
-                columns, rows = min(tile.columns, phases[:, 3].max() - j0), min(tile.rows, phases[:, 2].max() - i0)
+                rows, columns = min(tile.rows, tile.count_h - i0), min(tile.columns, tile.count_w - j0)
                 fill_strip(strip, x, plane_at, block, h, w, sources, tile, i0, j0, rows, columns)
             for p in range(phases.shape[0]):
                 rows, columns, taps = min(tile.rows, phases[p, 2] - i0), min(tile.columns, phases[p, 3] - j0), phases[p, 4]
@@ -118,12 +126,29 @@ def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phas
                 panel_step = tile.depth * taps * ROWS
                 weights_at = group * tile.group_weights + phases[p, 6] + panel * panel_step + c * taps * ROWS
                 at = p * tile.panels * ROWS * cells
-                multiply(channels, block * taps, packed, weights_at, panel_step, source, source_at, tables, phases[p, 5], starts, vectors, results, at, cells)
+                multiply(
+                    channels,
+                    block * taps,
+                    packed,
+                    weights_at,
+                    panel_step,
+                    source,
+                    source_at,
+                    tables,
+                    phases[p, 5],
+                    starts,
+                    vectors,
+                    results,
+                    at,
+                    cells,
+                )
         for p in range(phases.shape[0]):
             rows, columns = min(tile.rows, phases[p, 2] - i0), min(tile.columns, phases[p, 3] - j0)
             for k in range(channels):
                 plane_at = ((image // groups) * groups * tile.channels + channel + k) * out_h * out_w
-                store(results, (p * tile.panels * ROWS + k) * cells, out, plane_at, out_w, phases[p], tile, i0, j0, rows, columns)
+                store(
+                    results, (p * tile.panels * ROWS + k) * cells, out, plane_at, out_w, phases[p], tile, i0, j0, rows, columns
+                )
 
 
 def correlate(x, weight, bias, out, phases, step, stride, groups, transposed):
@@ -142,8 +167,33 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed):
     tile = made.tile
     packed = (np.empty if channels % ROWS == 0 else np.zeros)(groups * tile.group_weights, x.dtype)
     steps = (kernel_area, channels * kernel_area) if transposed else (depth * kernel_area, kernel_area)
-    launch(pack_weights, groups * tile.all_panels, weight.reshape(-1), packed, made.phases, made.taps, tile, groups, *steps, work=packed.size)
+    launch(
+        pack_weights,
+        groups * tile.all_panels,
+        weight.reshape(-1),
+        packed,
+        made.phases,
+        made.taps,
+        tile,
+        groups,
+        *steps,
+        work=packed.size,
+    )
     bias = np.empty(0, x.dtype) if bias is None else bias
     tables = made.phases, made.steps, made.plane_steps, made.starts, made.sources
-    work = 2 * n * groups * tile.depth * tile.channels * sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
-    launch(correlate_tiles, made.tasks, x.reshape(-1), packed, bias, out.reshape(-1), (h, w, *out.shape[2:]), groups, tile, *tables, work=work)
+    work = (
+        2 * n * groups * tile.depth * tile.channels * sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
+    )
+    launch(
+        correlate_tiles,
+        made.tasks,
+        x.reshape(-1),
+        packed,
+        bias,
+        out.reshape(-1),
+        (h, w, *out.shape[2:]),
+        groups,
+        tile,
+        *tables,
+        work=work,
+    )

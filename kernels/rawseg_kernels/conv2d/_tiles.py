@@ -29,7 +29,9 @@ class Tile(NamedTuple):
 
     rows: int  # of output pixels, in a phase
     columns: int
-    down: int  # tiles that cover a plane, top to bottom
+    count_h: int  # pixels of the largest phase
+    count_w: int
+    down: int  # tiles that cover it, top to bottom
     across: int
     panels: int  # of a task
     all_panels: int  # of a group
@@ -132,7 +134,24 @@ def plan(
     strip_free = every == [(0, 0, (0, 0))] and step == (1, 1) and size[0] == 1 and count == size
     return Plan(
         images * groups * -(-all_panels // panels) * down * across,
-        Tile(rows, columns, down, across, panels, all_panels, depth, channels, block, *low, *strip, pitch, *step, *stride, weights_at),
+        Tile(
+            rows,
+            columns,
+            *count,
+            down,
+            across,
+            panels,
+            all_panels,
+            depth,
+            channels,
+            block,
+            *low,
+            *strip,
+            pitch,
+            *step,
+            *stride,
+            weights_at,
+        ),
         np.array(table, np.int64),
         np.array([index for phase in phases for index, _, _ in phase.taps], np.int64),
         np.array(steps, np.int64),

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import kernel
-from .._panels import fill, multiply, pack_rows
-from .._simd import ROWS, VECTOR_BYTES
+from .._panels import multiply, pack_rows
+from .._simd import ROWS, VECTOR_BYTES, fill
 from .._threads import launch
 
 TILE_PIXELS = 512
@@ -159,7 +159,9 @@ def sum_weights(first, last, grad_output, x, shares, sizes, padding, stride, gro
             seen_w = tile.strip_w - (tile.columns - columns) * stride[1]
             if (t - begin) % tile.span == 0:
                 fill(results, 0, results.size, 0)
-            fill_pixels(strip, x, (image * channels_in + group * depth + c) * h * w, h, w, top, left, seen_h, seen_w, block, tile)
+            fill_pixels(
+                strip, x, (image * channels_in + group * depth + c) * h * w, h, w, top, left, seen_h, seen_w, block, tile
+            )
             source_at = (image * channels_out + channel) * out_h * out_w
             pack_gradients(packed, grad_output, source_at, out_h, out_w, i0, j0, rows, columns, channels, tile)
             depth_here = rows * tile.columns

@@ -16,7 +16,7 @@ from typing import Any
 from .. import _arrays, _convolution, _memory
 from .._algorithms import find
 from .._errors import ArgumentError, ShapeError
-from ..conv2d import ALGORITHMS, choose
+from ..conv2d import ALGORITHMS
 from ..conv2d import backward_bias as backward_bias
 
 OP = "conv_transpose2d"
@@ -30,7 +30,9 @@ def _geometry(weight_shape, in_channels, stride, padding, dilation, groups):
     groups = _arrays.integer(OP, "groups", groups, 1)
     groups = _convolution.channels(OP, in_channels, weight_shape[1] * groups, groups)
     if weight_shape[0] != in_channels:
-        raise ShapeError(OP, "weight", f"{in_channels} input channels", f"{weight_shape[0]} (weight shape {tuple(weight_shape)})")
+        raise ShapeError(
+            OP, "weight", f"{in_channels} input channels", f"{weight_shape[0]} (weight shape {tuple(weight_shape)})"
+        )
     return stride, padding, dilation, groups
 
 
@@ -120,7 +122,7 @@ def forward(
         output_padding = _convolution.asked_padding(OP, output_size, (x.shape[0], out_channels), smallest, stride)
     out_size = _convolution.transposed_output_size(OP, size, kernel_size, stride, padding, output_padding, dilation)
     _memory.check_size(OP, (x.shape[0], out_channels, *out_size), x.dtype)
-    run = find(__name__, "forward", choose(algorithm, weight.shape, groups), ALGORITHMS, device)
+    run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(x), _arrays.contiguous(weight), bias, out_size, *geometry)
 
 
@@ -143,7 +145,7 @@ def backward_input(
     geometry = _geometry(weight.shape, shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, shape, weight.shape, geometry)
     _memory.check_size(OP, shape, weight.dtype)
-    run = find(__name__, "backward_input", choose(algorithm, weight.shape, geometry[-1]), ALGORITHMS, device)
+    run = find(__name__, "backward_input", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry)
 
 
@@ -166,5 +168,5 @@ def backward_weight(
     geometry = _geometry(shape, x.shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, x.shape, shape, geometry)
     _memory.check_size(OP, shape, x.dtype)
-    run = find(__name__, "backward_weight", choose(algorithm, shape, geometry[-1]), ALGORITHMS, device)
+    run = find(__name__, "backward_weight", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry)

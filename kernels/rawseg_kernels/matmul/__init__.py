@@ -62,7 +62,9 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     rows, depth = _stack("a", a, transpose_a)
     depth_b, columns = _stack("b", b, transpose_b)
     if depth != depth_b:
-        raise ShapeError(OP, "b", f"{depth} rows to multiply with the columns of a (shape {a.shape})", f"{depth_b} (shape {b.shape})")
+        raise ShapeError(
+            OP, "b", f"{depth} rows to multiply with the columns of a (shape {a.shape})", f"{depth_b} (shape {b.shape})"
+        )
     try:
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._jit import kernel
-from .._panels import DEPTH_BLOCK, copy, fill, multiply, pack_rows
-from .._simd import ROWS, VECTOR_BYTES, VECTORS
+from .._panels import DEPTH_BLOCK, multiply, pack_rows
+from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
 from .._threads import launch
 
 TILE_ROWS = 256  # rows of a tile, and
@@ -62,9 +62,13 @@ def multiply_tiles(first, last, packed, b, out, pairs, sizes, tile_rows, width, 
         fill(results, 0, results.size, 0)
         for k in range(0, depth, DEPTH_BLOCK):
             count = min(DEPTH_BLOCK, depth - k)
-            pack_right(b, pairs[pair, 1] * depth * columns, k, count, column, columns_here, depth, columns, transposed, block, width)
+            pack_right(
+                b, pairs[pair, 1] * depth * columns, k, count, column, columns_here, depth, columns, transposed, block, width
+            )
             vectors = -(-columns_here // lanes)
-            multiply(rows_here, count, packed, left_at + k * ROWS, panel_step, block, 0, steps, 0, starts, vectors, results, 0, width)
+            multiply(
+                rows_here, count, packed, left_at + k * ROWS, panel_step, block, 0, steps, 0, starts, vectors, results, 0, width
+            )
         for r in range(rows_here):
             copy(results, r * width, 1, out, (pair * rows + row + r) * columns + column, 1, columns_here)
 

@@ -1,4 +1,4 @@
-"""Plain loops that define resizing, over a table for the height (``rows``) and one for the width (``columns``); see ``tables``."""
+"""Plain loops that define resizing, over a table for the height (``rows``) and one for the width (``columns``)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,130 @@
+"""Activations: the conventions at kinks, at NaN and at infinity, and rounding against PyTorch in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as TF
+from bounds import assert_within, gamma, unit_roundoff
+from twins import ours, torchs
+
+import rawseg
+from rawseg import functional as F
+from rawseg.errors import ArgumentError, DTypeError, ShapeError
+
+INF, NAN = np.inf, np.nan
+
+
+def gradient(f, values, grad_output=None):
+    x = rawseg.Tensor(np.array(values), requires_grad=True)
+    seed = np.full(len(values), 3.0) if grad_output is None else np.array(grad_output)
+    return rawseg.grad(f(x), x, rawseg.Tensor(seed))[0].tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 7, 64])  # vector code and its remainder
+def test_relu_keeps_bits(dtype, count):
+    x = np.tile(np.array([-0.0, 0.0, -1.0, 2.5, INF, -INF, NAN], dtype), count)
+    want = np.tile(np.array([-0.0, 0.0, 0.0, 2.5, INF, 0.0, NAN], dtype), count)
+    assert F.relu(rawseg.Tensor(x)).numpy().tobytes() == want.tobytes()
+    assert F.relu(rawseg.Tensor(x), inplace=True).numpy().tobytes() == want.tobytes()
+    assert x[2] == -1  # inplace or not, the input stays
+
+
+def test_gradients_at_kinks_and_nan():
+    """`semantics`: relu 0 at 0 and 1 at NaN; relu6 0 at both bounds, 1 at NaN; leaky_relu the slope at 0 and NaN."""
+    assert gradient(F.relu, [-1, -0.0, 0.0, 1, NAN]) == [0, 0, 0, 3, 3]
+    assert gradient(F.relu6, [-1, 0, 3, 6, 7, NAN]) == [0, 0, 3, 0, 0, 3]
+    assert gradient(F.hardtanh, [-1, 0, 1, 2, NAN]) == [0, 3, 0, 0, 3]
+    assert gradient(lambda x: F.leaky_relu(x, 0.5), [-1, 0, 1, NAN]) == [1.5, 1.5, 3, 1.5]
+    for name in ("relu", "relu6", "hardtanh", "leaky_relu"):
+        values = [-INF, -1, -0.0, 0, 0.5, 1, 6, 7, INF, NAN]
+        twin = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+        getattr(TF, name)(twin).sum().backward()
+        assert gradient(getattr(F, name), values, np.ones(10)) == twin.grad.tolist()
+
+
+def test_a_blocked_gradient_is_zero_even_if_it_was_infinite():
+    assert gradient(F.relu, [-1.0, -1.0, 1.0], [INF, NAN, INF]) == [0, 0, INF]
+    assert gradient(F.relu6, [-1.0, 7.0, 1.0], [INF, NAN, INF]) == [0, 0, INF]
+
+
+# name, options, largest slope of the function
+SMOOTH = [
+    ("sigmoid", {}, 1),
+    ("tanh", {}, 1),
+    ("logsigmoid", {}, 1),
+    ("softplus", {}, 1),
+    ("softplus", {"beta": 0.5, "threshold": 3.0}, 1),
+    ("leaky_relu", {"negative_slope": 0.2}, 1),
+    ("relu6", {}, 1),
+    ("hardtanh", {"min_val": -2.0, "max_val": 1.5}, 1),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("name", "options", "slope"), SMOOTH, ids=[f"{n}{len(o)}" for n, o, _ in SMOOTH])
+def test_values_and_gradients_as_torch(name, options, slope, dtype):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.standard_normal(400) * 8, [0.0, 88.0, -88.0, 300.0, -300.0]]).astype(dtype)
+    g = rng.standard_normal(x.size).astype(dtype)
+    got, (grad,) = ours(lambda x: getattr(F, name)(x, **options), [x], g)
+    want, (oracle,) = torchs(lambda x: getattr(TF, name)(x, **options), [x], g)
+    # Values: 4 roundings in float64 on either side of results and intermediate values of at most |y| + log 2, one in the dtype.
+    # Gradients: at most 8 roundings of factors between 0 and 1.
+    bound = unit_roundoff(dtype) * abs(want) + 2 * gamma(4, np.float64) * (abs(want) + 1)
+    assert_within(got, want, bound + np.finfo(dtype).smallest_subnormal, "value")
+    assert_within(grad, oracle, 2 * gamma(8, dtype) * slope * abs(g), "gradient")
+
+
+def test_sigmoid_and_its_logarithm_at_the_far_ends():
+    x = rawseg.Tensor(np.array([-INF, -1000.0, -740.0, 0.0, 40.0, 1000.0, INF]))
+    np.testing.assert_array_equal(F.sigmoid(x).numpy(), [0, 0, np.exp(-740.0), 0.5, 1, 1, 1])
+    np.testing.assert_array_equal(F.logsigmoid(x).numpy(), [-INF, -1000, -740, -np.log(2), -np.exp(-40.0), 0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_softmax_as_torch(dtype, dim):
+    rng = np.random.default_rng(1)
+    x, g = (rng.standard_normal((3, 5, 4)) * 10).astype(dtype), rng.standard_normal((3, 5, 4)).astype(dtype)
+    for name in ("softmax", "log_softmax"):
+        got, (grad,) = ours(lambda x, name=name: getattr(F, name)(x, dim), [x], g)
+        want, (oracle,) = torchs(lambda x, name=name: getattr(TF, name)(x, dim), [x], g)
+        size = abs(x).max() * 2  # a shifted logit; its float64 rounding enters the exponent
+        assert_within(got, want, unit_roundoff(dtype) * abs(want) + 2 * gamma(10, np.float64) * (size + abs(want)), name)
+        # g - p sum(g) or p (g - sum(p g)): 5 terms and at most 4 more roundings of magnitudes below |g| + sum|g|
+        assert_within(grad, oracle, 2 * gamma(9, dtype) * (abs(g) + abs(g).sum(dim, keepdims=True)), f"{name} gradient")
+
+
+def test_softmax_at_infinity():
+    assert np.isnan(F.softmax(rawseg.Tensor(np.full(3, -INF)), 0).numpy()).all()
+    assert F.softmax(rawseg.Tensor(np.array([-INF, 0.0, 0.0])), 0).tolist() == [0, 0.5, 0.5]
+    assert np.isnan(F.log_softmax(rawseg.Tensor(np.array([INF, 0.0])), 0).numpy()).all()
+    np.testing.assert_array_equal(F.softmax(rawseg.Tensor(np.array([1000.0, 0.0])), 0).numpy(), [1, 0])
+
+
+def test_softmax_does_not_see_a_shift():
+    x = np.random.default_rng(2).integers(-8, 9, (4, 6)).astype(np.float64)
+    assert np.array_equal(F.softmax(rawseg.Tensor(x), 1).numpy(), F.softmax(rawseg.Tensor(x + 1024), 1).numpy())
+
+
+def test_a_dtype_is_cast_to_first():
+    x = rawseg.tensor([1, 2, 3])
+    assert F.softmax(x, 0, dtype=np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: F.relu(rawseg.tensor([1])), DTypeError, "relu: input: expected float32 or float64, got int64"),
+        (lambda: F.softmax(rawseg.ones(2, 0), 1), ShapeError, "softmax: input: expected at least 1 along dim 1"),
+        (lambda: F.softmax(rawseg.ones(2), 1), ArgumentError, r"softmax: dim: expected an axis in \[-1, 0\], got 1"),
+        (lambda: F.hardtanh(rawseg.ones(2), 2, 1), ArgumentError, "hardtanh: min_val: expected at most max_val=1, got 2"),
+        (lambda: F.softplus(rawseg.ones(2), 0), ArgumentError, "softplus: beta: expected greater than 0, got 0"),
+    ],
+)
+def test_errors_name_the_argument_and_the_numbers(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

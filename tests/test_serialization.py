@@ -1,0 +1,386 @@
+"""safetensors files: the format as its own library has it, and no damage that goes unseen."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import rawseg
+from rawseg import tensorfile
+from rawseg.errors import ArgumentError, ArgumentTypeError, CheckpointError, DTypeError
+from rawseg.files import sweep_temporaries
+from rawseg.serialization import load_arrays, load_metadata, save_arrays
+
+RNG = np.random.default_rng(0)
+ARRAYS = {
+    "b.weight": RNG.standard_normal((2, 3)).astype(np.float32),
+    "a": RNG.standard_normal((4,)),
+    "half": np.float16([1.5, -0.0, np.nan]),
+    "count": np.array(7),
+    "labels": np.array([[1, 0], [3, 255]], np.uint8),
+    "flags": np.array([True, False, True]),
+    "empty": np.zeros((0, 3), np.float32),
+    "Ü": np.array([-1, 2], np.int16),
+}
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return one.keys() == other.keys() and all(
+        (a.dtype, a.shape, a.tobytes()) == (other[name].dtype, other[name].shape, other[name].tobytes())
+        for name, a in one.items()
+    )
+
+
+def digest(path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# the format
+
+
+def test_what_was_saved_comes_back_in_its_order(tmp_path):
+    path = tmp_path / "a.safetensors"
+    rawseg.save(ARRAYS, path, metadata={"epoch": 3, "names": ["a", None]})
+    loaded = rawseg.load(path)
+    assert list(loaded) == list(ARRAYS)
+    assert same({name: tensor.array for name, tensor in loaded.items()}, ARRAYS)
+    assert load_metadata(path) == {"epoch": 3, "names": ["a", None]}
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+
+
+def test_the_formats_own_library_reads_it(tmp_path):
+    path = tmp_path / "a.safetensors"
+    rawseg.save(ARRAYS, path)
+    assert same(dict(safetensors.numpy.load_file(path)), ARRAYS)
+
+
+def test_files_of_the_formats_own_library_are_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    safetensors.numpy.save_file(ARRAYS, path, metadata={"format": "np"})
+    assert same({name: tensor.array for name, tensor in rawseg.load(path).items()}, ARRAYS)
+    assert load_metadata(path) == {}
+
+
+def test_equal_contents_give_equal_bytes_whatever_their_memory_looks_like(tmp_path):
+    array = RNG.standard_normal((4, 6))
+    views = [array, np.asfortranarray(array), np.repeat(array, 2, axis=0)[::2], array.astype(">f8"), rawseg.tensor(array)]
+    for number, view in enumerate(views):
+        rawseg.save({"x": view}, tmp_path / f"{number}")
+    assert len({digest(tmp_path / f"{number}") for number in range(len(views))}) == 1
+
+
+def test_nothing_to_save_is_a_file_too(tmp_path):
+    rawseg.save({}, tmp_path / "a")
+    assert rawseg.load(tmp_path / "a") == {}
+
+
+def test_every_array_is_aligned(tmp_path):
+    rawseg.save(ARRAYS, tmp_path / "a")
+    raw = (tmp_path / "a").read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8 : 8 + length])
+    for name, array in ARRAYS.items():
+        assert (8 + length + header[name]["data_offsets"][0]) % array.itemsize == 0
+
+
+# arguments
+
+
+@pytest.mark.parametrize(
+    ("tensors", "error", "message"),
+    [
+        (
+            rawseg.nn.Linear(2, 2),
+            ArgumentTypeError,
+            r"save: tensors: expected a dict of Tensors, e.g. model.state_dict\(\), got Linear",
+        ),
+        ({1: np.zeros(1)}, ArgumentTypeError, "save: tensors: expected names that are text, got 1"),
+        ({"a": [1.0]}, ArgumentTypeError, "save: a: expected a Tensor or an array, got list"),
+        ({"__metadata__": np.zeros(1)}, ArgumentError, "expected another name: the format keeps this one for itself"),
+        ({"a": np.zeros(1, complex)}, DTypeError, "save: a: expected one of float64, float32, .*, got complex128"),
+        ({"a": np.array(["x"])}, DTypeError, "save: a: expected one of"),
+    ],
+)
+def test_what_cannot_be_saved(tmp_path, tensors, error, message):
+    with pytest.raises(error, match=message):
+        rawseg.save(tensors, tmp_path / "a")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("metadata", [{"x": np.float32(1)}, {"x": float("nan")}])
+def test_metadata_is_what_json_can_hold(tmp_path, metadata):
+    with pytest.raises(ArgumentError, match=r"save: metadata: expected what JSON can hold \(None for NaN\)"):
+        rawseg.save({}, tmp_path / "a", metadata)
+    assert os.listdir(tmp_path) == []
+
+
+# damage
+
+
+def test_every_flipped_bit_is_seen(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_arrays(path, {"w": np.arange(3, dtype=np.float32), "n": np.array(5)}, "checkpoint", {"step": 3})
+    good = path.read_bytes()
+    for position in range(len(good)):
+        spoiled = bytearray(good)
+        spoiled[position] ^= 1 << (position % 8)
+        path.write_bytes(spoiled)
+        with pytest.raises(CheckpointError, match=rf"load: {path}: expected"):
+            load_arrays(path, "checkpoint")
+    assert len(good) > 500
+
+
+def test_every_truncation_and_extension_is_seen(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_arrays(path, {"w": np.arange(3, dtype=np.float32)}, "checkpoint", {})
+    good = path.read_bytes()
+    for contents in [*(good[:size] for size in range(len(good))), good + b"\0"]:
+        path.write_bytes(contents)
+        with pytest.raises(CheckpointError, match=f"load: {path}: expected"):
+            load_arrays(path, "checkpoint")
+
+
+def test_in_a_weight_file_too(tmp_path):
+    path = tmp_path / "a.safetensors"
+    rawseg.save({"w": np.arange(3, dtype=np.float32)}, path)
+    good = path.read_bytes()
+    for position in range(0, len(good), 2):
+        spoiled = bytearray(good)
+        spoiled[position] ^= 1 << (position // 2 % 8)
+        path.write_bytes(spoiled)
+        with pytest.raises(CheckpointError, match=rf"load: {path}: expected"):
+            rawseg.load(path)
+
+
+def test_random_bytes_are_refused(tmp_path):
+    path = tmp_path / "a"
+    rng = np.random.default_rng(2)
+    for size in (0, 1, 7, 8, 9, 100, 5000):
+        for _ in range(20):
+            path.write_bytes(rng.bytes(size))
+            with pytest.raises(CheckpointError, match=f"load: {path}: expected"):
+                rawseg.load(path)
+
+
+def header_file(path, header: object, data: bytes = b"") -> None:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def entry(shape, begin, end, dtype="F32"):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+@pytest.mark.parametrize(
+    ("header", "data", "message"),
+    [
+        (b"not json", b"", "expected a header in JSON, got JSONDecodeError"),
+        (b"\xff\xff\xff", b"", "expected a header in JSON, got UnicodeDecodeError"),
+        (b"[" * 100_000, b"", "expected a header in JSON, got RecursionError"),
+        (b'{"a": ' + b"9" * 5000 + b"}", b"", "expected a header in JSON, got ValueError"),
+        (b'{"a": 1, "a": 2}', b"", "expected a header in JSON, got ValueError: a name that occurs twice"),
+        ([1, 2], b"", "got a list instead of an object"),
+        ({"__metadata__": {"x": 1}}, b"", "got metadata that is not text"),
+        ({"a": 1}, b"", "got no dtype, shape and data_offsets for a"),
+        ({"a": {"dtype": "F32"}}, b"", "got no dtype, shape and data_offsets for a"),
+        ({"a": entry([1], 0, 2, "BF16")}, b"12", "got dtype 'BF16' of a, which NumPy lacks"),
+        ({"a": entry([1], 0, 4, ["F32"])}, b"1234", "got dtype .* of a"),
+        ({"a": entry([-1], 0, 4)}, b"1234", r"got shape \[-1\] and data_offsets \[0, 4\] of a"),
+        ({"a": entry([1.0], 0, 4)}, b"1234", r"got shape \[1.0\]"),
+        ({"a": entry([True], 0, 4)}, b"1234", r"got shape \[True\]"),
+        ({"a": entry([1] * 40, 0, 4)}, b"1234", "got shape"),
+        ({"a": entry([0, 2**62], 0, 0)}, b"", "got shape"),
+        ({"a": entry([2], 0, 4)}, b"1234", r"got 4 bytes for F32 of shape \[2\] of a"),
+        ({"a": entry([1], 4, 0)}, b"1234", "got -4 bytes"),
+        ({"a": entry([1], 0, 4), "b": entry([1], 0, 4)}, b"1234", "got b at 0 instead of 4"),
+        ({"a": entry([1], 4, 8)}, b"12345678", "got a at 4 instead of 0"),
+        ({"a": entry([1], 0, 4)}, b"12345", "got 5 bytes of data instead of 4"),
+        ({"a": entry([2**40], 0, 2**42)}, b"1234", "got 4 bytes of data instead of 4398046511104"),
+    ],
+)
+def test_headers_that_contradict_the_format(tmp_path, header, data, message):
+    path = tmp_path / "a"
+    header_file(path, header, data)
+    with pytest.raises(CheckpointError, match=message):
+        rawseg.load(path)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", "no json", "[" * 100_000, '{"format": "1"}'])
+def test_a_manifest_of_another_kind_is_refused_although_its_hash_is_right(tmp_path, text):
+    tensorfile.write(tmp_path / "a", {}, {"rawseg": text, "rawseg.sha256": hashlib.sha256(text.encode()).hexdigest()})
+    with pytest.raises(CheckpointError, match="expected a manifest with format, kind"):
+        rawseg.load(tmp_path / "a")
+
+
+def test_a_file_of_a_later_version_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("rawseg.serialization.FORMAT", 2)
+    rawseg.save({}, tmp_path / "a")
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match=r"expected a manifest of format 1 or older, got 2, of rawseg .*: update rawseg"):
+        rawseg.load(tmp_path / "a")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    rawseg.save({}, tmp_path / "a")
+    with pytest.raises(CheckpointError, match="expected a checkpoint file of rawseg, got a weights file"):
+        load_arrays(tmp_path / "a", "checkpoint")
+    safetensors.numpy.save_file({"x": np.zeros(1)}, tmp_path / "b")
+    with pytest.raises(CheckpointError, match="got a foreign file"):
+        load_arrays(tmp_path / "b", "checkpoint")
+
+
+def test_a_file_larger_than_the_memory_limit_is_not_read(tmp_path, monkeypatch):
+    rawseg.save({"x": np.zeros(1000)}, tmp_path / "a")
+    monkeypatch.setattr(tensorfile, "limit_bytes", lambda: 5000)
+    with pytest.raises(CheckpointError, match=r"expected at most 5000 bytes \(RAWSEG_MEMORY_LIMIT, .*, got \d+"):
+        rawseg.load(tmp_path / "a")
+
+
+def test_a_file_that_cannot_be_opened(tmp_path):
+    with pytest.raises(
+        CheckpointError, match=f"load: {tmp_path}/no: expected a file that can be read, got ENOENT: No such file"
+    ):
+        rawseg.load(tmp_path / "no")
+    with pytest.raises(CheckpointError, match="got EISDIR"):
+        rawseg.load(tmp_path)
+
+
+def test_nothing_is_unpickled(tmp_path):
+    import pickle
+
+    path = tmp_path / "a"
+    path.write_bytes(pickle.dumps({"w": np.zeros(2)}))
+    with pytest.raises(CheckpointError):
+        rawseg.load(path)
+
+
+# writing
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A file that must survive whatever happens while it is replaced."""
+    path = tmp_path / "a.safetensors"
+    rawseg.save({"x": np.zeros(3)}, path)
+    before = path.read_bytes()
+    yield path
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+
+
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO, errno.EROFS])
+def test_a_refused_system_call_names_path_and_cause(old, monkeypatch, call, number):
+    def refuse(*_args, **_options):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        with pytest.raises(CheckpointError) as caught:
+            rawseg.save({"x": np.ones(3)}, old)
+    cause = f"{errno.errorcode[number]}: {os.strerror(number)}"
+    assert str(caught.value) == f"write: {old}: expected a file that can be written, got {cause}"
+
+
+def test_a_file_that_outgrows_what_the_system_allows(old):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(
+            CheckpointError, match=f"write: {old}: expected a file that can be written, got EFBIG: File too large"
+        ):
+            rawseg.save({"x": np.ones(100_000)}, old)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(CheckpointError, match="got ENOENT: No such file or directory"):
+        rawseg.save({}, tmp_path / "no" / "a")
+
+
+def test_a_disk_that_returns_other_bytes_is_caught(old, monkeypatch):
+    real = hashlib.file_digest
+
+    def wrong(file, name):
+        file.read(10)
+        return real(file, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", wrong)
+        with pytest.raises(CheckpointError, match="expected to read back what was written, got other bytes: check the disk"):
+            rawseg.save({"x": np.ones(3)}, old)
+
+
+def test_an_interrupt_anywhere_leaves_the_old_file_or_the_new_one(tmp_path):
+    path, saves = tmp_path / "a.safetensors", 60
+    versions = [{"x": np.full(40_000, number, np.float64)} for number in range(saves)]
+
+    def alarm(_number, _frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    outcomes = {"old": 0, "new": 0}
+    try:
+        rawseg.save(versions[0], path)
+        began = time.monotonic()
+        rawseg.save(versions[0], path)
+        duration = time.monotonic() - began
+        held = 0
+        for number in range(1, saves):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, duration * number / saves * 1.2 + 1e-6)
+                rawseg.save(versions[number], path)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            got = rawseg.load(path)["x"].array
+            assert (got == got[0]).all()
+            assert got[0] in (held, number)
+            outcomes["new" if got[0] == number else "old"] += 1
+            held = int(got[0])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert min(outcomes.values()) > 0  # both were seen
+
+
+def test_what_a_killed_process_leaves_is_swept_and_nothing_else(tmp_path):
+    script = (
+        "import os, sys, numpy as np, rawseg, rawseg.tensorfile as t\n"
+        "t.hashlib.file_digest = lambda *_: os.kill(os.getpid(), 9)\n"
+        "rawseg.save({'x': np.zeros(3)}, sys.argv[1] + '/a')"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = os.listdir(tmp_path)
+    assert left.endswith(".tmp")
+    mine = f".rawseg-{os.getpid()}-{'0' * 16}.tmp"  # of an earlier process that had this one's number
+    alive = f".rawseg-{os.getppid()}-{'0' * 16}.tmp"
+    others = ["notes.tmp", ".rawseg-x.tmp", ".rawseg-1-2.tmp", alive]
+    for name in [mine, *others]:
+        (tmp_path / name).touch()
+    rawseg.save({}, tmp_path / "b")
+    assert sorted(os.listdir(tmp_path)) == sorted(["b", *others])
+
+
+def test_a_file_that_is_being_written_is_not_swept(tmp_path):
+    from rawseg.files import atomic_write
+
+    with atomic_write(tmp_path / "a") as file:
+        file.write(b"new")
+        sweep_temporaries(tmp_path)
+    assert (tmp_path / "a").read_bytes() == b"new"
+    sweep_temporaries(tmp_path / "no such folder")
