@@ -93,11 +93,11 @@ def sweep_temporaries(folder: str | os.PathLike[str]) -> None:
         Only this folder, not those in it. What cannot be listed or removed is left alone.
     """
     with suppress(OSError):
-        for entry in os.scandir(folder):
-            match = TEMPORARY.fullmatch(entry.name)
-            if match and _is_stale(int(match[1]), entry.name):
+        for name in os.listdir(folder):
+            match = TEMPORARY.fullmatch(name)
+            if match and _is_stale(int(match[1]), name):
                 with suppress(OSError):
-                    os.unlink(entry.path)
+                    os.unlink(os.path.join(folder, name))
 
 
 def _is_stale(process: int, name: str) -> bool:

@@ -15,8 +15,9 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], metadata:
         file.flush()
         os.fsync(file.fileno())
         file.seek(0)
-        if hashlib.file_digest(file, "sha256").digest() != written.digest():
+        if hashlib.file_digest(file, "sha256").digest() != written.digest():  # type: ignore[arg-type]
             raise CheckpointError("save", str(path), "to read back what was written", "other bytes: check the disk")
 
 
@@ -140,7 +141,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def _opened(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
     try:
         with open(path, "rb") as file:
             yield file
@@ -149,7 +150,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise CheckpointError("load", str(path), "a file that can be read", f"{name}: {cause.strerror or cause}") from cause
 
 
-def _read_header(path: str | os.PathLike[str], file: BinaryIO) -> Header:
+def _read_header(path: str | os.PathLike[str], file: BufferedReader) -> Header:
     size = os.fstat(file.fileno()).st_size
     if size > limit_bytes():
         expected = f"at most {limit_bytes()} bytes (RAWSEG_MEMORY_LIMIT, else this machine's memory)"

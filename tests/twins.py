@@ -33,7 +33,9 @@ def torchs(f: Callable, arrays: list[np.ndarray], grad_output: np.ndarray | None
     return out.detach().numpy(), [g.numpy() for g in torch.autograd.grad(out, leaves, seed)]
 
 
-def assert_multilinear(f: Callable, g: Callable, arrays: list[np.ndarray], grad_output: Any, terms: int, what: str = "") -> None:
+def assert_multilinear(
+    f: Callable, g: Callable, arrays: list[np.ndarray], grad_output: Any, terms: int, what: str = ""
+) -> None:
     """Compare an operation that is linear in each array, with weights of at least 0.
 
     Run on absolute values it gives the sum of magnitudes that Higham's bound gamma_K times that sum asks for.

@@ -8,6 +8,7 @@ from ._arrays import integer, pair
 from ._errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Pair = tuple[int, int]
+Sides = tuple[int, int, int, int]  # top, bottom, left, right
 
 
 def channels(op: str, in_channels: int, out_channels: int, groups: Any) -> int:
@@ -19,7 +20,7 @@ def channels(op: str, in_channels: int, out_channels: int, groups: Any) -> int:
     return groups
 
 
-def paddings(op: str, padding: Any, kernel_size: Pair, stride: Pair, dilation: Pair) -> tuple[int, int, int, int]:
+def paddings(op: str, padding: Any, kernel_size: Pair, stride: Pair, dilation: Pair) -> Sides:
     """Return ``(top, bottom, left, right)`` from an int, a pair, ``"valid"`` or ``"same"``.
 
     ``"same"`` asks for stride 1 and pads ``dilation * (kernel - 1)`` in all; an odd one goes to the bottom and the right.

@@ -19,7 +19,8 @@ DEPTH_BLOCK = 256  # steps of a sum at once: what a tile reads of b (256 * 192 b
 def multiply(rows, depth, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
     """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, in order of the sum.
 
-    Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at ``c_at + r * c_step``, its vectors side by side.
+    Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at
+    ``c_at + r * c_step``, its vectors side by side.
     """
     lanes = VECTOR_BYTES // a.itemsize
     height = 1 if rows == 1 else ROWS

@@ -4,8 +4,9 @@ A matrix product runs at the speed of the machine only if a tile of the result s
 `tile_product` does that: ROWS x (VECTORS vectors) accumulators, one broadcast and one fused multiply-add each a step. Every
 element of the result is one chain of fused multiply-adds in the order of k that starts from what the result held before, so
 neither the width of the vectors nor any blocking of the sum reaches the bits. `interleave` is the transposition that lays
-rows out for it. `copy` and `fill` are what slices do, without their cost of some 10 ns each. All are made for the dtype of their arrays, count places in elements and check nothing.
+rows out for it; `copy` and `fill` are what slices do, without their cost of some 10 ns each.
 
+All are made for the dtype of their arrays, which are flat; places count elements, and nothing is checked.
 The shape of the tile is chosen from the host's CPU at import; ``RAWSEG_SIMD=avx512|avx2|portable`` overrides it.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import os
 from itertools import product
+from typing import Any
 
 from llvmlite import binding, ir
 from numba import types
@@ -42,6 +44,8 @@ def host_tile() -> str:
 
 VECTOR_BYTES, ROWS, VECTORS = TILES[host_tile()]
 
+vector_code: Any = intrinsic  # what it makes is called without the typing context, which type checkers cannot know
+
 _INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
 
@@ -59,7 +63,7 @@ class _Emitter:
         self.fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{self.lanes}f{dtype.bitwidth}")
 
     def address(self, array_type, array, at):
-        """A pointer to element ``at`` of an array's data."""
+        """Return a pointer to element ``at`` of an array's data."""
         data = self.context.make_array(array_type)(self.context, self.builder, array).data
         return self.builder.gep(data, [at])
 
@@ -80,7 +84,7 @@ class _Emitter:
 
 
 def _same_dtype(*arrays):
-    """The dtype of all arrays, which must be float32 or float64 and contiguous."""
+    """Return the dtype of all arrays, which must be float32 or float64 and contiguous."""
     for array in arrays:
         if not (isinstance(array, types.Array) and array.layout == "C" and array.dtype == arrays[0].dtype):
             raise TypingError(f"vector code needs C-contiguous arrays of one dtype, got {arrays}")
@@ -89,7 +93,7 @@ def _same_dtype(*arrays):
     return arrays[0].dtype
 
 
-@intrinsic
+@vector_code
 def tile_product(typing_context, rows, vectors, depth, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step):
     """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
 
@@ -135,7 +139,7 @@ def _sum_tile(emitter, depth, a, columns, steps, rows):
             emitter.store(builder.load(cell), pointer, _INDEX(v * lanes))
 
 
-@intrinsic
+@vector_code
 def interleave(typing_context, source, source_at, source_step, to, to_at, to_step):
     """``to[to_at + i * to_step + r] = source[source_at + r * source_step + i]`` for ROWS rows r and one vector of columns i."""
     dtype = _same_dtype(source, to)
@@ -161,7 +165,7 @@ def interleave(typing_context, source, source_at, source_step, to, to_at, to_ste
 
 
 def _interleaved(emitter, rows):
-    """The rows' elements column by column: each perfect shuffle turns the topmost bit of an element's index into the lowest."""
+    """Return the rows' elements column by column: a perfect shuffle makes the top bit of an element's index the lowest."""
     half, lanes = len(rows) // 2, emitter.lanes
     low = [lane // 2 + lane % 2 * lanes for lane in range(lanes)]
     high = [lane + lanes // 2 for lane in low]
@@ -172,7 +176,7 @@ def _interleaved(emitter, rows):
     return rows
 
 
-@intrinsic
+@vector_code
 def copy(typing_context, source, source_at, source_step, to, to_at, to_step, count):
     """``to[to_at + i * to_step] = source[source_at + i * source_step]`` for i below ``count``: memcpy, if both steps are 1."""
     dtype = _same_dtype(source, to)
@@ -214,7 +218,7 @@ def _copy_every_other(emitter, source, to, count):
     return builder.mul(whole, lanes)
 
 
-@intrinsic
+@vector_code
 def fill(typing_context, to, first, last, value):
     """``to[first:last] = value``."""
     dtype = _same_dtype(to)

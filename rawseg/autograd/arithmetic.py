@@ -64,8 +64,7 @@ class Div(Function):
     @staticmethod
     def forward(ctx, a, b):
         ctx.save(a, b)
-        with np.errstate(all="ignore"):  # IEEE: x/0 is inf, 0/0 is NaN, and both are answers
-            return a / b
+        return a / b
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -81,10 +80,9 @@ class PowScalar(Function):
     def forward(ctx, x, *, exponent):
         ctx.exponent = exponent
         ctx.save(x)
-        with np.errstate(all="ignore"):
-            if float(exponent).is_integer() and abs(exponent) <= 4:
-                return x**exponent  # products: no rounding beyond the dtype's own
-            return wide(lambda wide_x: wide_x**exponent, x)
+        if float(exponent).is_integer() and abs(exponent) <= 4:
+            return x**exponent  # products: no rounding beyond the dtype's own
+        return wide(lambda wide_x: wide_x**exponent, x)
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -170,7 +170,8 @@ class Function:
         recording = modes.grad
         needs = tuple(recording and t is not None and t.requires_grad for t in inputs)
         ctx = Context(needs)
-        out = cls.forward(ctx, *[None if t is None else t.array for t in inputs], **options)
+        with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
+            out = cls.forward(ctx, *[None if t is None else t.array for t in inputs], **options)
         arrays = out if isinstance(out, tuple) else (out,)
         results = tuple(Tensor(array) for array in arrays)
         if modes.anomaly:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _ordered(x: Any) -> Any:
     """Contiguous: the order of NumPy's sum follows the strides, and equal values must give equal bits."""
-    return array_module(x).ascontiguousarray(x)
+    return array_module(x).asarray(x, order="C")  # not ascontiguousarray: that gives a scalar an axis
 
 
 class Sum(Function):

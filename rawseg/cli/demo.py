@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .options import Out, Plain, Seed, Threads, make_folder, use_threads
+from .output import console
 
 WIDTH, DEPTH, CROP, BATCH, CROPS = 16, 3, 128, 8, 80  # crops an epoch
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-4
@@ -31,6 +32,7 @@ def demo(
     Writes best.safetensors, metrics.jsonl, scores.json, learning_curves.png, predictions.png and overlay.png into a new folder.
     """
     from .. import data, models
+    from ..files import write_bytes_atomically
     from ..training import BEST, learning_curves, overlay_sheet
     from ..training.plots import overlay
 
@@ -39,14 +41,14 @@ def demo(
     columns = slice(0, TRAINED), slice(TRAINED, None)
     train, validation = (data.Nuclei(*(array[..., part] for array in train)) for part in columns)
     folder = make_folder(free_folder(out / "nuclei"))
-    console = Console(highlight=False, soft_wrap=True)
+    screen = console()
     trainer = make_trainer(train, validation, folder, epochs, seed, plain)
     count = sum(p.size for p in trainer.model.parameters())
-    console.print(
-        f"Nuclei of the 2018 Data Science Bowl: columns 0 to {TRAINED - 1} to train on, to 383 to choose the best epoch,"
+    screen.print(
+        f"Nuclei of the 2018 Data Science Bowl: columns 0 to {TRAINED - 1} for training, to 383 for choosing the epoch,"
     )
-    console.print("and 384 to 511 for the test: neither training nor the choice of the epoch sees them.")
-    console.print(f"U-Net with {count:,} parameters, {epochs} epochs of {CROPS} crops; writing to {folder}")
+    screen.print("and 384 to 511 for the test: neither training nor the choice of the epoch sees them.")
+    screen.print(f"U-Net with {count:,} parameters, {epochs} epochs of {CROPS} crops; writing to {folder}")
     result = trainer.fit(epochs)
     if result.best_epoch is None:
         raise typer.Exit(130)
@@ -54,7 +56,7 @@ def demo(
     best = models.load_model(folder / BEST)
     prediction = models.predict_tiled(best, test.image)[0].astype(np.int64)
     scores = score(prediction, test.mask)
-    (folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    write_bytes_atomically(folder / "scores.json", json.dumps(scores, indent=1).encode())
     learning_curves(result.history, folder / "learning_curves.png")
     rows = [slice(top, top + 128) for top in range(0, 512, 128)]
     sheet = [[part[..., row, :] for row in rows] for part in (test.image, test.mask, prediction)]
@@ -62,7 +64,7 @@ def demo(
     whole = data.nuclei()
     mask = models.predict_tiled(best, whole.image)[0]
     data.write_image(folder / "overlay.png", overlay(whole.image, mask).transpose(2, 0, 1))
-    show(console, scores, folder)
+    show(screen, scores, folder)
     if result.interrupted:
         raise typer.Exit(130)
 
@@ -126,7 +128,7 @@ def score(prediction: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     return result
 
 
-def show(console: Console, scores: dict[str, Any], folder: Path) -> None:
+def show(screen: Console, scores: dict[str, Any], folder: Path) -> None:
     """Print the scores and what was written."""
     table = Table(title="test: the right quarter")
     table.add_column("predictor")
@@ -134,6 +136,6 @@ def show(console: Console, scores: dict[str, Any], folder: Path) -> None:
         table.add_column(heading, justify="right")
     for name, values in scores.items():
         table.add_row(name, *(f"{value:.4f}" for value in values.values()))
-    console.print(table)
+    screen.print(table)
     for name in ("predictions.png", "overlay.png", "learning_curves.png", "scores.json", "metrics.jsonl", "best.safetensors"):
-        console.print(f"  {folder / name}")
+        screen.print(f"  {folder / name}")

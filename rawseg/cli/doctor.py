@@ -6,8 +6,9 @@ import os
 import platform
 from importlib import metadata
 
-from rich.console import Console
 from rich.table import Table
+
+from .output import console
 
 PACKAGES = ("numpy", "numba", "scipy", "pillow", "safetensors", "matplotlib", "cupy-cuda12x", "cupy-cuda13x")
 
@@ -27,7 +28,7 @@ def doctor() -> None:
         ("cache", cache()),
     ):
         table.add_row(name, text)
-    Console().print(table)
+    console().print(table)
 
 
 def _version(package: str) -> str:

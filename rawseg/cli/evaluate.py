@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from .options import Device, Threads, Tile, Weights, use_threads
+from .output import console
 
 
 def evaluate(
@@ -50,4 +50,4 @@ def print_scores(summary, class_names: list[str] | None) -> None:
         table.add_column(heading, justify="right" if heading else "left")
     for i, name in enumerate(names):
         table.add_row(name, *(f"{values[i]:.4f}" for values in (summary.iou, summary.dice, summary.precision, summary.recall)))
-    Console().print(table)
+    console().print(table)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ..errors import ArgumentError
 from .options import Classes, Depth, Up, Width
+from .output import console
 
 
 def models(
@@ -24,25 +25,26 @@ def models(
     """List the models, or print parameters, multiply-adds and memory of every layer of one."""
     from ..models import MODELS, build, summary
 
-    console = Console()
+    screen = console()
     if name is None:
         table = Table("model", "parameters", "what it is", title="1 channel in, 2 classes out")
         for key in MODELS:
             net = build(key)
-            table.add_row(key, f"{sum(p.size for p in net.parameters()):,}", (MODELS[key].__doc__ or "").splitlines()[0])
-        console.print(table)
+            what = (MODELS[key].__doc__ or "").splitlines()[0].removeprefix("Return ")
+            table.add_row(key, f"{sum(p.size for p in net.parameters()):,}", what)
+        screen.print(table)
         return
     options = {"width": width, "depth": depth, "up": up}
     net = build(name, in_channels=channels, classes=classes, **{k: v for k, v in options.items() if v is not None})
     height, wide = parse_size(size) if size else (net.input_size(388), net.input_size(388))
     rows = summary(net, (1, channels, height, wide))
-    table = Table(title=f"{name}, input 1 x {channels} x {height} x {wide}")
+    table = Table(title=f"{name}, input {channels} x {height} x {wide}", box=SIMPLE_HEAD)
     for heading in ("layer", "kind", "output"):
-        table.add_column(heading)
-    for heading in ("parameters", "multiply-adds (M)", "activations (MiB)"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, no_wrap=True)
+    for heading in ("parameters", "M mult-adds", "MiB out"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        shape = " x ".join(map(str, row.output))
+        shape = " x ".join(map(str, row.output[1:]))
         cost = f"{row.multiply_adds / 1e6:,.1f}" if row.multiply_adds else ""
         parameters = f"{row.parameters:,}" if row.parameters else ""
         table.add_row(row.name, row.kind, shape, parameters, cost, f"{row.activation_bytes / 2**20:,.1f}")
@@ -50,7 +52,7 @@ def models(
     total = f"{sum(r.multiply_adds for r in rows) / 1e6:,.1f}"
     memory = f"{sum(r.activation_bytes for r in rows) / 2**20:,.1f}"
     table.add_row("total", "", "", f"{sum(p.size for p in net.parameters()):,}", total, memory, style="bold")
-    console.print(table)
+    screen.print(table)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from ..errors import DataError
 from .options import Device, Out, Threads, Tile, Weights, make_folder, use_threads
+from .output import console
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -34,7 +34,7 @@ def predict(
     make_folder(out)
     model = models.load_model(weights, device)
     channels = model.config["in_channels"]
-    console = Console(highlight=False, soft_wrap=True)
+    screen = console()
     for path in found:
         start = time.perf_counter()
         image = data.read_image(path, channels=channels)
@@ -47,8 +47,8 @@ def predict(
         what = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, shares) if share > 0)
         height, width = mask.shape
         seconds = time.perf_counter() - start
-        console.print(f"{path.name}: {width} x {height}, {what}, mean confidence {confidence.mean():.3f}, {seconds:.1f} s")
-    console.print(f"written to {out}")
+        screen.print(f"{path.name}: {width} x {height}, {what}, mean confidence {confidence.mean():.3f}, {seconds:.1f} s")
+    screen.print(f"written to {out}")
 
 
 def gather(paths: list[Path]) -> list[Path]:

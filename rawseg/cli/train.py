@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from .options import Classes, Depth, Device, Out, Plain, Seed, Threads, Up, Width, make_folder, use_threads
+from .output import console
 
 DEFAULT_LOSS = "cross_entropy+dice"
 NOT_COUNTED = -100  # marks padded pixels; no class can have it
@@ -67,7 +67,7 @@ def train(
     update = make_optimizer(optimizer, net.parameters(), lr, weight_decay)
     make_folder(out)
     size = sum(p.size for p in net.parameters())
-    say(f"{len(training)} images to train on, {len(held_out)} held out; {model} with {size:,} parameters")
+    console().print(f"{len(training)} images to train on, {len(held_out)} held out; {model} with {size:,} parameters")
     trainer = Trainer(
         net,
         criterion,
@@ -158,9 +158,4 @@ def report(result: Any, held_out: Any, out: Path, names: list[str] | None, uncou
         predictions.append(models.predict_tiled(best, image)[0].astype(np.int64))
     learning_curves(result.history, out / "learning_curves.png")
     overlay_sheet(images, truths, predictions, out / "predictions.png", class_names=names)
-    say(f"best mean IoU {result.best_score:.4f} in epoch {result.best_epoch}; written to {out}")
-
-
-def say(line: str) -> None:
-    """Print a line as it is, however narrow the terminal."""
-    Console(highlight=False, soft_wrap=True).print(line)
+    console().print(f"best mean IoU {result.best_score:.4f} in epoch {result.best_epoch}; written to {out}")

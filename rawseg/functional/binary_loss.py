@@ -68,8 +68,7 @@ class ProbabilityCrossEntropy(Function):
 
 def _logarithms(x: Any) -> tuple[Any, Any]:
     xp = array_module(x)
-    with np.errstate(divide="ignore"):
-        return xp.maximum(wide(xp.log, x), LOG_FLOOR), xp.maximum(wide(lambda v: xp.log1p(-v), x), LOG_FLOOR)
+    return xp.maximum(wide(xp.log, x), LOG_FLOOR), xp.maximum(wide(lambda v: xp.log1p(-v), x), LOG_FLOOR)
 
 
 def _softplus(x: Tensor) -> Tensor:

@@ -31,13 +31,12 @@ class PixelCrossEntropy(Function):
         losses, shifts = xp.empty(target.shape, x.dtype), xp.empty(target.shape, np.float64)
         for b in range(x.shape[0]):  # image by image: float64 copies of a whole batch of logits would be large
             logits = x[b].astype(np.float64)  # (C, D)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                top = logits.max(0)
-                shifts[b] = top + xp.log(xp.exp(logits - top).sum(0))
-                loss = sharp[b] * (shifts[b] - xp.take_along_axis(logits, target[b][None], 0)[0])
-                if smooth is not None:
-                    loss = loss + (smooth[:, None] * (shifts[b] - logits)).sum(0)
-                losses[b] = xp.where(kept[b], loss, 0)
+            top = logits.max(0)
+            shifts[b] = top + xp.log(xp.exp(logits - top).sum(0))
+            loss = sharp[b] * (shifts[b] - xp.take_along_axis(logits, target[b][None], 0)[0])
+            if smooth is not None:
+                loss = loss + (smooth[:, None] * (shifts[b] - logits)).sum(0)
+            losses[b] = xp.where(kept[b], loss, 0)
         ctx.options = target, kept, sharp, smooth
         ctx.save(x, shifts)
         return losses
@@ -66,7 +65,7 @@ def _gradient(x: Any, shifts: Any, grad_output: Any, target: Any, kept: Any, sha
     grad_input = xp.empty(x.shape, x.dtype)
     mass = 0.0 if smooth is None else smooth.sum()
     for b in range(x.shape[0]):
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"):  # inf - inf is NaN, and that is the answer
             gradient = xp.exp(x[b] - shifts[b]) * (sharp[b] + mass)  # float64, as shifts is
         at = target[b][None]
         xp.put_along_axis(gradient, at, xp.take_along_axis(gradient, at, 0) - sharp[b], 0)

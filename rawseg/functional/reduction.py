@@ -22,14 +22,14 @@ def check_choice(op: str, argument: str, value: Any, choices: tuple[str, ...]) -
         raise ArgumentError(op, argument, f"one of {choices}", repr(value))
 
 
-def check_same(op: str, input: Tensor, target: Tensor) -> None:
+def check_same(op: str, input: Tensor, target: Tensor, argument: str = "target") -> None:
     """Check that prediction and target have one shape and one floating dtype (PyTorch broadcasts, with a warning)."""
     if input.dtype.kind != "f":
         raise DTypeError(op, "input", "float32 or float64", input.dtype)
     if target.shape != input.shape:
-        raise ShapeError(op, "target", f"shape {input.shape}, that of input", f"shape {target.shape}")
+        raise ShapeError(op, argument, f"shape {input.shape}, that of input", f"shape {target.shape}")
     if target.dtype != input.dtype:
-        raise DTypeError(op, "target", f"{input.dtype}, the dtype of input", target.dtype)
+        raise DTypeError(op, argument, f"{input.dtype}, the dtype of input", target.dtype)
 
 
 def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:

@@ -172,7 +172,7 @@ def weighted_cross_entropy(
     check_choice(op, "empty", empty, EMPTY)
     losses = cross_entropy(input, target, weight, ignore_index, "none")
     map_of_weights = as_tensor(op, "pixel_weight", pixel_weight)
-    check_same(op, losses, map_of_weights)
+    check_same(op, losses, map_of_weights, "pixel_weight")
     weights = map_of_weights.array
     if not (array_module(weights).isfinite(weights) & (weights >= 0)).all():
         raise ArgumentError(op, "pixel_weight", "finite weights of at least 0", "others")

@@ -8,6 +8,8 @@ from typing import Any
 from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
 from ..serialization import load, load_metadata, save
 
+CHECKPOINT = "model."  # how the weights are named in a training checkpoint
+
 __all__ = ["describe", "load_model", "save_model"]
 
 
@@ -50,7 +52,10 @@ def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
         model = build(about["model"], **_options(about))
     except (ArgumentError, ArgumentTypeError, TypeError) as error:
         raise CheckpointError("load_model", str(path), "a model that this version can build", error) from None
-    model.load_state_dict(load(path))
+    weights = load(path)
+    if any(name.startswith(CHECKPOINT) for name in weights):  # of a run: the optimizer's arrays are left aside
+        weights = {name.removeprefix(CHECKPOINT): t for name, t in weights.items() if name.startswith(CHECKPOINT)}
+    model.load_state_dict(weights)
     model.class_names = about.get("class_names")
     return model.to(device).eval()
 

@@ -69,7 +69,7 @@ class _Convolution(Module):
         defaults = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1, "padding_mode": "zeros"}
         for name, default in defaults.items():
             if (value := getattr(self, name, default)) != default:
-                parts.append(f"{name}={value!r}")
+                parts.append(f"{name}={value}")
         return ", ".join([*parts, *([] if self.bias is not None else ["bias=False"])])
 
 

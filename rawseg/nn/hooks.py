@@ -11,6 +11,7 @@ from ..errors import GraphError
 
 __all__ = ["RemovableHandle", "call_with_backward_hooks"]
 
+
 class Gate(Function):
     """Several Tensors unchanged; their gradients pass through ``on_gradients`` together."""
 
@@ -58,8 +59,11 @@ def _through_gate(values: tuple, on_gradients: Callable[[tuple], tuple]) -> tupl
     tensors = [value for value in values if isinstance(value, Tensor)]
     if not any(tensor.requires_grad for tensor in tensors):
         return values
-    gated = iter(Gate.apply(*tensors, on_gradients=on_gradients))
-    return tuple(next(gated) if isinstance(value, Tensor) else value for value in values)
+    gated = Gate.apply(*tensors, on_gradients=on_gradients)
+    for tensor, twin in zip(tensors, gated):
+        twin._version = tensor._version  # one memory, one count of its changes
+    following = iter(gated)
+    return tuple(next(following) if isinstance(value, Tensor) else value for value in values)
 
 
 def _same_count(answer: Any, grad_input: tuple) -> tuple:

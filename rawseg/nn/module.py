@@ -100,7 +100,7 @@ class Module(Tree):
         for parameter in self.parameters():
             parameter.grad = None if set_to_none or parameter.grad is None else parameter.grad.zeros_like()
 
-    def to(self, device: str | None = None, dtype: Any = None) -> Self:
+    def to(self, device: Any = None, dtype: Any = None) -> Self:
         """Move parameters, buffers and gradients to a device, or floating ones to a dtype; the module itself changes."""
         if device is not None and not isinstance(device, str):
             device, dtype = None, device

@@ -102,10 +102,12 @@ class SequentialLR(LRScheduler):
     >>> warm_up = lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=3)
     >>> decay = lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
     >>> schedule = lr_scheduler.SequentialLR(optimizer, [warm_up, decay], milestones=[3])
+    >>> rates = []
     >>> for _ in range(6):
-    ...     print(round(optimizer.param_groups[0]["lr"], 3), end=" ")
+    ...     rates.append(round(optimizer.param_groups[0]["lr"], 3))
     ...     schedule.step()
-    0.25 0.5 0.75 1.0 0.854 0.5
+    >>> rates
+    [0.25, 0.5, 0.75, 1.0, 0.854, 0.5]
     """
 
     def __init__(

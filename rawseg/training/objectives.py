@@ -22,8 +22,8 @@ def objective(
     Parameters
     ----------
     name : str
-        ``"cross_entropy"``; ``"dice"`` or ``"jaccard"``, soft, on the softmax; ``"cross_entropy+dice"``, their sum; ``"border"``,
-        cross entropy weighted towards the gaps between touching objects, as in the U-Net paper.
+        ``"cross_entropy"``; ``"dice"`` or ``"jaccard"``, soft, on the softmax; ``"cross_entropy+dice"``, their sum;
+        ``"border"``, cross entropy weighted towards the gaps between touching objects, as in the U-Net paper.
     ignore_index : int
         Class id that counts nothing.
     class_weights : list of float, optional

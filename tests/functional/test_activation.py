@@ -57,7 +57,7 @@ SMOOTH = [
     ("logsigmoid", {}, 1),
     ("softplus", {}, 1),
     ("softplus", {"beta": 0.5, "threshold": 3.0}, 1),
-    ("leaky_relu", {"negative_slope": 0.2}, 1),
+    ("leaky_relu", {"negative_slope": 0.25}, 1),  # a slope without rounding of its own
     ("relu6", {}, 1),
     ("hardtanh", {"min_val": -2.0, "max_val": 1.5}, 1),
 ]

@@ -25,7 +25,11 @@ def image(h, w, low=-2.0, high=2.0):
 
 # name, function, inputs
 CASES = [
-    ("conv2d", lambda x, w, b: F.conv2d(x, w, b, (1, 2), (1, 0), (1, 2)), [image(3, 4), leaf(2, 2, 2, 1, seed=1), leaf(2, seed=2)]),
+    (
+        "conv2d",
+        lambda x, w, b: F.conv2d(x, w, b, (1, 2), (1, 0), (1, 2)),
+        [image(3, 4), leaf(2, 2, 2, 1, seed=1), leaf(2, seed=2)],
+    ),
     ("conv2d groups", lambda x, w: F.conv2d(x, w, groups=2), [image(3, 3), leaf(2, 1, 2, 2, seed=1)]),
     (
         "conv_transpose2d",

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from batch_norm_cases import DTYPES, EPS, cases, exact_statistics, flat, forward_bounds, gradient_sizes, per_channel
+from batch_norm_cases import EPS, cases, exact_statistics, flat, forward_bounds, gradient_sizes, per_channel
 from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
+from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
 from rawseg_kernels import _memory, batch_norm
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.batch_norm import reference
 
+DTYPES = [np.float32, np.float64]
 U = unit_roundoff(np.float64)
 
 
@@ -108,9 +110,10 @@ def test_an_empty_batch_gives_an_empty_output_and_no_gradient(shape):
     assert not grads[2].any()
 
 
-@given(cases())
-def test_training_stays_within_the_bound_of_exact_statistics(case):
-    x, weight, bias, _ = case
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(st.data())
+def test_training_stays_within_the_bound_of_exact_statistics(dtype, data):
+    x, weight, bias, _ = data.draw(cases(dtype))
     out, mean, inv_std, variance = batch_norm.forward_train(x, weight, bias, EPS)
     exact_mean, exact_variance = exact_statistics(x)
     dm, dv, error = forward_bounds(x, weight, bias, exact_mean, exact_variance)
@@ -129,9 +132,10 @@ def test_training_stays_within_the_bound_of_exact_statistics(case):
     assert_within(out, loops[0].reshape(x.shape), 2 * (error + last), "loops")
 
 
-@given(cases(at_least=1))
-def test_evaluation_stays_within_the_bound_of_loops_and_torch(case):
-    x, weight, bias, grad_output = case
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(st.data())
+def test_evaluation_stays_within_the_bound_of_loops_and_torch(dtype, data):
+    x, weight, bias, grad_output = data.draw(cases(dtype, at_least=1))
     running_mean, running_var = bias, weight * weight
     out = batch_norm.forward_eval(x, weight, bias, running_mean, running_var, EPS)
     wide, scale, shift, mean, var = (array.astype(np.float64) for array in (x, weight, bias, running_mean, running_var))
@@ -153,9 +157,10 @@ def test_evaluation_stays_within_the_bound_of_loops_and_torch(case):
         assert_within(flat(got) if got.ndim > 1 else got, want, 2 * gamma(count + 10, np.float64) * size + last, "backward")
 
 
-@given(cases())
-def test_gradients_stay_within_the_bound_of_loops_and_torch(case):
-    x, weight, bias, grad_output = case
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(st.data())
+def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, data):
+    x, weight, bias, grad_output = data.draw(cases(dtype))
     _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
     grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)
     doubles = [array.astype(np.float64) for array in (grad_output, x, weight)]
@@ -170,10 +175,10 @@ def test_gradients_stay_within_the_bound_of_loops_and_torch(case):
         assert_within(got, oracle.numpy(), bound, "torch")
 
 
-@given(cases())
+@given(cases(np.float64))
 def test_complex_steps_agree_with_the_gradients(case):
-    x, weight, bias, grad_output = (array.astype(np.float64) for array in case)
-    x -= x.mean((0, *range(2, x.ndim)), keepdims=True)  # the statistics' own conditioning is tested above
+    x, weight, bias, grad_output = case
+    x = x - x.mean((0, *range(2, x.ndim)), keepdims=True)  # the statistics' own conditioning is tested above
     _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
     grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)
     rng, step = np.random.default_rng(0), 1e-30  # so small that its square vanishes: no truncation error
@@ -188,9 +193,9 @@ def test_complex_steps_agree_with_the_gradients(case):
     assert_within(np.vdot(slope, grad_output), want, 8 * gamma(2 * x.size + 40, np.float64) * error, "complex step")
 
 
-@given(cases())
+@given(cases(np.float64))
 def test_a_shift_of_the_input_changes_nothing(case):
-    x, weight, bias, grad_output = (array.astype(np.float64) for array in case)
+    x, weight, bias, grad_output = case
     _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
     grad_input = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)[0]
     axes, terms = (0, *range(2, x.ndim)), 2 * (x.size // x.shape[1]) + 12

@@ -90,11 +90,11 @@ def test_bad_options_and_inputs():
     with pytest.raises(ArgumentError, match=r"build: options: .* got \['wdth'\]"):
         models.build("unet", wdth=3)
     net = models.unet(width=2, depth=2)
-    with pytest.raises(ShapeError, match=r"unet: input: expected a size that 2 poolings divide evenly, e.g. \d+, got 18"):
+    with pytest.raises(ShapeError, match=r"unet: input: expected a size that 2 poolings divide evenly, .* got 18"):
         net(rawseg.zeros(1, 1, 16, 18))
     with pytest.raises(ShapeError, match=r"unet: input: expected shape \(N, 1, H, W\), got shape \(1, 3, 16, 16\)"):
         net(rawseg.zeros(1, 3, 16, 16))
-    with pytest.raises(ShapeError, match="4 poolings divide evenly, e.g. "):
+    with pytest.raises(ShapeError, match="4 poolings divide evenly"):
         models.unet_paper().output_size(570)
 
 

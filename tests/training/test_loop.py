@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tiny_run import Net, held_out, loader, trainer
 import rawseg
 from rawseg import functional as F
 from rawseg import nn, optim
+from rawseg.data import Loader
 from rawseg.errors import ArgumentError, ArgumentTypeError, CheckpointError, ShapeError
 from rawseg.serialization import load_metadata
 from rawseg.training import Trainer, TrainingError, evaluate, load_weights
@@ -95,6 +97,35 @@ def test_the_history_has_null_where_there_is_no_score(tmp_path):
     assert lines(tmp_path)[0]["val_iou"][2] is None
     resumed = trainer(tmp_path, validation=(images[:1], np.zeros_like(masks[:1])), num_classes=3)
     np.testing.assert_equal(resumed.fit(2, resume=True).history, result.history)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_images(tmp_path):
+    run, seen = trainer(tmp_path, validation=None), []
+    loss = run.loss
+
+    def spy(logits, masks):
+        value = loss(logits, masks)
+        seen.append((value.item(), len(masks)))
+        return value
+
+    run.loss = spy
+    for epoch, record in enumerate(run.fit(2).history):
+        batches = seen[5 * epoch : 5 * epoch + 5]
+        assert [count for _, count in batches] == [4, 4, 4, 4, 2]
+        assert record["loss"] == sum(value * count for value, count in batches) / 18
+
+
+def test_every_epoch_has_its_own_order_and_validation_always_the_same(tmp_path, monkeypatch):
+    asked = []
+
+    def spying(this, epoch, start_batch=0, iterate=Loader.iterate):
+        asked.append((this is run.train, epoch, start_batch))
+        return iterate(this, epoch, start_batch)
+
+    monkeypatch.setattr(Loader, "iterate", spying)
+    run = trainer(tmp_path, validation=loader())
+    run.fit(2)
+    assert asked == [(True, 0, 0), (False, 0, 0), (True, 1, 0), (False, 0, 0)]
 
 
 def test_the_schedule_counts_steps_and_the_gradients_are_clipped(tmp_path):
@@ -247,9 +278,20 @@ def test_arguments(tmp_path):
         trainer(tmp_path, num_classes=1)
 
 
-def test_a_sample_that_cannot_be_loaded_ends_the_run_and_its_threads(tmp_path):
-    import threading
+def loader_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("rawseg-loader")]
 
+
+def test_a_run_that_fails_ends_its_threads(tmp_path):
+    run = trainer(tmp_path, workers=2)
+    run.loss = lambda logits, masks: F.cross_entropy(logits, masks) * math.nan
+    with pytest.raises(TrainingError) as caught:
+        run.fit(1)
+    assert not loader_threads()
+    assert caught.tb  # which holds the loop's frame, and with it the loader's
+
+
+def test_a_sample_that_cannot_be_loaded_ends_the_run_and_its_threads(tmp_path):
     run = trainer(tmp_path, workers=2)
 
     def broken(image, mask, rng):
@@ -258,4 +300,4 @@ def test_a_sample_that_cannot_be_loaded_ends_the_run_and_its_threads(tmp_path):
     run.train.transform = broken
     with pytest.raises(ValueError, match="broken sample"):
         run.fit(1)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rawseg-loader")]
+    assert not loader_threads()

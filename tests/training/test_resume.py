@@ -157,6 +157,17 @@ def test_the_bits_do_not_depend_on_threads(tmp_path, whole, threads, workers, mo
     assert hashlib.sha256((tmp_path / "best.safetensors").read_bytes()).hexdigest() == whole["Adam"][2]
 
 
+def test_the_bits_follow_from_the_seeds_whatever_happened_before(tmp_path, whole):
+    run = trainer(tmp_path)
+    run.model.eval()
+    rawseg.randn(7)
+    run.fit(4)
+    assert digest(run) == whole["Adam"][0]
+    other = trainer(tmp_path / "other", seed=1)  # other dropout
+    other.fit(4)
+    assert digest(other) != whole["Adam"][0]
+
+
 def test_another_process_that_is_killed_and_resumed_has_the_same_bits(tmp_path, whole):
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[2])\n"

@@ -159,7 +159,8 @@ def updated_running(running: Any, statistic: Any, momentum: float) -> Any:
     momentum = _arrays.real(OP, "momentum", momentum)
     if not 0 <= momentum <= 1:
         raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
-    return ((1 - momentum) * running.astype(np.float64) + momentum * statistic).astype(running.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # an infinite statistic is reported when it is used
+        return ((1 - momentum) * running.astype(np.float64) + momentum * statistic).astype(running.dtype)
 
 
 def _check(**arrays: Any) -> str:

@@ -22,7 +22,7 @@ class Phase(NamedTuple):
 
 
 def forward_phases(kernel_size: Pair, out_size: Pair, padding: Pair, dilation: Pair) -> tuple[Phase, ...]:
-    """The forward pass: every pixel sees every tap."""
+    """Return the phase of the forward pass: every pixel sees every tap."""
     taps = tuple(
         (kh * kernel_size[1] + kw, kh * dilation[0] - padding[0], kw * dilation[1] - padding[1])
         for kh in range(kernel_size[0])
@@ -32,7 +32,7 @@ def forward_phases(kernel_size: Pair, out_size: Pair, padding: Pair, dilation: P
 
 
 def adjoint_phases(kernel_size: Pair, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> tuple[Phase, ...]:
-    """The adjoint, for an input of ``size``; residues that no tap reaches are left out."""
+    """Return the phases of the adjoint, for an input of ``size``; residues that no tap reaches are left out."""
     rows, columns = (_residues(kernel_size[i], size[i], stride[i], padding[i], dilation[i]) for i in (0, 1))
     return tuple(
         Phase(
@@ -46,7 +46,7 @@ def adjoint_phases(kernel_size: Pair, size: Pair, stride: Pair, padding: Pair, d
 
 
 def _residues(taps: int, size: int, stride: int, padding: int, dilation: int) -> list[tuple[int, list[Pair]]]:
-    """The first pixel of each residue on one axis, and its ``(tap, offset)``: ``first + padding = offset * stride + tap * dilation``."""
+    """Return, on one axis, the first pixel of each residue and its ``(tap, offset)`` in order of the taps."""
     found: dict[int, list[Pair]] = {}
     for tap in range(taps):
         offset, first = divmod(tap * dilation - padding, stride)

@@ -64,7 +64,7 @@ class Plan(NamedTuple):
 
 
 def _task_size(count: Pair, phases: int, all_panels: int, images: int, itemsize: int) -> tuple[int, int, int]:
-    """Return ``(rows, columns, panels)`` of a task: as large as the caches allow, and small enough that all threads get work."""
+    """Return ``(rows, columns, panels)`` of a task: as large as the caches allow, but enough of them for all threads."""
     panels = min(all_panels, MOST_PANELS)
     cells = RESULT_BYTES // (itemsize * phases * panels * ROWS)
     cells = max(4 * VECTOR_BYTES // itemsize, min(MOST_CELLS, cells))
@@ -85,7 +85,7 @@ def _task_size(count: Pair, phases: int, all_panels: int, images: int, itemsize:
 
 
 def _vectors(rows: int, columns: int, strip_w: int, lanes: int) -> tuple[int, list[int]]:
-    """Return the pitch of the results and where the vectors start: anew in each row, or running on over what lies between rows."""
+    """Return the pitch of the results and where vectors start: anew in each row, or running on across the gaps."""
     by_row = -(-columns // lanes)
     flat = -(-((rows - 1) * strip_w + columns) // lanes)
     if flat < rows * by_row:

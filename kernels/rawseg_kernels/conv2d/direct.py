@@ -131,7 +131,7 @@ def _work(weight_shape, pixels):
 
 
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups):
-    """A task is one output plane: each of its rows gathers the rows of x that its taps see."""
+    """Gather, for each row of an output plane (a task), the rows of x that its taps see."""
     n, out_channels = x.shape[0], weight.shape[0]
     out = np.empty((n, out_channels, *out_size), x.dtype)
     bias = np.empty(0, x.dtype) if bias is None else bias
@@ -141,7 +141,7 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups):
 
 
 def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
-    """A task is one input plane: every row of grad_output is added, scaled, to the rows that its taps came from.
+    """Add every row of grad_output, scaled, to the rows of an input plane (a task) that its taps came from.
 
     ``bias``, one value an input channel, is where the sums start: it makes this the forward of the transposed convolution.
     """
@@ -154,7 +154,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
 
 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
-    """A task is one pair of channels: each tap sums its products column by column, then over the columns."""
+    """Sum, for each tap of a pair of channels (a task), the products column by column, then over the columns."""
     grad_weight = np.empty(weight_shape, x.dtype)
     tasks = weight_shape[0] * weight_shape[1]
     n, _, out_h, out_w = grad_output.shape
@@ -164,7 +164,7 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
 
 
 def backward_bias(grad_output):
-    """A task is one channel, summed column by column in float64, then over the columns."""
+    """Sum each channel (a task) column by column in float64, then over the columns."""
     grad_bias = np.empty(grad_output.shape[1], grad_output.dtype)
     launch(_backward_bias, grad_output.shape[1], grad_output, grad_bias, work=grad_output.size)
     return grad_bias

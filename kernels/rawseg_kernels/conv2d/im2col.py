@@ -29,7 +29,7 @@ def _seen(x, kernel_size, out_size, stride, padding):
 
 
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups):
-    """One phase, whose taps step through ``x`` by the stride; a 1 x 1 kernel reads ``x`` where it is."""
+    """Correlate one phase, whose taps step through ``x`` by the stride; a 1 x 1 kernel reads ``x`` where it is."""
     kernel_size = weight.shape[2:]
     last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
     padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
@@ -42,7 +42,7 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups):
 
 
 def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
-    """One phase a residue modulo the stride, whose taps step through ``grad_output`` pixel by pixel.
+    """Correlate one phase a residue modulo the stride, whose taps step through ``grad_output`` pixel by pixel.
 
     ``bias``, one value an input channel, is where the sums start: it makes this the forward of the transposed convolution.
     """
@@ -59,7 +59,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
 
 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
-    """A sum over pixels; if it meets an infinity or NaN, the loops that skip padding decide what it stands for."""
+    """Sum over pixels; if that meets an infinity or NaN, the loops that skip padding decide what it stands for."""
     seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
     grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
     if not _finite(grad_weight):

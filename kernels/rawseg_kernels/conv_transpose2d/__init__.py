@@ -1,10 +1,11 @@
 r"""Two-dimensional transposed convolution: the exact adjoint of convolution in its input.
 
-.. math:: y_{b,k,\,i s_h - p_h + u d_h,\,j s_w - p_w + v d_w} \mathrel{+}= w_{c,k,u,v}\, x_{b,c,i,j}, \qquad y_{b,k} \mathrel{+}= \beta_k
+.. math:: y_{b,k,\,i s_h - p_h + u d_h,\,j s_w - p_w + v d_w} \mathrel{+}= w_{c,k,u,v}\, x_{b,c,i,j}
 
-for every element of x and every tap that lands inside y. Weights are ``(C_in, C_out / groups, kH, kW)``, which is the layout
-of the convolution whose adjoint this is (Dumoulin and Visin, arXiv 1603.07285, chapter 4). The gaps between strides are not
-elements: nothing is stuffed with zeros, and a position that no tap hits is exactly the bias.
+for every element of x and every tap that lands inside y, which starts as its channel's bias. Weights are
+``(C_in, C_out / groups, kH, kW)``, which is the layout of the convolution whose adjoint this is (Dumoulin and Visin,
+arXiv 1603.07285, chapter 4). The gaps between strides are not elements: nothing is stuffed with zeros, and a position that no
+tap hits is exactly the bias.
 
 Algorithms: ``"im2col"`` and ``"direct"``, those of `rawseg_kernels.conv2d` with the roles of input and output swapped.
 """
@@ -50,16 +51,14 @@ def _check_arrays(**arrays: Any) -> str:
 def _check_output(grad_output, shape, weight_shape, geometry):
     """Check that ``grad_output`` can be the gradient of an output of this input shape."""
     stride, padding, dilation, groups = geometry
-    size, kernel_size = (shape[2], shape[3]), (weight_shape[2], weight_shape[3])
-    extra = [max(stride[axis], dilation[axis]) - 1 for axis in (0, 1)]
-    smallest = [
-        (size[axis] - 1) * stride[axis] - 2 * padding[axis] + dilation[axis] * (kernel_size[axis] - 1) + 1 for axis in (0, 1)
-    ]
-    out_channels = weight_shape[1] * groups
-    fits = all(max(1, smallest[axis]) <= grad_output.shape[2 + axis] <= smallest[axis] + extra[axis] for axis in (0, 1))
-    if grad_output.shape[:2] != (shape[0], out_channels) or not fits:
-        expected = f"shape ({shape[0]}, {out_channels}, {smallest[0]} to {smallest[0] + extra[0]}, {smallest[1]} to {smallest[1] + extra[1]})"
-        raise ShapeError(OP, "grad_output", expected, f"shape {grad_output.shape}")
+    channels, ranges = (shape[0], weight_shape[1] * groups), []
+    for axis in (0, 1):
+        reach = dilation[axis] * (weight_shape[2 + axis] - 1) + 1
+        smallest = (shape[2 + axis] - 1) * stride[axis] - 2 * padding[axis] + reach
+        ranges.append(range(max(1, smallest), smallest + max(stride[axis], dilation[axis])))
+    if grad_output.shape[:2] != channels or any(grad_output.shape[2 + axis] not in ranges[axis] for axis in (0, 1)):
+        sizes = ", ".join(f"{sizes.start} to {sizes.stop - 1}" for sizes in ranges)
+        raise ShapeError(OP, "grad_output", f"shape ({channels[0]}, {channels[1]}, {sizes})", f"shape {grad_output.shape}")
 
 
 def forward(

@@ -70,7 +70,8 @@ def multiply_tiles(first, last, packed, b, out, pairs, sizes, tile_rows, width, 
                 rows_here, count, packed, left_at + k * ROWS, panel_step, block, 0, steps, 0, starts, vectors, results, 0, width
             )
         for r in range(rows_here):
-            copy(results, r * width, 1, out, (pair * rows + row + r) * columns + column, 1, columns_here)
+            to = (pair * rows + row + r) * columns + column
+            copy(results, r * width, 1, out, to, 1, columns_here)
 
 
 def _tile(pairs, rows, columns, lanes):

@@ -1,0 +1,15 @@
+"""The console of every command: text is printed as it is (paths may hold brackets), and tables are not squeezed into a pipe."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+PIPE_WIDTH = 120  # columns, where no terminal says otherwise
+
+
+def console() -> Console:
+    """Return a console on standard output."""
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(markup=False, highlight=False, soft_wrap=True, width=width)

@@ -1,0 +1,101 @@
+"""Batch normalisation on Tensors: what happens to the running statistics, and when nothing may happen to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as TF
+from bounds import assert_within, gamma
+
+import rawseg
+from rawseg import functional as F
+from rawseg.errors import ArgumentError, DTypeError, ShapeError
+
+RNG = np.random.default_rng(0)
+
+
+def test_by_hand():
+    x = rawseg.Tensor(np.array([[1.0, 10], [3, 10], [5, 40]]))  # (N, C)
+    mean, var = np.array([0.0, 100]), np.array([1.0, 1])
+    y = F.batch_norm(x, mean, var, training=True, momentum=0.5, eps=1.0)
+    np.testing.assert_allclose(y[:, 0].numpy(), np.array([-2, 0, 2]) / np.sqrt(8 / 3 + 1), rtol=1e-15)
+    assert mean.tolist() == [1.5, 60]
+    assert var.tolist() == [2.5, 150.5]  # half of 1 and half of the *unbiased* 4 and 300
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 5), (2, 3, 4, 5)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_running_statistics_as_torch(shape, dtype):
+    x = (RNG.standard_normal(shape) * 3 + 5).astype(dtype)
+    statistics = [RNG.standard_normal(3).astype(dtype), RNG.random(3).astype(dtype)]
+    tensors = [rawseg.Tensor(array.copy()) for array in statistics]
+    twins = [torch.tensor(array.astype(np.float64)) for array in statistics]
+    F.batch_norm(rawseg.Tensor(x), *tensors, training=True, momentum=0.3)
+    TF.batch_norm(torch.tensor(x.astype(np.float64)), *twins, training=True, momentum=0.3)
+    # sums of at most 40 terms in float64, squares below 400; one rounding to the dtype
+    for got, want in zip(tensors, twins):
+        bound = 2 * gamma(50, np.float64) * 400 + np.finfo(dtype).eps / 2 * abs(want.numpy())
+        assert_within(got.numpy(), want.numpy(), bound, "running")
+
+
+def test_a_write_to_running_statistics_is_counted():
+    mean, var = rawseg.zeros(2), rawseg.ones(2)
+    kept = rawseg.ones(2, requires_grad=True) * mean  # a graph that saved the running mean
+    F.batch_norm(rawseg.randn(3, 2), mean, var, training=True)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        kept.sum().backward()
+
+
+def test_evaluation_may_be_followed_by_training_before_backward():
+    x = rawseg.Tensor(RNG.standard_normal((4, 2)), requires_grad=True)
+    mean, var = np.array([1.0, 2]), np.array([3.0, 0.5])
+    want = rawseg.grad((F.batch_norm(x, mean, var) ** 2).sum(), x)[0]
+    loss = (F.batch_norm(x, mean, var) ** 2).sum()
+    F.batch_norm(x, mean, var, training=True)
+    assert np.array_equal(rawseg.grad(loss, x)[0].numpy(), want.numpy())
+
+
+def test_an_empty_batch_leaves_the_statistics():
+    mean, var = np.array([1.0, 2]), np.array([3.0, 4])
+    x = rawseg.zeros(0, 2, 3, 3, dtype=np.float64, requires_grad=True)
+    weight = rawseg.ones(2, dtype=np.float64, requires_grad=True)
+    y = F.batch_norm(x, mean, var, weight, training=True)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == (0, 2, 3, 3)
+    assert weight.grad.tolist() == [0, 0]
+    assert (mean.tolist(), var.tolist()) == ([1, 2], [3, 4])
+
+
+X = rawseg.Tensor(np.arange(12.0).reshape(3, 4))
+MEAN, VAR = np.arange(4.0), np.ones(4)
+
+
+def locked(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((X[:1], MEAN, VAR, None, None, True), ShapeError, r"more than 1 value per channel in training, got 1 \(input shape"),
+        ((X, MEAN, VAR, rawseg.ones(3).double(), None, True), ShapeError, r"weight: expected shape \(4,\)"),
+        ((X, MEAN, VAR, None, rawseg.ones(4), True), DTypeError, "bias: expected float64"),
+        ((X, MEAN, VAR, None, None, True, 1.5), ArgumentError, "momentum: expected between 0 and 1, got 1.5"),
+        ((X, MEAN, VAR, None, None, True, 0.1, 0), ArgumentError, "eps: expected greater than 0"),
+        ((X, MEAN, -VAR), ArgumentError, "running_var: expected no negative value"),
+        ((X, MEAN + np.inf, VAR), ArgumentError, "running_mean: expected finite values"),
+        ((X, MEAN, VAR[:2]), ShapeError, r"running_var: expected shape \(4,\), got shape \(2,\)"),
+        ((X, MEAN.astype(np.float32), VAR), DTypeError, "running_mean: expected float64, the dtype of input, got float32"),
+        ((X, MEAN, None, None, None, True), ArgumentError, "running_var: expected running_mean and running_var, or neither"),
+        ((X, None, None), ArgumentError, "running_mean: expected running_mean and running_var, or neither, in training only"),
+        ((X, MEAN, locked(VAR), None, None, True), ArgumentError, "running_var: expected a writeable array in training"),
+    ],
+)
+def test_after_an_error_the_statistics_are_what_they_were(arguments, error, message):
+    before = [None if a is None else a.tobytes() for a in arguments[1:3]]
+    with pytest.raises(error, match=message):
+        F.batch_norm(*arguments)
+    assert [None if a is None else a.tobytes() for a in arguments[1:3]] == before

@@ -1,0 +1,307 @@
+"""Convolution: the formula, its three adjoints, every way to cut the work up, and what padding must never touch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from bounds import assert_within, gamma, smallest, unit_roundoff
+from convolution_cases import LARGE, Case, cases, integers, normals, torch_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from promises import assert_promises, assert_same_bits
+
+from rawseg_kernels import _memory, conv2d
+from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, ShapeError
+from rawseg_kernels.conv2d import reference
+
+ALGORITHMS = ["im2col", "direct"]
+FLOATS = [np.float32, np.float64]
+
+
+def run(case: Case, x, weight, bias, grad_output, algorithm: str) -> list[np.ndarray]:
+    """The output and the gradients of x, weight and bias."""
+    options = {**case.options, "algorithm": algorithm}
+    return [
+        conv2d.forward(x, weight, bias, **options),
+        conv2d.backward_input(grad_output, weight, x.shape, **options),
+        conv2d.backward_weight(grad_output, x, weight.shape, **options),
+        conv2d.backward_bias(grad_output, "reference" if algorithm == "reference" else "auto"),
+    ]
+
+
+def shapes(case: Case) -> tuple[tuple[int, ...], ...]:
+    return case.x, case.weight, case.weight[:1], (case.x[0], case.weight[0], *case.out_size)
+
+
+def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+    return torch_gradients(lambda *leaves: torch.nn.functional.conv2d(*leaves, **case.options), grad_output, x, weight, bias)
+
+
+def test_by_hand():
+    x = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
+    weight = np.array([[[[1, 2], [3, 4]]]], np.float32)
+    #  1 2 3       1 2       1*1 + 2*2 + 4*3 + 5*4 = 37; the kernel is not flipped
+    #  4 5 6   *   3 4
+    #  7 8 9
+    assert conv2d.forward(x, weight).tolist() == [[[[37, 47], [67, 77]]]]
+    assert conv2d.forward(x, weight, np.array([0.5], np.float32), stride=2, padding=1).tolist() == [
+        [[[4.5, 18.5], [36.5, 77.5]]]
+    ]
+    grad = np.array([[[[1, 0], [0, 10]]]], np.float32)
+    assert conv2d.backward_input(grad, weight, x.shape).tolist() == [[[[1, 2, 0], [3, 14, 20], [0, 30, 40]]]]
+    assert conv2d.backward_weight(grad, x, weight.shape).tolist() == [[[[51, 62], [84, 95]]]]
+    assert conv2d.backward_bias(grad).tolist() == [11]
+
+
+X = np.zeros((2, 4, 5, 6), np.float32)
+W = np.zeros((6, 4, 3, 2), np.float32)
+Y = np.zeros((2, 6, 3, 5), np.float32)
+ANY: Any = None
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: conv2d.forward(X[0], W), ShapeError, r"conv2d: x: expected shape \(N, C, H, W\), got shape \(4, 5, 6\)"),
+        (lambda: conv2d.forward(X, W[0]), ShapeError, r"weight: expected shape \(C_out, C_in / groups, kH, kW\)"),
+        (lambda: conv2d.forward(X[:, :, :0], W), ShapeError, "x: expected at least 1 along H"),
+        (lambda: conv2d.forward(X, W[:0]), ShapeError, "weight: expected at least 1 along N"),
+        (lambda: conv2d.forward(X, W, Y[0, :5, 0, 0]), ShapeError, r"bias: expected shape \(6,\), got shape \(5,\)"),
+        (
+            lambda: conv2d.forward(X, W[:, :3]),
+            ShapeError,
+            r"weight: expected 4 input channels per group \(input has 4, groups=1\), got 3",
+        ),
+        (
+            lambda: conv2d.forward(X, W, groups=2),
+            ShapeError,
+            r"weight: expected 2 input channels per group \(input has 4, groups=2\)",
+        ),
+        (lambda: conv2d.forward(X, W, groups=3), ArgumentError, "groups: expected a divisor of the 4 input channels, got 3"),
+        (
+            lambda: conv2d.forward(X, W[:5], groups=4),
+            ArgumentError,
+            "groups: expected a divisor of the 5 output channels, got 4",
+        ),
+        (lambda: conv2d.forward(X, W, groups=0), ArgumentError, "groups: expected at least 1, got 0"),
+        (lambda: conv2d.forward(X, W, stride=0), ArgumentError, "stride: expected at least 1, got 0"),
+        (lambda: conv2d.forward(X, W, stride=(1, 2, 3)), ArgumentError, r"stride: expected an int or a pair \(height, width\)"),
+        (lambda: conv2d.forward(X, W, stride=1.5), ArgumentTypeError, "stride: expected an int, got 1.5"),
+        (lambda: conv2d.forward(X, W, dilation=True), ArgumentTypeError, "dilation: expected an int, got True"),
+        (lambda: conv2d.forward(X, W, padding=-1), ArgumentError, "padding: expected at least 0, got -1"),
+        (
+            lambda: conv2d.forward(X, W, padding="full"),
+            ArgumentError,
+            "padding: expected an int, a pair, 'valid' or 'same', got 'full'",
+        ),
+        (
+            lambda: conv2d.forward(X, W, padding="same", stride=2),
+            ArgumentError,
+            r"padding: expected stride 1 with 'same', got stride \(2, 2\)",
+        ),
+        (
+            lambda: conv2d.forward(X, W, dilation=(3, 1)),
+            ShapeError,
+            r"x: expected a padded height of at least 7 \(kernel_size=3, dilation=3\), got 5 \(height 5\)",
+        ),
+        (lambda: conv2d.forward(X, W, padding=(1, 0), dilation=(1, 6)), ShapeError, "x: expected a padded width of at least 7"),
+        (lambda: conv2d.forward(X.astype(int), W), DTypeError, "x: expected float32 or float64, got int64"),
+        (lambda: conv2d.forward(X, W.astype(float)), DTypeError, "weight: expected float32, the dtype of x, got float64"),
+        (lambda: conv2d.forward([1.0], W), ArgumentTypeError, "x: expected a NumPy or CuPy array, got list"),
+        (
+            lambda: conv2d.forward(X, W, algorithm="fft"),
+            ArgumentError,
+            "algorithm: expected one of .*'im2col', 'direct'.*, got 'fft'",
+        ),
+        (lambda: conv2d.backward_input(Y, W, (2, 4, 5)), ShapeError, r"input_shape: expected shape \(N, C_in, H, W\)"),
+        (lambda: conv2d.backward_input(Y, W, ANY), ArgumentTypeError, "input_shape: expected a shape"),
+        (lambda: conv2d.backward_input(Y, W, (2, 4, 0, 6)), ArgumentError, "input_shape: expected at least 1, got 0"),
+        (lambda: conv2d.backward_input(Y[..., 1:], W, X.shape), ShapeError, r"grad_output: expected shape \(2, 6, 3, 5\)"),
+        (lambda: conv2d.backward_weight(Y, X, (6, 4, 2, 2)), ShapeError, r"grad_output: expected shape \(2, 6, 4, 5\)"),
+        (lambda: conv2d.backward_weight(Y, X, (0, 4, 3, 2)), ShapeError, "weight_shape: expected at least 1 along C_out"),
+        (lambda: conv2d.backward_bias(Y[0]), ShapeError, r"grad_output: expected shape \(N, C, H, W\)"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_too_large_for_the_machine(monkeypatch):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 719)
+    with pytest.raises(MemoryError, match=r"conv2d: out: expected at most 719 bytes, got 720 bytes for shape \(2, 6, 3, 5\)"):
+        conv2d.forward(X, W)
+
+
+@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+def test_whole_numbers_are_exact(case, seed, dtype):
+    arrays = integers(seed, *shapes(case), dtype=dtype)
+    want = torch_run(case, *arrays)
+    for algorithm in (*ALGORITHMS, "reference"):
+        for got, expected in zip(run(case, *arrays, algorithm), want):
+            assert got.dtype == dtype
+            np.testing.assert_array_equal(got, expected, err_msg=algorithm)
+
+
+@pytest.mark.parametrize(("what", "case"), LARGE, ids=[what for what, _ in LARGE])
+def test_however_the_work_is_cut_up(what, case):
+    arrays = integers(0, *shapes(case))
+    want = torch_run(case, *arrays)
+    for algorithm in ALGORITHMS:
+        for got, expected in zip(run(case, *arrays, algorithm), want):
+            np.testing.assert_array_equal(got, expected, err_msg=algorithm)
+
+
+@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+def test_rounding_stays_in_its_bound(case, seed, dtype):
+    arrays = normals(seed, *shapes(case), dtype=dtype)
+    wide = [array.astype(np.float64) for array in arrays]
+    truth = torch_run(case, *wide)
+    size = torch_run(case, *map(np.abs, wide))
+    pixels = case.x[0] * case.out_size[0] * case.out_size[1]
+    terms = [case.terms + 1, case.terms * case.weight[0] // case.weight[1] + 1, pixels, pixels]
+    for algorithm in (*ALGORITHMS, "reference"):
+        for got, want, magnitude, count in zip(run(case, *arrays, algorithm), truth, size, terms):
+            bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
+            assert_within(got, want, bound, algorithm)
+
+
+def test_reference_and_bias_gradient_round_once():
+    case = Case((2, 5, 9, 11), (4, 5, 3, 2), (1, 2), (1, 1), (1, 1), 1)
+    arrays = normals(3, *shapes(case))
+    truth = torch_run(case, *(array.astype(np.float64) for array in arrays))
+    size = torch_run(case, *(np.abs(array.astype(np.float64)) for array in arrays))
+    once = unit_roundoff(np.float32)
+    results = [*run(case, *arrays, "reference"), conv2d.backward_bias(arrays[3])]
+    for got, want, magnitude in zip(results, [*truth, truth[3]], [*size, size[3]]):
+        assert_within(got, want, once * np.abs(want) + 2 * gamma(500, np.float64) * magnitude)
+
+
+def test_reference_is_plain_python_and_holomorphic():
+    x, weight, bias = (array.astype(np.complex128) for array in integers(1, (1, 2, 4, 3), (2, 1, 2, 2), (2,)))
+    geometry = (1, 1), (0, 1), (1, 1), 2
+    out = reference.forward(x + 1e-30j, weight, bias, (3, 4), *geometry)
+    ones = np.ones((1, 2, 3, 4), np.complex128)
+    slope = reference.forward(np.ones_like(x), weight, np.zeros_like(bias), (3, 4), *geometry)
+    np.testing.assert_array_equal(out.imag, 1e-30 * slope.real)
+    adjoint = reference.backward_input(ones, weight, x.shape, *geometry)
+    assert (adjoint * x).sum() == (reference.forward(x, weight, None, (3, 4), *geometry)).sum()
+
+
+@given(case=cases(), seed=st.integers(0, 99))
+def test_gradients_are_adjoints(case, seed):
+    x, weight, bias, grad_output = integers(seed, *shapes(case), dtype=np.float64)
+    out, grad_x, grad_weight, _ = run(case, x, weight, 0 * bias, grad_output, "auto")
+    assert (out * grad_output).sum() == (x * grad_x).sum() == (weight * grad_weight).sum()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("case", [LARGE[1][1], LARGE[8][1], LARGE[11][1], LARGE[6][1], LARGE[4][1]])
+def test_promises(monkeypatch, case, algorithm):
+    x, weight, bias, grad_output = normals(5, *shapes(case))
+    options = {**case.options, "algorithm": algorithm}
+    assert_promises(monkeypatch, lambda x, w, b: conv2d.forward(x, w, b, **options), x, weight, bias)
+    assert_promises(monkeypatch, lambda g, w: conv2d.backward_input(g, w, x.shape, **options), grad_output, weight)
+    assert_promises(monkeypatch, lambda g, x: conv2d.backward_weight(g, x, weight.shape, **options), grad_output, x)
+    assert_promises(monkeypatch, conv2d.backward_bias, grad_output)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_images_and_channels_do_not_meet(algorithm):
+    case = LARGE[1][1]
+    x, weight, bias, grad_output = normals(6, *shapes(case))
+    whole = run(case, x, weight, bias, grad_output, algorithm)
+    for b in range(2):
+        single = run(case, x[b : b + 1], weight, bias, grad_output[b : b + 1], algorithm)
+        assert_same_bits((single[0], single[1]), (whole[0][b : b + 1], whole[1][b : b + 1]))
+    order = [3, 0, 8, 5]
+    some = conv2d.forward(x, weight[order], bias[order], **case.options, algorithm=algorithm)
+    assert_same_bits(some, whole[0][:, order])
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_groups_are_separate_convolutions(algorithm):
+    case = LARGE[11][1]
+    x, weight, bias, _ = normals(7, *shapes(case))
+    whole = conv2d.forward(x, weight, bias, **case.options, algorithm=algorithm)
+    options = {**case.options, "groups": 1, "algorithm": algorithm}
+    parts = [
+        conv2d.forward(x[:, 5 * g : 5 * g + 5], weight[9 * g : 9 * g + 9], bias[9 * g : 9 * g + 9], **options) for g in range(4)
+    ]
+    assert_same_bits(np.concatenate(parts, axis=1), whole)
+
+
+@given(case=cases(), seed=st.integers(0, 99))
+def test_padding_is_zeros_around_the_input(case, seed):
+    x, weight, bias, _ = normals(seed, *shapes(case))
+    sides = [(0, 0), (0, 0), *((p, p) for p in case.padding)]
+    padded = conv2d.forward(np.pad(x, sides), weight, bias, **{**case.options, "padding": "valid"})
+    assert_same_bits(conv2d.forward(x, weight, bias, **case.options), padded)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "sides"),  # left, right, top, bottom, at dilation (1, 3)
+    [((3, 4), (4, 5, 1, 1)), ((2, 1), (0, 0, 0, 1)), ((4, 3), (3, 3, 1, 2))],
+)
+def test_same_puts_the_odd_row_at_the_bottom(kernel, sides):
+    x, weight, grad = integers(8, (2, 3, 6, 7), (4, 3, *kernel), (2, 4, 6, 7))
+    options: dict[str, Any] = {"padding": "same", "dilation": (1, 3)}
+
+    def padded(x, weight):
+        return torch.nn.functional.conv2d(torch.nn.functional.pad(x, sides), weight, dilation=(1, 3))
+
+    want = torch_gradients(padded, grad, x, weight)
+    got = [conv2d.forward(x, weight, **options), conv2d.backward_input(grad, weight, x.shape, **options)]
+    for one, other in zip([*got, conv2d.backward_weight(grad, x, weight.shape, **options)], want):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_padding_is_never_multiplied(algorithm, value):
+    case = Case((1, 2, 4, 5), (3, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1)
+    x, weight, bias, grad_output = (np.abs(array) + 1 for array in integers(9, *shapes(case)))
+    weight[0, 0, 0, 0] = value  # of the tap above and to the left
+    out = conv2d.forward(x, weight, bias, **case.options, algorithm=algorithm)
+    assert np.isfinite(out[:, 0, 0]).all() and np.isfinite(out[:, 0, :, 0]).all() and np.isfinite(out[:, 1:]).all()
+    np.testing.assert_array_equal(out[:, 0, 1:, 1:], np.full((1, 3, 4), value, np.float32))
+    torch_out = torch.nn.functional.conv2d(*map(torch.from_numpy, (x, weight, bias)), **case.options)
+    assert torch_out[:, 0, 0].isnan().all()  # PyTorch multiplies its zeros
+
+    grad_input = conv2d.backward_input(grad_output, weight, x.shape, **case.options, algorithm=algorithm)
+    assert (
+        np.isfinite(grad_input[:, 0, 3]).all()
+        and np.isfinite(grad_input[:, 0, :, 4]).all()
+        and np.isfinite(grad_input[:, 1]).all()
+    )
+    np.testing.assert_array_equal(grad_input[:, 0, :3, :4], np.full((1, 3, 4), value, np.float32))
+
+    grad_output[0, 1, 0, 0] = value
+    grad_weight = conv2d.backward_weight(grad_output, x, weight.shape, **case.options, algorithm=algorithm)
+    assert (
+        np.isfinite(grad_weight[[0, 2]]).all()
+        and np.isfinite(grad_weight[1, :, 0]).all()
+        and np.isfinite(grad_weight[1, :, :, 0]).all()
+    )
+    np.testing.assert_array_equal(grad_weight[1, :, 1:, 1:], np.full((2, 2, 2), value, np.float32))
+
+
+def test_infinite_data_stays_in_its_windows():
+    case = Case((1, 2, 40, 30), (9, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1)
+    x, weight, bias, _ = (np.abs(array) + 1 for array in integers(10, *shapes(case)))
+    x[0, 1, 20, 10] = np.inf
+    out = conv2d.forward(x, weight, bias, **case.options)
+    assert np.isinf(out[:, :, 19:22, 9:12]).all()
+    assert np.isinf(out).sum() == 9 * 9 and not np.isnan(out).any()
+
+
+def test_on_another_device():
+    class Elsewhere:
+        dtype, device = np.dtype(np.float32), type("Device", (), {"id": 1})()
+
+    Elsewhere.__module__ = "cupy"
+    with pytest.raises(DeviceError, match="weight: expected cpu, the device of x, got cuda:1"):
+        conv2d.forward(X, Elsewhere())

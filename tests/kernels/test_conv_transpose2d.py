@@ -1,0 +1,254 @@
+"""Transposed convolution: its own scatter, the adjoint of convolution, and the sizes that output padding may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from bounds import assert_within, gamma, smallest
+from convolution_cases import LARGE, Case, cases, integers, normals, torch_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from promises import assert_promises, assert_same_bits
+
+from rawseg_kernels import _memory, conv2d, conv_transpose2d
+from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from rawseg_kernels.conv_transpose2d import reference
+
+ALGORITHMS = ["im2col", "direct"]
+FLOATS = [np.float32, np.float64]
+
+
+def arrays_of(make, case: Case, seed: int, dtype=np.float32) -> list[np.ndarray]:
+    """x, weight, bias and grad_output, of the transposed convolution that leads back to the input of ``case``."""
+    n, channels, h, w = case.x
+    return make(seed, (n, case.weight[0], *case.out_size), case.weight, (channels,), (n, channels, h, w), dtype=dtype)
+
+
+def output_padding(case: Case) -> tuple[int, int]:
+    """What the window of the convolution left over at the bottom and the right."""
+    smallest_h, smallest_w = (
+        (case.out_size[i] - 1) * case.stride[i] - 2 * case.padding[i] + case.dilation[i] * (case.weight[2 + i] - 1) + 1
+        for i in (0, 1)
+    )
+    return case.x[2] - smallest_h, case.x[3] - smallest_w
+
+
+def run(case: Case, x, weight, bias, grad_output, algorithm: str) -> list[np.ndarray]:
+    options = {**case.options, "algorithm": algorithm}
+    return [
+        conv_transpose2d.forward(x, weight, bias, output_padding=output_padding(case), **options),
+        conv_transpose2d.backward_input(grad_output, weight, x.shape, **options),
+        conv_transpose2d.backward_weight(grad_output, x, weight.shape, **options),
+        conv_transpose2d.backward_bias(grad_output),
+    ]
+
+
+def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+    options = {**case.options, "output_padding": output_padding(case)}
+    return torch_gradients(
+        lambda *leaves: torch.nn.functional.conv_transpose2d(*leaves, **options), grad_output, x, weight, bias
+    )
+
+
+def test_by_hand():
+    x = np.array([[[[1, 2], [3, 4]]]], np.float32)
+    weight = np.array([[[[1, 10], [100, 1000]]]], np.float32)
+    assert conv_transpose2d.forward(x, weight).tolist() == [[[[1, 12, 20], [103, 1234, 2040], [300, 3400, 4000]]]]
+    #  1*k at (0, 0), 2*k at (0, 1), 3*k at (1, 0), 4*k at (1, 1); the middle is 1*1000 + 2*100 + 3*10 + 4*1
+    apart = conv_transpose2d.forward(x, weight[..., :1, :1], np.array([0.5], np.float32), stride=2, output_padding=1)
+    assert apart.tolist() == [[[[1.5, 0.5, 2.5, 0.5], [0.5] * 4, [3.5, 0.5, 4.5, 0.5], [0.5] * 4]]]
+    grad = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    assert conv_transpose2d.backward_input(grad, weight, x.shape).tolist() == [[[[4310, 5421], [7643, 8754]]]]
+    assert conv_transpose2d.backward_weight(grad, x, weight.shape).tolist() == [[[[27, 37], [57, 67]]]]
+
+
+X = np.zeros((2, 6, 3, 5), np.float32)
+W = np.zeros((6, 4, 3, 2), np.float32)
+Y = np.zeros((2, 4, 5, 6), np.float32)
+ANY: Any = 5
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: conv_transpose2d.forward(X[0], W), ShapeError, r"conv_transpose2d: x: expected shape \(N, C, H, W\)"),
+        (lambda: conv_transpose2d.forward(X, W[0]), ShapeError, r"weight: expected shape \(C_in, C_out / groups, kH, kW\)"),
+        (lambda: conv_transpose2d.forward(X[..., :0], W), ShapeError, "x: expected at least 1 along W"),
+        (
+            lambda: conv_transpose2d.forward(X, W[:5]),
+            ShapeError,
+            r"weight: expected 6 input channels, got 5 \(weight shape \(5, 4, 3, 2\)\)",
+        ),
+        (
+            lambda: conv_transpose2d.forward(X, W, groups=4),
+            ArgumentError,
+            "groups: expected a divisor of the 6 input channels, got 4",
+        ),
+        (lambda: conv_transpose2d.forward(X, W, groups=0), ArgumentError, "groups: expected at least 1, got 0"),
+        (lambda: conv_transpose2d.forward(X, W, Y[0, :3, 0, 0]), ShapeError, r"bias: expected shape \(4,\), got shape \(3,\)"),
+        (lambda: conv_transpose2d.forward(X, W, stride=0), ArgumentError, "stride: expected at least 1, got 0"),
+        (lambda: conv_transpose2d.forward(X, W, padding="same"), ArgumentTypeError, "padding: expected an int, got 'same'"),
+        (
+            lambda: conv_transpose2d.forward(X, W, stride=2, output_padding=(1, 2)),
+            ArgumentError,
+            r"output_padding: expected less than stride \(2, 2\) or dilation \(1, 1\) in each axis, got \(1, 2\)",
+        ),
+        (
+            lambda: conv_transpose2d.forward(X, W, padding=(0, 3)),
+            ShapeError,
+            r"padding: expected an output width of at least 1, got 0 \(width 5, padding \(0, 3\)\)",
+        ),
+        (
+            lambda: conv_transpose2d.forward(X, W, stride=2, output_size=(7, 12)),
+            ArgumentError,
+            r"output_size: expected between \(7, 10\) and \(8, 11\), got \(7, 12\)",
+        ),
+        (
+            lambda: conv_transpose2d.forward(X, W, output_size=(2, 5, 5, 6)),
+            ArgumentError,
+            r"output_size: expected \(N, C_out\) = \(2, 4\) at the front, got \(2, 5, 5, 6\)",
+        ),
+        (lambda: conv_transpose2d.forward(X, W, output_size=ANY), ArgumentError, r"output_size: expected \(out_h, out_w\) or"),
+        (
+            lambda: conv_transpose2d.forward(X, W, stride=2, output_padding=1, output_size=(8, 11)),
+            ArgumentError,
+            "output_size: expected None beside an output_padding",
+        ),
+        (lambda: conv_transpose2d.forward(X.astype(int), W), DTypeError, "x: expected float32 or float64, got int64"),
+        (
+            lambda: conv_transpose2d.backward_input(Y, W, (2, 6, 4, 5)),
+            ShapeError,
+            r"grad_output: expected shape \(2, 4, 6 to 6, 6 to 6\), got shape \(2, 4, 5, 6\)",
+        ),
+        (lambda: conv_transpose2d.backward_input(Y[:1], W, X.shape), ShapeError, r"grad_output: expected shape \(2, 4, 5 to 5"),
+        (
+            lambda: conv_transpose2d.backward_input(Y, W, (2, 6, 4)),
+            ShapeError,
+            r"input_shape: expected shape \(N, C_in, H, W\)",
+        ),
+        (
+            lambda: conv_transpose2d.backward_weight(Y, X, (6, 3, 3, 2)),
+            ShapeError,
+            r"grad_output: expected shape \(2, 3, 5 to 5",
+        ),
+        (lambda: conv_transpose2d.backward_weight(Y, X, (5, 4, 3, 2)), ShapeError, "weight: expected 6 input channels, got 5"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_too_large_for_the_machine(monkeypatch):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 959)
+    with pytest.raises(MemoryError, match="conv_transpose2d: out: expected at most 959 bytes, got 960 bytes"):
+        conv_transpose2d.forward(X, W)
+
+
+@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+def test_whole_numbers_are_exact(case, seed, dtype):
+    arrays = arrays_of(integers, case, seed, dtype)
+    want = torch_run(case, *arrays)
+    for algorithm in (*ALGORITHMS, "reference"):
+        for got, expected in zip(run(case, *arrays, algorithm), want):
+            assert got.dtype == dtype
+            np.testing.assert_array_equal(got, expected, err_msg=algorithm)
+
+
+@pytest.mark.parametrize(("what", "case"), LARGE, ids=[what for what, _ in LARGE])
+def test_however_the_work_is_cut_up(what, case):
+    arrays = arrays_of(integers, case, 0)
+    for algorithm in ALGORITHMS:
+        for got, expected in zip(run(case, *arrays, algorithm), torch_run(case, *arrays)):
+            np.testing.assert_array_equal(got, expected, err_msg=algorithm)
+
+
+@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+def test_rounding_stays_in_its_bound(case, seed, dtype):
+    arrays = arrays_of(normals, case, seed, dtype)
+    wide = [array.astype(np.float64) for array in arrays]
+    truth, size = torch_run(case, *wide), torch_run(case, *map(np.abs, wide))
+    taps = case.weight[2] * case.weight[3]
+    pixels = case.x[0] * case.x[2] * case.x[3]
+    terms = [case.weight[0] // case.groups * taps + 1, case.weight[1] * taps, pixels, pixels]
+    for algorithm in (*ALGORITHMS, "reference"):
+        for got, want, magnitude, count in zip(run(case, *arrays, algorithm), truth, size, terms):
+            bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
+            assert_within(got, want, bound, algorithm)
+
+
+@given(case=cases(), seed=st.integers(0, 99))
+def test_it_is_the_adjoint_of_convolution(case, seed):
+    x, weight, bias, y = arrays_of(integers, case, seed, np.float64)
+    back = conv_transpose2d.forward(x, weight, output_padding=output_padding(case), **case.options)
+    assert (back * y).sum() == (x * conv2d.forward(y, weight, **case.options)).sum()
+    assert_same_bits(back, conv2d.backward_input(x, weight, y.shape, **case.options))
+    grad_weight = conv_transpose2d.backward_weight(y, x, weight.shape, **case.options)
+    assert (grad_weight * weight).sum() == (back * y).sum()
+
+
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+def test_output_padding_of_a_dilated_kernel_may_exceed_the_stride(algorithm):
+    x, weight, bias, grad = integers(1, (2, 3, 4, 5), (3, 2, 2, 3), (2,), (2, 2, 9, 11))
+    options: dict[str, Any] = {"stride": (1, 1), "dilation": (4, 3)}
+    want = torch_gradients(
+        lambda *leaves: torch.nn.functional.conv_transpose2d(*leaves, output_padding=(1, 0), **options), grad, x, weight, bias
+    )
+    assert want[0].shape == grad.shape
+    got = conv_transpose2d.forward(x, weight, bias, output_padding=(1, 0), **options, algorithm=algorithm)
+    np.testing.assert_array_equal(got, want[0])
+    np.testing.assert_array_equal(
+        conv_transpose2d.backward_input(grad, weight, x.shape, **options, algorithm=algorithm), want[1]
+    )
+    np.testing.assert_array_equal(
+        conv_transpose2d.backward_weight(grad, x, weight.shape, **options, algorithm=algorithm), want[2]
+    )
+
+
+@pytest.mark.parametrize(("size", "extra"), [((8, 15), (0, 0)), ((9, 16), (1, 1)), ((2, 2, 8, 17), (0, 2))])
+def test_output_size_stands_for_an_output_padding(size, extra):
+    x, weight = normals(2, (2, 3, 4, 5), (3, 2, 2, 3))
+    got = conv_transpose2d.forward(x, weight, stride=(2, 3), output_size=size)
+    assert got.shape[2:] == size[-2:]
+    assert_same_bits(got, conv_transpose2d.forward(x, weight, stride=(2, 3), output_padding=extra))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("case", [LARGE[1][1], LARGE[8][1], LARGE[11][1]])
+def test_promises(monkeypatch, case, algorithm):
+    x, weight, bias, grad_output = arrays_of(normals, case, 5)
+    options = {**case.options, "algorithm": algorithm}
+    extra = output_padding(case)
+    assert_promises(
+        monkeypatch, lambda x, w, b: conv_transpose2d.forward(x, w, b, output_padding=extra, **options), x, weight, bias
+    )
+    assert_promises(monkeypatch, lambda g, w: conv_transpose2d.backward_input(g, w, x.shape, **options), grad_output, weight)
+    assert_promises(monkeypatch, lambda g, x: conv_transpose2d.backward_weight(g, x, weight.shape, **options), grad_output, x)
+
+
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+def test_only_elements_meet_the_weights(algorithm):
+    x = np.array([[[[0, 1], [1, 1]]]], np.float32)
+    weight = np.ones((1, 1, 2, 2), np.float32)
+    weight[0, 0, 0, 1] = np.inf
+    out = conv_transpose2d.forward(x, weight, stride=3, algorithm=algorithm)
+    np.testing.assert_array_equal(np.isnan(out[0, 0]), np.arange(25).reshape(5, 5) == 1)  # 0 * inf, a real element
+    np.testing.assert_array_equal(np.isinf(out[0, 0]), np.isin(np.arange(25).reshape(5, 5), [4, 16, 19]))
+    np.testing.assert_array_equal(out[0, 0, 2], 0)  # the gap between strides
+    want = torch.nn.functional.conv_transpose2d(torch.from_numpy(x), torch.from_numpy(weight), stride=3).numpy()
+    np.testing.assert_array_equal(out, want)
+
+
+def test_reference_is_plain_python_and_holomorphic():
+    x, weight, bias = (array.astype(np.complex128) for array in integers(3, (1, 2, 3, 2), (2, 1, 2, 2), (2,)))
+    geometry = (2, 1), (0, 1), (1, 1), 2
+    out = reference.forward(x + 1e-30j, weight, bias, (6, 2), *geometry)
+    slope = reference.forward(np.ones_like(x), weight, None, (6, 2), *geometry)
+    np.testing.assert_array_equal(out.imag, 1e-30 * slope.real)
+    grad = np.ones_like(out)
+    assert (reference.backward_input(grad, weight, x.shape, *geometry) * x).sum() == (
+        reference.forward(x, weight, None, (6, 2), *geometry) * grad
+    ).sum()

@@ -1,0 +1,193 @@
+"""What every room stands on: argument checks, error objects, memory limits, threads, and the compiler's cache."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from rawseg_kernels import _arrays, _memory, _threads
+from rawseg_kernels._algorithms import find
+from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, BackendError, DTypeError, RawsegError, ShapeError
+
+
+@pytest.mark.parametrize(("value", "want"), [(3, (3, 3)), ((1, 2), (1, 2)), ([4, 5], (4, 5)), (np.int32(7), (7, 7))])
+def test_pairs(value, want):
+    assert _arrays.pair("op", "stride", value, 1) == want
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (1.0, ArgumentTypeError, "op: stride: expected an int, got 1.0"),
+        (True, ArgumentTypeError, "op: stride: expected an int, got True"),
+        ("1", ArgumentTypeError, "op: stride: expected an int, got '1'"),
+        ((1, 2, 3), ArgumentError, r"op: stride: expected an int or a pair \(height, width\), got \(1, 2, 3\)"),
+        (0, ArgumentError, "op: stride: expected at least 1, got 0"),
+        ((1, -1), ArgumentError, "op: stride: expected at least 1, got -1"),
+    ],
+)
+def test_bad_pairs(value, error, message):
+    with pytest.raises(error, match=message):
+        _arrays.pair("op", "stride", value, 1)
+
+
+def test_arrays_must_agree():
+    x = np.zeros(2, np.float32)
+    with pytest.raises(DTypeError, match="op: w: expected float32, the dtype of x, got float64"):
+        _arrays.check_floating("op", x=x, w=np.zeros(2))
+    with pytest.raises(DTypeError, match="op: x: expected float32 or float64, got int64"):
+        _arrays.check_floating("op", x=np.zeros(2, np.int64))
+    with pytest.raises(ArgumentTypeError, match="op: x: expected a NumPy or CuPy array, got list"):
+        _arrays.check_floating("op", x=[1.0])
+    assert _arrays.check_floating("op", x=x, bias=None) == "cpu"
+    with pytest.raises(ShapeError, match=r"op: x: expected shape \(N, C, H, W\), got shape \(2,\)"):
+        _arrays.check_rank("op", "x", x, "(N, C, H, W)")
+
+
+def test_errors_are_builtins_too_and_carry_their_parts():
+    error = ShapeError("conv2d", "weight", "2 channels", 3)
+    assert isinstance(error, ValueError)
+    assert isinstance(error, RawsegError)
+    assert (error.op, error.argument, error.expected, error.got) == ("conv2d", "weight", "2 channels", 3)
+    again = pickle.loads(pickle.dumps(error))  # as a process pool would
+    assert str(again) == str(error) == "conv2d: weight: expected 2 channels, got 3"
+
+
+def test_an_array_larger_than_the_machine_is_refused_with_its_size():
+    with pytest.raises(MemoryError, match=r"op: out: expected at most \d+ bytes, got 40{15} bytes for shape \(10{15},\)"):
+        _memory.empty("op", (10**15,), np.dtype(np.float32))
+
+
+def test_unknown_algorithms_and_missing_devices_are_named():
+    with pytest.raises(ArgumentError, match=r"conv2d: algorithm: expected one of .*'im2col'.*, got 'magic'"):
+        find("rawseg_kernels.conv2d", "forward", "magic", ("im2col",), "cpu")
+    with pytest.raises(BackendError, match="no CUDA form yet"):
+        find("rawseg_kernels.conv2d", "forward", "auto", ("im2col",), "cuda:0")
+
+
+@pytest.fixture
+def threads():
+    before = _threads.get_num_threads()
+    yield _threads.set_num_threads
+    _threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize("tasks", [0, 1, 2, 7, 100])
+def test_launch_covers_every_task_once(threads, count, tasks):
+    threads(count)
+    hits = np.zeros(tasks, np.int64)
+
+    def kernel(first, last, out):
+        for task in range(first, last):
+            out[task] += task + 1
+
+    _threads.launch(kernel, tasks, hits)
+    assert np.array_equal(hits, np.arange(tasks) + 1)
+
+
+def test_little_work_stays_on_the_calling_thread(threads):
+    threads(4)
+    seen = set()
+    _threads.launch(lambda first, last: seen.add(threading.get_ident()), 64, work=10)
+    assert seen == {threading.get_ident()}
+
+
+def test_an_exception_in_a_task_reaches_the_caller(threads):
+    threads(3)
+
+    def kernel(first, last):
+        if first <= 50 < last:
+            raise ValueError("task 50")
+
+    with pytest.raises(ValueError, match="task 50"):
+        _threads.launch(kernel, 100)
+
+
+def test_several_callers_may_launch_at_once(threads):
+    threads(2)
+    results = np.zeros((6, 500), np.int64)
+
+    def kernel(first, last, out):
+        out[first:last] += 1
+
+    def caller(row):
+        for _ in range(50):
+            _threads.launch(kernel, 500, results[row])
+
+    callers = [threading.Thread(target=caller, args=(row,)) for row in range(6)]
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join()
+    assert (results == 50).all()
+
+
+def test_bad_thread_counts():
+    with pytest.raises(ArgumentError, match="set_num_threads: threads: expected at least 1, got 0"):
+        _threads.set_num_threads(0)
+    with pytest.raises(ArgumentTypeError, match=r"expected an int, got 1\.5"):
+        _threads.set_num_threads(1.5)  # type: ignore[arg-type]
+
+
+FORKED = """
+import os
+import numpy as np
+from rawseg_kernels import conv2d, _threads
+_threads.set_num_threads(2)
+x, w = np.ones((2, 4, 64, 64), np.float32), np.ones((8, 4, 3, 3), np.float32)
+want = conv2d.forward(x, w)
+child = os.fork()
+if child == 0:
+    same = np.array_equal(conv2d.forward(x, w), want)
+    os._exit(0 if same else 1)
+assert os.waitpid(child, 0)[1] == 0
+print("forked")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_kernels_run_in_a_forked_child():
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=300)
+    assert result.stdout.strip() == "forked", result.stderr
+
+
+CACHED = """
+import sys
+import numpy as np
+from rawseg_kernels import max_pool2d
+max_pool2d.forward(np.ones((1, 1, 4, 4), np.float32), 2)
+from rawseg_kernels.max_pool2d import direct
+from numba.core.registry import CPUDispatcher
+stats = [f.stats for f in vars(direct).values() if isinstance(f, CPUDispatcher) and f.signatures]
+print(sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cache_misses.values()) for s in stats))
+"""
+
+
+def run_cached(folder, **extra):
+    environment = {**os.environ, "RAWSEG_CACHE_DIR": str(folder), **extra}
+    result = subprocess.run([sys.executable, "-c", CACHED], capture_output=True, text=True, env=environment, timeout=300)
+    assert result.returncode == 0, result.stderr
+    return tuple(map(int, result.stdout.split()))
+
+
+def test_a_second_process_finds_every_kernel_in_the_cache(tmp_path):
+    hits, misses = run_cached(tmp_path)
+    assert hits == 0
+    assert misses > 0
+    hits, misses = run_cached(tmp_path)
+    assert misses == 0
+    assert hits > 0
+
+
+def test_kernels_work_where_no_cache_can_be_written(tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    hits, _ = run_cached(blocker / "cache")
+    assert hits == 0

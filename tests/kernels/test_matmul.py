@@ -1,0 +1,124 @@
+"""Products of stacked matrices: transposed, broadcast, empty, and cut into blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from bounds import assert_within, gamma, smallest
+from convolution_cases import integers, normals
+from hypothesis import given
+from hypothesis import strategies as st
+from promises import assert_promises, assert_same_bits
+
+from rawseg_kernels import _memory, matmul
+from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from rawseg_kernels.matmul import reference
+
+FLOATS = [np.float32, np.float64]
+SIZES = st.sampled_from([0, 1, 1, 2, 3, 7, 8, 9, 17, 50])
+STACKS = st.sampled_from(
+    [((), ()), ((2,), (2,)), ((2,), ()), ((), (3,)), ((3, 1), (2,)), ((1, 2), (4, 1)), ((0,), (1,)), ((0, 2), ())]
+)
+
+
+def test_by_hand():
+    a, b = np.array([[1, 2], [3, 4.0]]), np.array([[5, 6], [7, 8.0]])
+    assert matmul.forward(a, b).tolist() == [[19, 22], [43, 50]]
+    assert matmul.forward(a, b, transpose_a=True).tolist() == [[26, 30], [38, 44]]  # [[1, 3], [2, 4]] @ b
+    assert matmul.forward(a, b, transpose_b=True).tolist() == [[17, 23], [39, 53]]  # a @ [[5, 7], [6, 8]]
+
+
+A, B = np.zeros((2, 3, 4), np.float32), np.zeros((4, 5), np.float32)
+FLAG: Any = 1
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: matmul.forward(A, B.T),
+            ShapeError,
+            r"matmul: b: expected 4 rows to multiply with the columns of a \(shape \(2, 3, 4\)\), got 5 \(shape \(5, 4\)\)",
+        ),
+        (lambda: matmul.forward(A, B, transpose_a=True), ShapeError, "b: expected 3 rows"),
+        (lambda: matmul.forward(A[0, 0], B), ShapeError, r"a: expected shape \(..., rows, columns\), got shape \(4,\)"),
+        (
+            lambda: matmul.forward(A, np.zeros((3, 4, 5), np.float32)),
+            ShapeError,
+            r"b: expected leading axes that broadcast with \(2,\), got \(3,\)",
+        ),
+        (lambda: matmul.forward(A, B, transpose_b=FLAG), ArgumentTypeError, "transpose_b: expected a bool, got 1"),
+        (lambda: matmul.forward(A, B.astype(np.int32)), DTypeError, "b: expected float32 or float64, got int32"),
+        (lambda: matmul.forward(A, B.astype(float)), DTypeError, "b: expected float32, the dtype of a, got float64"),
+        (lambda: matmul.forward(A, B, algorithm="blas"), ArgumentError, "algorithm: expected one of .*'panels'.*, got 'blas'"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_too_large_for_the_machine(monkeypatch):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 100)
+    with pytest.raises(MemoryError, match=r"matmul: out: expected at most 100 bytes, got 120 bytes for shape \(2, 3, 5\)"):
+        matmul.forward(A, B)
+
+
+def stored(array, transposed):
+    return np.ascontiguousarray(np.swapaxes(array, -1, -2)) if transposed else array
+
+
+@given(SIZES, SIZES, SIZES, STACKS, st.booleans(), st.booleans(), st.integers(0, 99), st.sampled_from(FLOATS))
+def test_whole_numbers_are_exact(rows, depth, columns, stacks, transpose_a, transpose_b, seed, dtype):
+    a, b = integers(seed, (*stacks[0], rows, depth), (*stacks[1], depth, columns), dtype=dtype)
+    want = np.matmul(a, b)
+    for algorithm in ("panels", "reference"):
+        got = matmul.forward(stored(a, transpose_a), stored(b, transpose_b), transpose_a, transpose_b, algorithm=algorithm)
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, want, err_msg=algorithm)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(300, 10, 20), (20, 700, 30), (9, 33, 900), (520, 260, 259), (1, 600, 1), (1, 5, 400), (300, 5, 1)]
+)
+def test_however_the_work_is_cut_up(sizes):
+    rows, depth, columns = sizes
+    a, b = integers(0, (rows, depth), (depth, columns))
+    want = a.astype(np.float64) @ b
+    for flags in [(False, False), (True, False), (False, True), (True, True)]:
+        np.testing.assert_array_equal(matmul.forward(stored(a, flags[0]), stored(b, flags[1]), *flags), want)
+
+
+@given(SIZES, SIZES, SIZES, st.integers(0, 99), st.sampled_from(FLOATS))
+def test_rounding_stays_in_its_bound(rows, depth, columns, seed, dtype):
+    a, b = normals(seed, (rows, depth), (depth, columns), dtype=dtype)
+    wide = a.astype(np.longdouble), b.astype(np.longdouble)
+    bound = (gamma(depth, dtype) + gamma(depth, np.float64)) * (np.abs(wide[0]) @ np.abs(wide[1])) + smallest(depth, dtype)
+    for algorithm in ("panels", "reference"):
+        assert_within(matmul.forward(a, b, algorithm=algorithm), wide[0] @ wide[1], bound, algorithm)
+
+
+def test_gradients_are_adjoints():
+    a, b, grad = integers(1, (3, 20, 30), (3, 30, 40), (3, 20, 40), dtype=np.float64)
+    grad_a, grad_b = matmul.forward(grad, b, transpose_b=True), matmul.forward(a, grad, transpose_a=True)
+    assert (matmul.forward(a, b) * grad).sum() == (a * grad_a).sum() == (b * grad_b).sum()
+
+
+@pytest.mark.parametrize("flags", [(False, False), (True, True)])
+def test_promises(monkeypatch, flags):
+    a, b = normals(2, (3, 40, 40), (1, 40, 40))
+    assert_promises(monkeypatch, lambda a, b: matmul.forward(a, b, *flags), a, b)
+
+
+def test_a_product_does_not_depend_on_its_neighbours():
+    a, b = normals(3, (2, 90, 300), (300, 70))
+    whole = matmul.forward(a, b)
+    assert_same_bits(matmul.forward(a[1], b), whole[1])
+    assert_same_bits(matmul.forward(a[:, 5:6], b[:, 60:]), whole[:, 5:6, 60:])
+
+
+def test_reference_is_plain_python():
+    a, b = (array.astype(np.complex128) for array in integers(4, (1, 2, 3), (1, 3, 2)))
+    np.testing.assert_array_equal(reference.forward(a, b, np.zeros((1, 2), np.int64), False, False), a @ b)

@@ -1,0 +1,205 @@
+"""The vector micro-kernels: right, one rounding a step in order of the sum, the same bits for every width, cached."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import numba
+import numpy as np
+import pytest
+from bounds import assert_within, gamma
+from convolution_cases import integers, normals
+from numba.core.errors import TypingError
+from promises import assert_same_bits
+
+from rawseg_kernels import _simd
+from rawseg_kernels._errors import ArgumentError
+from rawseg_kernels._panels import DEPTH_BLOCK, multiply, pack_rows
+from rawseg_kernels._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
+
+FLOATS = [np.float32, np.float64]
+
+
+@numba.njit
+def run_copy(source, source_at, source_step, to, to_at, to_step, count):
+    copy(source, source_at, source_step, to, to_at, to_step, count)
+
+
+@numba.njit
+def run_fill(to, first, last, value):
+    fill(to, first, last, value)
+
+
+def product(a, b, c, vectors, row_step):
+    """``c + a @ b`` by `multiply`, the columns of ``b`` taken in reverse vectors to prove that ``starts`` is obeyed."""
+    rows, depth = a.shape
+    lanes = VECTOR_BYTES // a.itemsize
+    panels = -(-rows // ROWS)
+    packed = np.full((panels, depth, ROWS), 7, a.dtype)  # 7: what lies in unused rows must not matter
+    for row in range(rows):
+        packed[row // ROWS, :, row % ROWS] = a[row]
+    steps = np.arange(depth) * row_step
+    starts = np.arange(vectors)[::-1] * lanes
+    out = np.full((panels * ROWS, vectors * lanes), 5, a.dtype)
+    out[:rows] = c
+    wide = np.zeros((depth, row_step), a.dtype)
+    wide[:, : b.shape[1]] = b
+    flat = np.concatenate([np.zeros(3, a.dtype), wide.reshape(-1)])
+    multiply(
+        rows, depth, packed.reshape(-1), 0, depth * ROWS, flat, 3, steps, 0, starts, vectors, out.reshape(-1), 0, out.shape[1]
+    )
+    return out[:rows]
+
+
+def reversed_vectors(array, lanes):
+    return array.reshape(len(array), -1, lanes)[:, ::-1].reshape(array.shape)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("rows", [1, 2, ROWS, ROWS + 1, 3 * ROWS])
+def test_products_of_whole_numbers(rows, dtype):
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    for vectors in range(1, 2 * VECTORS + 2):
+        for depth in (0, 1, 5, DEPTH_BLOCK + 3):
+            a, b, c = integers(depth, (rows, depth), (depth, vectors * lanes), (rows, vectors * lanes), dtype=dtype)
+            got = product(a, b, c, vectors, vectors * lanes + 1)
+            np.testing.assert_array_equal(got, c + reversed_vectors(a @ b, lanes))
+
+
+def chain(a, b, c):
+    """The sum of a * b from c on, each step rounded once: what a fused multiply-add is."""
+    for x, y in zip(a.tolist(), b.tolist()):
+        c = float(Fraction(x) * Fraction(y) + Fraction(c))
+    return c
+
+
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_each_step_is_rounded_once_and_in_order(rows):
+    lanes = VECTOR_BYTES // 8
+    a, b, c = normals(1, (rows, DEPTH_BLOCK + 20), (DEPTH_BLOCK + 20, lanes), (rows, lanes), dtype=np.float64)
+    got = product(a, b, c, 1, lanes)
+    want = [[chain(a[r], b[:, i], float(c[r, i])) for i in range(lanes)] for r in range(rows)]
+    assert_same_bits(got, np.array(want))
+    assert (got != c + a @ b).any()  # another order, or two roundings, would have shown
+
+
+def test_float32_within_its_bound():
+    lanes = VECTOR_BYTES // 4
+    a, b, c = normals(2, (ROWS, 300), (300, lanes * VECTORS), (ROWS, lanes * VECTORS))
+    got = reversed_vectors(product(a, b, reversed_vectors(c, lanes), VECTORS, lanes * VECTORS), lanes)
+    wide = [array.astype(np.float64) for array in (a, b, c)]
+    bound = gamma(301, np.float32) * (np.abs(wide[0]) @ np.abs(wide[1]) + np.abs(wide[2]))
+    assert_within(got, wide[0] @ wide[1] + wide[2], bound)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 50])
+def test_pack_rows(length, dtype):
+    (source,) = integers(3, (ROWS, length + 2), dtype=dtype)
+    for rows in range(1, ROWS + 1):
+        for step in (ROWS, ROWS + 3):
+            packed = np.full(2 + max(length, 1) * step, 99, dtype)
+            pack_rows(source.reshape(-1), 1, length + 2, rows, length, packed, 2, step)
+            want = np.full_like(packed, 99)
+            for i in range(length):
+                want[2 + i * step : 2 + i * step + rows] = source[:rows, 1 + i]
+            np.testing.assert_array_equal(packed, want)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_copy_and_fill(dtype):
+    for count in (0, 1, 2, 15, 16, 17, 33, 64):
+        for source_step, to_step in [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2)]:
+            source = np.arange(1 + max(0, (count - 1) * source_step + 1), dtype=dtype)  # nothing lies behind the last one
+            to, want = np.full((2, 3 + count * to_step), -1, dtype)
+            run_copy(source, 1, source_step, to, 2, to_step, count)
+            want[2 : 2 + count * to_step : to_step] = source[1::source_step]
+            np.testing.assert_array_equal(to, want)
+        to = np.zeros(count + 2, dtype)
+        run_fill(to, 1, 1 + count, 3)
+        assert to.tolist() == [0, *[3] * count, 0]
+
+
+def test_other_dtypes_are_refused():
+    whole = np.zeros(ROWS, np.int64)
+    with pytest.raises(TypingError, match="vector code is for float32 and float64"):
+        pack_rows(whole, 0, 1, ROWS, 1, whole.copy(), 0, ROWS)
+    with pytest.raises(TypingError, match="vector code needs C-contiguous arrays of one dtype"):
+        pack_rows(np.zeros(ROWS), 0, 1, ROWS, 1, np.zeros(ROWS, np.float32), 0, ROWS)
+
+
+def test_the_tile_is_chosen_by_the_host_or_by_hand(monkeypatch):
+    monkeypatch.delenv("RAWSEG_SIMD", raising=False)
+    hosts = [
+        ({"avx512f": True, "avx512vl": True}, "avx512"),
+        ({"avx2": True, "fma": True}, "avx2"),
+        ({"avx2": True}, "portable"),
+    ]
+    for features, name in hosts:
+        monkeypatch.setattr(_simd.binding, "get_host_cpu_features", lambda features=features: features)
+        assert _simd.host_tile() == name
+    monkeypatch.setenv("RAWSEG_SIMD", "avx2")
+    assert _simd.host_tile() == "avx2"
+    monkeypatch.setenv("RAWSEG_SIMD", "neon")
+    with pytest.raises(ArgumentError, match=r"RAWSEG_SIMD: expected one of \('avx512', 'avx2', 'portable'\), got 'neon'"):
+        _simd.host_tile()
+
+
+def in_a_new_process(script: str, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+WIDTHS = """
+import hashlib
+import numpy as np
+from rawseg_kernels import conv2d, matmul
+draw = np.random.default_rng(0).standard_normal
+x, weight, thin = draw((2, 5, 70, 33), np.float32), draw((11, 5, 3, 2), np.float32), draw((5, 1, 3, 3), np.float32)
+options = {"stride": (1, 2), "padding": 1, "algorithm": "im2col"}
+y = conv2d.forward(x, weight, **options)
+z = conv2d.forward(x, thin, groups=5, **options)
+outputs = [
+    y, conv2d.backward_input(y, weight, x.shape, **options), conv2d.backward_weight(y, x, weight.shape, **options),
+    z, conv2d.backward_input(z, thin, x.shape, groups=5, **options), conv2d.backward_weight(z, x, thin.shape, groups=5, **options),
+    matmul.forward(x, x, transpose_b=True),
+]
+print([hashlib.sha256(out.tobytes()).hexdigest() for out in outputs])
+"""
+
+
+def test_every_width_gives_the_same_bits():
+    host = in_a_new_process(WIDTHS, RAWSEG_SIMD="")
+    for name in _simd.TILES:
+        if name != _simd.host_tile():
+            assert in_a_new_process(WIDTHS, RAWSEG_SIMD=name) == host, name
+
+
+CACHED = """
+import numpy as np
+from rawseg_kernels._panels import multiply
+from rawseg_kernels._simd import ROWS, VECTOR_BYTES
+lanes, zero = VECTOR_BYTES // 4, np.zeros(1, np.int64)
+c = np.zeros(ROWS * lanes, np.float32)
+multiply(ROWS, 1, np.ones(ROWS, np.float32), 0, 0, np.ones(lanes, np.float32), 0, zero, 0, zero, 1, c, 0, lanes)
+assert (c == 1).all()
+print(sum(multiply.stats.cache_hits.values()), sum(multiply.stats.cache_misses.values()))
+"""
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    assert in_a_new_process(CACHED, RAWSEG_CACHE_DIR=str(tmp_path)) == "0 1\n"
+    assert in_a_new_process(CACHED, RAWSEG_CACHE_DIR=str(tmp_path)) == "1 0\n"
+    other = next(name for name in _simd.TILES if name != _simd.host_tile())
+    assert in_a_new_process(CACHED, RAWSEG_CACHE_DIR=str(tmp_path), RAWSEG_SIMD=other) == "0 1\n"
