@@ -79,13 +79,13 @@ LARGE = [
 ]
 
 
-def integers(seed: int, *shapes: tuple[int, ...], dtype=np.float32) -> list[np.ndarray]:
+def integers(seed: int, *shapes: tuple[int, ...], dtype: Any = np.float32) -> list[np.ndarray]:
     """Whole numbers up to 8: sums of fewer than 2**18 products of two of them are exact in float32, in any order."""
     generator = np.random.default_rng(seed)
     return [generator.integers(-8, 9, shape).astype(dtype) for shape in shapes]
 
 
-def normals(seed: int, *shapes: tuple[int, ...], dtype=np.float32) -> list[np.ndarray]:
+def normals(seed: int, *shapes: tuple[int, ...], dtype: Any = np.float32) -> list[np.ndarray]:
     """Normal numbers whose magnitudes spread over six decades."""
     generator = np.random.default_rng(seed)
     return [(generator.standard_normal(shape) * 10.0 ** generator.integers(-3, 4, shape)).astype(dtype) for shape in shapes]

@@ -3,6 +3,7 @@ shuffling, augmentation and a schedule."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,14 @@ def trainer(folder: Path, rule: str = "Adam", workers: int = 0, lr: float | None
     options.setdefault("schedule", optim.lr_scheduler.SequentialLR(optimizer, [warm, cosine], [4]))
     options.setdefault("validation", held_out())
     return Trainer(model, F.cross_entropy, optimizer, loader(workers), folder=folder, **options)
+
+
+def digest(run: Trainer) -> str:
+    """Of all weights, buffers and optimizer slots."""
+    found = hashlib.sha256()
+    for name, tensor in run.model.state_dict().items():
+        found.update(name.encode() + tensor.array.tobytes())
+    for position, slots in run.optimizer.state_dict()["state"].items():
+        for name, value in sorted(slots.items()):
+            found.update(f"{position} {name}".encode() + (repr(value).encode() if isinstance(value, int) else value.tobytes()))
+    return found.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd import Function, Tensor, is_grad_enabled
+from ..autograd import Function, Tensor
 from ..autograd.hooks import RemovableHandle
 from ..errors import GraphError
 
@@ -22,7 +22,7 @@ class Gate(Function):
 
     @staticmethod
     def backward(ctx, *gradients):
-        return ctx.on_gradients(tuple(g if need else None for g, need in zip(gradients, ctx.needs_grad)))
+        return ctx.on_gradients(gradients)
 
 
 def call_with_backward_hooks(module: Any, hooks: dict[int, Callable], args: tuple, forward: Callable[..., Any]) -> Any:
@@ -31,10 +31,7 @@ def call_with_backward_hooks(module: Any, hooks: dict[int, Callable], args: tupl
     The input gate calls the hooks, when the gradients of all inputs are complete. Without an input that requires a gradient
     there is none to wait for, and the output gate calls them.
     """
-    if not is_grad_enabled():
-        return forward(*args)
     seen: dict[str, tuple] = {}
-    has_input = any(isinstance(a, Tensor) and a.requires_grad for a in args)
 
     def run_hooks(grad_input: tuple) -> tuple:
         for hook in list(hooks.values()):
@@ -43,31 +40,39 @@ def call_with_backward_hooks(module: Any, hooks: dict[int, Callable], args: tupl
                 grad_input = _same_count(answer, grad_input)
         return grad_input
 
-    def at_output(gradients: tuple) -> tuple:
-        seen["grad_output"] = gradients
-        if not has_input:
-            run_hooks((None,) * sum(isinstance(a, Tensor) for a in args))
-        return gradients
+    gated_args = _through_gate(args, run_hooks)
 
-    out = forward(*(_through_gate(args, run_hooks) if has_input else args))
+    def at_output(grad_output: tuple) -> tuple:
+        seen["grad_output"] = grad_output
+        if gated_args is args:
+            run_hooks((None,) * len(args))
+        return grad_output
+
+    out = forward(*gated_args)
     gated = _through_gate(out if isinstance(out, tuple) else (out,), at_output)
     return gated if isinstance(out, tuple) else gated[0]
 
 
 def _through_gate(values: tuple, on_gradients: Callable[[tuple], tuple]) -> tuple:
-    """Pass the Tensors among the values through one gate."""
-    tensors = [value for value in values if isinstance(value, Tensor)]
-    if not any(tensor.requires_grad for tensor in tensors):
+    """Pass those Tensors that require gradients through one gate; ``on_gradients`` sees None in the other places."""
+    live = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
+    if not live:
         return values
-    gated = Gate.apply(*tensors, on_gradients=on_gradients)
-    for tensor, twin in zip(tensors, gated):
-        twin._version = tensor._version  # one memory, one count of its changes
-    following = iter(gated)
-    return tuple(next(following) if isinstance(value, Tensor) else value for value in values)
+
+    def at_gate(gradients: tuple) -> tuple:
+        by_place = dict(zip(live, gradients))
+        answer = on_gradients(tuple(by_place.get(i) for i in range(len(values))))
+        return tuple(answer[i] for i in live)
+
+    through = list(values)
+    for i, twin in zip(live, Gate.apply(*[values[i] for i in live], on_gradients=at_gate)):
+        twin._version = values[i]._version  # one memory, one count of its changes
+        through[i] = twin
+    return tuple(through)
 
 
 def _same_count(answer: Any, grad_input: tuple) -> tuple:
     answer = answer if isinstance(answer, tuple) else (answer,)
     if len(answer) != len(grad_input):
-        raise GraphError("hook", "grad_input", f"{len(grad_input)} gradients, one for each input", len(answer))
+        raise GraphError("hook", "grad_input", f"{len(grad_input)} gradients, one for each argument", len(answer))
     return answer

@@ -165,7 +165,7 @@ class Module(Tree):
     def register_full_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` in backward; what it returns, if anything, replaces ``grad_input``.
 
-        Both are tuples of Tensors, with None for what needs no gradient.
+        Both are tuples, one entry for each positional argument or output, with None for what needs no gradient.
         """
         return RemovableHandle(self._backward_hooks, hook)
 

@@ -86,6 +86,8 @@ def locked(array):
         ((X, MEAN, VAR, None, None, True, 1.5), ArgumentError, "momentum: expected between 0 and 1, got 1.5"),
         ((X, MEAN, VAR, None, None, True, 0.1, 0), ArgumentError, "eps: expected greater than 0"),
         ((X, MEAN, -VAR), ArgumentError, "running_var: expected no negative value"),
+        ((X, MEAN, -VAR, None, None, True), ArgumentError, "running_var: expected no negative value"),
+        ((X, MEAN, VAR * np.nan, None, None, True), ArgumentError, "running_var: expected finite values"),
         ((X, MEAN + np.inf, VAR), ArgumentError, "running_mean: expected finite values"),
         ((X, MEAN, VAR[:2]), ShapeError, r"running_var: expected shape \(4,\), got shape \(2,\)"),
         ((X, MEAN.astype(np.float32), VAR), DTypeError, "running_mean: expected float64, the dtype of input, got float32"),

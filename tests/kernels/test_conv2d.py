@@ -19,9 +19,10 @@ from rawseg_kernels.conv2d import reference
 
 ALGORITHMS = ["im2col", "direct"]
 FLOATS = [np.float32, np.float64]
+torch_conv2d: Any = torch.nn.functional.conv2d
 
 
-def run(case: Case, x, weight, bias, grad_output, algorithm: str) -> list[np.ndarray]:
+def run(case: Case, algorithm: str, x, weight, bias, grad_output) -> list[np.ndarray]:
     """The output and the gradients of x, weight and bias."""
     options = {**case.options, "algorithm": algorithm}
     return [
@@ -37,7 +38,7 @@ def shapes(case: Case) -> tuple[tuple[int, ...], ...]:
 
 
 def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
-    return torch_gradients(lambda *leaves: torch.nn.functional.conv2d(*leaves, **case.options), grad_output, x, weight, bias)
+    return torch_gradients(lambda *leaves: torch_conv2d(*leaves, **case.options), grad_output, x, weight, bias)
 
 
 def test_by_hand():
@@ -141,7 +142,7 @@ def test_whole_numbers_are_exact(case, seed, dtype):
     arrays = integers(seed, *shapes(case), dtype=dtype)
     want = torch_run(case, *arrays)
     for algorithm in (*ALGORITHMS, "reference"):
-        for got, expected in zip(run(case, *arrays, algorithm), want):
+        for got, expected in zip(run(case, algorithm, *arrays), want):
             assert got.dtype == dtype
             np.testing.assert_array_equal(got, expected, err_msg=algorithm)
 
@@ -151,7 +152,7 @@ def test_however_the_work_is_cut_up(what, case):
     arrays = integers(0, *shapes(case))
     want = torch_run(case, *arrays)
     for algorithm in ALGORITHMS:
-        for got, expected in zip(run(case, *arrays, algorithm), want):
+        for got, expected in zip(run(case, algorithm, *arrays), want):
             np.testing.assert_array_equal(got, expected, err_msg=algorithm)
 
 
@@ -164,7 +165,7 @@ def test_rounding_stays_in_its_bound(case, seed, dtype):
     pixels = case.x[0] * case.out_size[0] * case.out_size[1]
     terms = [case.terms + 1, case.terms * case.weight[0] // case.weight[1] + 1, pixels, pixels]
     for algorithm in (*ALGORITHMS, "reference"):
-        for got, want, magnitude, count in zip(run(case, *arrays, algorithm), truth, size, terms):
+        for got, want, magnitude, count in zip(run(case, algorithm, *arrays), truth, size, terms):
             bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
             assert_within(got, want, bound, algorithm)
 
@@ -175,7 +176,7 @@ def test_reference_and_bias_gradient_round_once():
     truth = torch_run(case, *(array.astype(np.float64) for array in arrays))
     size = torch_run(case, *(np.abs(array.astype(np.float64)) for array in arrays))
     once = unit_roundoff(np.float32)
-    results = [*run(case, *arrays, "reference"), conv2d.backward_bias(arrays[3])]
+    results = [*run(case, "reference", *arrays), conv2d.backward_bias(arrays[3])]
     for got, want, magnitude in zip(results, [*truth, truth[3]], [*size, size[3]]):
         assert_within(got, want, once * np.abs(want) + 2 * gamma(500, np.float64) * magnitude)
 
@@ -194,7 +195,7 @@ def test_reference_is_plain_python_and_holomorphic():
 @given(case=cases(), seed=st.integers(0, 99))
 def test_gradients_are_adjoints(case, seed):
     x, weight, bias, grad_output = integers(seed, *shapes(case), dtype=np.float64)
-    out, grad_x, grad_weight, _ = run(case, x, weight, 0 * bias, grad_output, "auto")
+    out, grad_x, grad_weight, _ = run(case, "auto", x, weight, 0 * bias, grad_output)
     assert (out * grad_output).sum() == (x * grad_x).sum() == (weight * grad_weight).sum()
 
 
@@ -213,9 +214,9 @@ def test_promises(monkeypatch, case, algorithm):
 def test_images_and_channels_do_not_meet(algorithm):
     case = LARGE[1][1]
     x, weight, bias, grad_output = normals(6, *shapes(case))
-    whole = run(case, x, weight, bias, grad_output, algorithm)
+    whole = run(case, algorithm, x, weight, bias, grad_output)
     for b in range(2):
-        single = run(case, x[b : b + 1], weight, bias, grad_output[b : b + 1], algorithm)
+        single = run(case, algorithm, x[b : b + 1], weight, bias, grad_output[b : b + 1])
         assert_same_bits((single[0], single[1]), (whole[0][b : b + 1], whole[1][b : b + 1]))
     order = [3, 0, 8, 5]
     some = conv2d.forward(x, weight[order], bias[order], **case.options, algorithm=algorithm)
@@ -251,7 +252,7 @@ def test_same_puts_the_odd_row_at_the_bottom(kernel, sides):
     options: dict[str, Any] = {"padding": "same", "dilation": (1, 3)}
 
     def padded(x, weight):
-        return torch.nn.functional.conv2d(torch.nn.functional.pad(x, sides), weight, dilation=(1, 3))
+        return torch_conv2d(torch.nn.functional.pad(x, sides), weight, dilation=(1, 3))
 
     want = torch_gradients(padded, grad, x, weight)
     got = [conv2d.forward(x, weight, **options), conv2d.backward_input(grad, weight, x.shape, **options)]
@@ -266,26 +267,24 @@ def test_padding_is_never_multiplied(algorithm, value):
     x, weight, bias, grad_output = (np.abs(array) + 1 for array in integers(9, *shapes(case)))
     weight[0, 0, 0, 0] = value  # of the tap above and to the left
     out = conv2d.forward(x, weight, bias, **case.options, algorithm=algorithm)
-    assert np.isfinite(out[:, 0, 0]).all() and np.isfinite(out[:, 0, :, 0]).all() and np.isfinite(out[:, 1:]).all()
+    assert np.isfinite(out[:, 0, 0]).all()
+    assert np.isfinite(out[:, 0, :, 0]).all()
+    assert np.isfinite(out[:, 1:]).all()
     np.testing.assert_array_equal(out[:, 0, 1:, 1:], np.full((1, 3, 4), value, np.float32))
-    torch_out = torch.nn.functional.conv2d(*map(torch.from_numpy, (x, weight, bias)), **case.options)
+    torch_out = torch_conv2d(*map(torch.from_numpy, (x, weight, bias)), **case.options)
     assert torch_out[:, 0, 0].isnan().all()  # PyTorch multiplies its zeros
 
     grad_input = conv2d.backward_input(grad_output, weight, x.shape, **case.options, algorithm=algorithm)
-    assert (
-        np.isfinite(grad_input[:, 0, 3]).all()
-        and np.isfinite(grad_input[:, 0, :, 4]).all()
-        and np.isfinite(grad_input[:, 1]).all()
-    )
+    assert np.isfinite(grad_input[:, 0, 3]).all()
+    assert np.isfinite(grad_input[:, 0, :, 4]).all()
+    assert np.isfinite(grad_input[:, 1]).all()
     np.testing.assert_array_equal(grad_input[:, 0, :3, :4], np.full((1, 3, 4), value, np.float32))
 
     grad_output[0, 1, 0, 0] = value
     grad_weight = conv2d.backward_weight(grad_output, x, weight.shape, **case.options, algorithm=algorithm)
-    assert (
-        np.isfinite(grad_weight[[0, 2]]).all()
-        and np.isfinite(grad_weight[1, :, 0]).all()
-        and np.isfinite(grad_weight[1, :, :, 0]).all()
-    )
+    assert np.isfinite(grad_weight[[0, 2]]).all()
+    assert np.isfinite(grad_weight[1, :, 0]).all()
+    assert np.isfinite(grad_weight[1, :, :, 0]).all()
     np.testing.assert_array_equal(grad_weight[1, :, 1:, 1:], np.full((2, 2, 2), value, np.float32))
 
 
@@ -295,7 +294,8 @@ def test_infinite_data_stays_in_its_windows():
     x[0, 1, 20, 10] = np.inf
     out = conv2d.forward(x, weight, bias, **case.options)
     assert np.isinf(out[:, :, 19:22, 9:12]).all()
-    assert np.isinf(out).sum() == 9 * 9 and not np.isnan(out).any()
+    assert np.isinf(out).sum() == 9 * 9
+    assert not np.isnan(out).any()
 
 
 def test_on_another_device():

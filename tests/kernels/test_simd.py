@@ -172,7 +172,8 @@ y = conv2d.forward(x, weight, **options)
 z = conv2d.forward(x, thin, groups=5, **options)
 outputs = [
     y, conv2d.backward_input(y, weight, x.shape, **options), conv2d.backward_weight(y, x, weight.shape, **options),
-    z, conv2d.backward_input(z, thin, x.shape, groups=5, **options), conv2d.backward_weight(z, x, thin.shape, groups=5, **options),
+    z, conv2d.backward_input(z, thin, x.shape, groups=5, **options),
+    conv2d.backward_weight(z, x, thin.shape, groups=5, **options),
     matmul.forward(x, x, transpose_b=True),
 ]
 print([hashlib.sha256(out.tobytes()).hexdigest() for out in outputs])

@@ -62,11 +62,13 @@ def test_text_as_torch():
 
 
 def test_shared_parameters_come_once():
-    net = Net()
+    net: Any = Net()
     assert [name for name, _ in net.named_parameters()] == ["scale", "first.weight", "first.bias"]
     assert [name for name, _ in net.named_modules()] == ["", "first"]
     assert list(dict(net.named_parameters(recurse=False))) == ["scale"]
     assert len(list(net.buffers())) == 2
+    net.tied = net.scale
+    assert len(list(net.parameters())) == 3
 
 
 def test_attributes_go_where_they_belong():
@@ -230,11 +232,30 @@ def test_a_backward_hook_without_a_gradient_to_its_input():
     assert len(seen) == 1
 
 
+class Product(nn.Module):
+    def forward(self, a, b, name):
+        assert name == "not a Tensor"
+        return a * b, b
+
+
+def test_a_backward_hook_sees_none_for_what_needs_no_gradient():
+    product, seen = Product(), []
+    product.register_full_backward_hook(lambda module, i, o: seen.append((i, o)))
+    a, b = rawseg.ones(2, requires_grad=True), rawseg.full(2, 3.0)
+    first, second = product(a, b, "not a Tensor")
+    assert not second.requires_grad
+    (first.sum() + second.sum()).backward()
+    (grad_input, grad_output), *more = seen
+    assert not more
+    assert [g if g is None else g.tolist() for g in grad_input] == [[3, 3], None, None]
+    assert [g if g is None else g.tolist() for g in grad_output] == [[1, 1], None]
+
+
 def test_a_backward_hook_answers_for_every_input():
     layer = nn.Linear(3, 2)
     layer.register_full_backward_hook(lambda module, i, o: (i[0], i[0]))
     loss = layer(rawseg.ones(4, 3, requires_grad=True)).sum()
-    with pytest.raises(GraphError, match="grad_input: expected 1 gradients, one for each input, got 2"):
+    with pytest.raises(GraphError, match="grad_input: expected 1 gradients, one for each argument, got 2"):
         loss.backward()
 
 

@@ -23,7 +23,7 @@ from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._threads import launch
 
-TILE_PIXELS = 512
+TILE_PIXELS = 512  # what a tile packs of grad_output and sees of x stays in the second-level cache
 SPAN_PIXELS = 2048  # a chain this long loses about as much accuracy as the sum of the chains
 RESULTS = 192 * 192  # output channels times input channels times taps of a task: they fit the second-level cache
 ENOUGH_TASKS = 16  # pixels are shared out until there are as many
@@ -77,12 +77,23 @@ def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
     shares = max(1, min(-(-tiles // span), -(-ENOUGH_TASKS // (groups * blocks_out * blocks))))
     taps = kernel_w if dilation[1] == 1 else 1
     return Layout(
-        rows, columns, down, across, span, shares, tiles,
-        panels, -(-all_panels // panels), block, -(-depth // block),
-        (rows - 1) * stride[0] + (kernel_h - 1) * dilation[0] + 1,
-        (columns - 1) * stride[1] + (kernel_w - 1) * dilation[1] + 1,
-        kernel_h * kernel_w // taps, taps, -(-taps * block // lanes) * lanes,
-    )  # fmt: skip
+        rows=rows,
+        columns=columns,
+        down=down,
+        across=across,
+        span=span,
+        shares=shares,
+        tiles=tiles,
+        panels=panels,
+        panel_blocks=-(-all_panels // panels),
+        block=block,
+        blocks=-(-depth // block),
+        strip_h=(rows - 1) * stride[0] + (kernel_h - 1) * dilation[0] + 1,
+        strip_w=(columns - 1) * stride[1] + (kernel_w - 1) * dilation[1] + 1,
+        runs=kernel_h * kernel_w // taps,
+        taps_of_run=taps,
+        run_columns=-(-taps * block // lanes) * lanes,
+    )
 
 
 @kernel
@@ -132,42 +143,46 @@ def add_results(results, total, total_at, depth, kernel_area, channels, block, t
 
 
 @kernel
-def sum_weights(first, last, grad_output, x, shares, sizes, padding, stride, groups, tile, steps, starts):
+def add_tile(results, strip, packed, grad_output, x, t, c, block, k, channels, sizes, padding, stride, tile, steps, starts):
+    """Add what tile ``t`` of pixels gives for ``block`` input channels from c on, ``channels`` output channels from k on."""
+    channels_in, h, w, channels_out, out_h, out_w, _ = sizes
+    rest, j0 = t // tile.across, t % tile.across * tile.columns
+    image, i0 = rest // tile.down, rest % tile.down * tile.rows
+    rows, columns = min(tile.rows, out_h - i0), min(tile.columns, out_w - j0)
+    top, left = i0 * stride[0] - padding[0], j0 * stride[1] - padding[1]
+    seen_h = tile.strip_h - (tile.rows - rows) * stride[0]
+    seen_w = tile.strip_w - (tile.columns - columns) * stride[1]
+    fill_pixels(strip, x, (image * channels_in + c) * h * w, h, w, top, left, seen_h, seen_w, block, tile)
+    source_at = (image * channels_out + k) * out_h * out_w
+    pack_gradients(packed, grad_output, source_at, out_h, out_w, i0, j0, rows, columns, channels, tile)
+    pixels, panel, pitch = rows * tile.columns, tile.rows * tile.columns * ROWS, tile.runs * tile.run_columns
+    multiply(channels, pixels, packed, 0, panel, strip, 0, steps, 0, starts, starts.size, results, 0, pitch)
+
+
+@kernel
+def sum_weights(first, last, grad_output, x, total, sizes, padding, stride, groups, tile, steps, starts):
     """Compute the tasks ``first <= task < last``, each a share of the pixels for some channels of one group."""
-    channels_in, h, w, channels_out, out_h, out_w, kernel_area = sizes
+    channels_in, _, _, channels_out, _, _, area = sizes
     depth, group_out = channels_in // groups, channels_out // groups
-    pitch = tile.runs * tile.run_columns
-    pixels = tile.rows * tile.columns
-    results = np.empty(tile.panels * ROWS * pitch, x.dtype)
-    packed = np.zeros(tile.panels * pixels * ROWS, x.dtype)
+    results = np.empty(tile.panels * ROWS * tile.runs * tile.run_columns, x.dtype)
+    packed = np.zeros(tile.panels * tile.rows * tile.columns * ROWS, x.dtype)
     strip = np.zeros(tile.strip_h * tile.strip_w * tile.block + tile.run_columns, x.dtype)
     for task in range(first, last):
         rest, c = task // tile.blocks, task % tile.blocks * tile.block
         rest, panel = rest // tile.panel_blocks, rest % tile.panel_blocks * tile.panels
         share, group = rest // groups, rest % groups
-        block = min(tile.block, depth - c)
-        channels = min(tile.panels * ROWS, group_out - panel * ROWS)
-        channel = group * group_out + panel * ROWS
-        total_at = share * channels_out * depth * kernel_area + (channel * depth + c) * kernel_area
+        block, channels = min(tile.block, depth - c), min(tile.panels * ROWS, group_out - panel * ROWS)
+        k = group * group_out + panel * ROWS
         begin, end = share * tile.tiles // tile.shares, (share + 1) * tile.tiles // tile.shares
         for t in range(begin, end):
-            rest, j0 = t // tile.across, t % tile.across * tile.columns
-            image, i0 = rest // tile.down, rest % tile.down * tile.rows
-            rows, columns = min(tile.rows, out_h - i0), min(tile.columns, out_w - j0)
-            top, left = i0 * stride[0] - padding[0], j0 * stride[1] - padding[1]
-            seen_h = tile.strip_h - (tile.rows - rows) * stride[0]
-            seen_w = tile.strip_w - (tile.columns - columns) * stride[1]
             if (t - begin) % tile.span == 0:
                 fill(results, 0, results.size, 0)
-            fill_pixels(
-                strip, x, (image * channels_in + group * depth + c) * h * w, h, w, top, left, seen_h, seen_w, block, tile
+            seen = group * depth + c
+            add_tile(
+                results, strip, packed, grad_output, x, t, seen, block, k, channels, sizes, padding, stride, tile, steps, starts
             )
-            source_at = (image * channels_out + channel) * out_h * out_w
-            pack_gradients(packed, grad_output, source_at, out_h, out_w, i0, j0, rows, columns, channels, tile)
-            depth_here = rows * tile.columns
-            multiply(channels, depth_here, packed, 0, pixels * ROWS, strip, 0, steps, 0, starts, starts.size, results, 0, pitch)
             if (t - begin + 1) % tile.span == 0 or t == end - 1:
-                add_results(results, shares, total_at, depth, kernel_area, channels, block, tile)
+                add_results(results, total, ((share * channels_out + k) * depth + c) * area, depth, area, channels, block, tile)
 
 
 @lru_cache(maxsize=1024)
