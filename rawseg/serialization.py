@@ -1,7 +1,7 @@
 """Save and load named arrays as .safetensors, with a manifest by which every bit is checked when it is read.
 
-The file's metadata holds the manifest as JSON under ``rawseg``, and its SHA-256 under ``rawseg.sha256``. The manifest tells
-dtype, shape and SHA-256 of every array. Files of other programs have no manifest; their structure alone is checked.
+The file's metadata holds the manifest as JSON under ``rawseg``, with its SHA-256 before it. The manifest tells dtype, shape and
+SHA-256 of every array. Files of other programs have no manifest; their structure alone is checked.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ __all__ = ["load", "load_metadata", "save"]
 
 FORMAT = 1  # of the manifest
 SEMANTICS = 1  # of the operations: raised when a result changes on purpose, so that old weights mean something else
-MANIFEST, DIGEST = "rawseg", "rawseg.sha256"
+MANIFEST = "rawseg"  # the metadata's one key; its value is the SHA-256 of the rest, a colon, and the manifest in JSON
+SIGNED = re.compile(r"[0-9a-f]{64}:")
 CONTENTS = {"format": int, "kind": str, "rawseg": str, "semantics": int, "total_bytes": int, "tensors": dict, "state": dict}
 
 
@@ -112,7 +114,7 @@ def save_arrays(path: str | os.PathLike[str], tensors: Mapping[str, Any], kind: 
         text = json.dumps(manifest, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise ArgumentError("save", "metadata", "what JSON can hold (None for NaN)", error) from None
-    tensorfile.write(path, arrays, {MANIFEST: text, DIGEST: hashlib.sha256(text.encode()).hexdigest()})
+    tensorfile.write(path, arrays, {MANIFEST: signed(text)})
 
 
 def load_arrays(path: str | os.PathLike[str], kind: str | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -133,12 +135,17 @@ def load_arrays(path: str | os.PathLike[str], kind: str | None = None) -> tuple[
     return {name: arrays[name] for name in described}, manifest["state"]
 
 
+def signed(text: str) -> str:
+    """Return a text with its SHA-256 before it."""
+    return f"{hashlib.sha256(text.encode()).hexdigest()}:{text}"
+
+
 def _manifest(path: str | os.PathLike[str], metadata: dict[str, str]) -> dict[str, Any] | None:
     """Return the checked manifest, or None for a file of another program."""
-    if MANIFEST not in metadata and DIGEST not in metadata:
+    if MANIFEST not in metadata and not any(SIGNED.match(value) for value in metadata.values()):
         return None
-    text = metadata.get(MANIFEST, "")
-    if hashlib.sha256(text.encode()).hexdigest() != metadata.get(DIGEST):
+    text = metadata.get(MANIFEST, "").partition(":")[2]
+    if signed(text) != metadata.get(MANIFEST):
         raise CheckpointError("load", str(path), "a manifest that matches its SHA-256", "a damaged one")
     try:
         manifest = json.loads(text)
@@ -163,9 +170,9 @@ def _as_array(name: Any, tensor: Any) -> np.ndarray:
     array = tensor.array if isinstance(tensor, Tensor) else np.asarray(tensor) if isinstance(tensor, np.generic) else tensor
     if not device_of(array):
         raise ArgumentTypeError("save", name, "a Tensor or an array", type(array).__name__)
-    if array.dtype.newbyteorder("=").str not in tensorfile.CODES:
-        raise DTypeError("save", name, f"one of {', '.join(dtype.name for dtype in tensorfile.DTYPES.values())}", array.dtype)
-    return np.asarray(move(array, "cpu"), order="C")
+    if array.dtype.name not in tensorfile.DTYPES:
+        raise DTypeError("save", name, f"one of {', '.join(tensorfile.DTYPES)}", array.dtype)
+    return np.asarray(move(array, "cpu"), array.dtype.newbyteorder("="), order="C")
 
 
 def _description(array: np.ndarray) -> dict[str, Any]:

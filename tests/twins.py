@@ -8,10 +8,25 @@ from typing import Any
 import numpy as np
 import torch
 from bounds import assert_within, gamma, smallest
+from hypothesis import strategies as st
 
 import rawseg
 
 torch.set_num_threads(1)  # its float sums then have one order, and the machine is left to rawseg
+
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+SEEDS = st.integers(0, 1000)
+
+
+def pairs(low: int, high: int) -> Any:
+    """A strategy for (height, width)."""
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+def numbers(seed: int, *shape: int, dtype: Any) -> np.ndarray:
+    """Normal numbers."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def ours(f: Callable, arrays: list[np.ndarray], grad_output: np.ndarray | None = None) -> tuple[np.ndarray, list[np.ndarray]]:

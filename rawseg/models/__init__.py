@@ -15,7 +15,7 @@ from ..errors import ArgumentError
 from .summary import LayerRow, summary
 from .tiling import predict_tiled
 from .unet import UNet, unet, unet_paper
-from .weights import describe, load_model, save_model
+from .weights import describe, load_model, load_weights, save_model
 
 MODELS: dict[str, Callable[..., Any]] = {"unet": unet, "unet_paper": unet_paper}
 
@@ -55,6 +55,7 @@ __all__ = [
     "build",
     "describe",
     "load_model",
+    "load_weights",
     "predict_tiled",
     "save_model",
     "summary",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
-from ..serialization import load, load_metadata, save
+from ..serialization import load_arrays, save
 
-CHECKPOINT = "model."  # how the weights are named in a training checkpoint
+MODEL_PREFIX = "model."  # of the weights' names in a training checkpoint
 
-__all__ = ["describe", "load_model", "save_model"]
+__all__ = ["describe", "load_model", "load_weights", "save_model"]
 
 
 def describe(model: Any, class_names: list[str] | None = None) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def save_model(model: Any, path: str | os.PathLike[str], class_names: list[str] 
 
 
 def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
-    """Build the network that a file describes, and load its weights.
+    """Build the network that a weight file or a training checkpoint describes, and load its weights.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
     """
     from . import build
 
-    about = load_metadata(path)
+    weights, about = _read(path)
     if not isinstance(about.get("model"), str) or not isinstance(about.get("config"), dict):
         expected = "weights that tell their model, such as best.safetensors of a run"
         raise CheckpointError("load_model", str(path), expected, "a file without")
@@ -52,12 +55,47 @@ def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
         model = build(about["model"], **_options(about))
     except (ArgumentError, ArgumentTypeError, TypeError) as error:
         raise CheckpointError("load_model", str(path), "a model that this version can build", error) from None
-    weights = load(path)
-    if any(name.startswith(CHECKPOINT) for name in weights):  # of a run: the optimizer's arrays are left aside
-        weights = {name.removeprefix(CHECKPOINT): t for name, t in weights.items() if name.startswith(CHECKPOINT)}
-    model.load_state_dict(weights)
+    _fill(model, weights, path)
     model.class_names = about.get("class_names")
     return model.to(device).eval()
+
+
+def load_weights(path: str | os.PathLike[str], model: Any) -> None:
+    """Load a model's weights from a weight file or from a training checkpoint.
+
+    Parameters
+    ----------
+    path : str or path
+        ``best.safetensors``, ``last.safetensors``, or any .safetensors file with this model's keys.
+    model : Module
+        Receives the weights.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged or does not fit; the message lists every key at fault. Then the model is unchanged.
+    """
+    _fill(model, _read(path)[0], path)
+
+
+def of_model(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the weights among the arrays of a training checkpoint."""
+    return {name.removeprefix(MODEL_PREFIX): array for name, array in arrays.items() if name.startswith(MODEL_PREFIX)}
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return a file's weights, and what it tells of their model."""
+    arrays, state = load_arrays(path)
+    if {"optimizer", "rng", "user"} <= set(state):  # a training checkpoint
+        return of_model(arrays), state["user"]
+    return arrays, state
+
+
+def _fill(model: Any, weights: dict[str, np.ndarray], path: str | os.PathLike[str]) -> None:
+    try:
+        model.load_state_dict(weights)
+    except CheckpointError as error:
+        raise CheckpointError("load", str(path), error.expected, error.got) from None
 
 
 def _options(about: dict[str, Any]) -> dict[str, Any]:

@@ -32,14 +32,14 @@ def saved_tensors(module: Tree, prefix: str = "") -> Iterator[tuple[str, Tensor]
         yield from saved_tensors(child, f"{prefix}{name}.")
 
 
-def load(module: Tree, state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
-    """Write ``state_dict`` into the module, or raise with a list of all that does not fit and write nothing."""
+def check(module: Tree, state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
+    """Raise with a list of all that does not fit the module; return the names that merely have no partner."""
     if not isinstance(state_dict, Mapping):
         raise ArgumentTypeError("load_state_dict", "state_dict", "a mapping of names to Tensors", type(state_dict).__name__)
     targets = dict(saved_tensors(module))
     missing = [name for name in targets if name not in state_dict]
     unexpected = [name for name in state_dict if name not in targets]
-    arrays = {name: getattr(state_dict[name], "array", state_dict[name]) for name in targets if name in state_dict}
+    arrays = {name: _array(state_dict[name]) for name in targets if name in state_dict}
     mismatched = [text for name, array in arrays.items() if (text := _mismatch(name, targets[name], array))]
     problems = {"missing": missing, "unexpected": unexpected} if strict else {}
     problems["mismatched"] = mismatched
@@ -47,11 +47,22 @@ def load(module: Tree, state_dict: Mapping[str, Any], strict: bool) -> Incompati
         report = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
         expected = f"the names, shapes and dtypes of {type(module).__name__}"
         raise CheckpointError("load_state_dict", "state_dict", expected, report)
-    moved = {name: move(array, targets[name].device) for name, array in arrays.items()}
+    return IncompatibleKeys(missing, unexpected)
+
+
+def load(module: Tree, state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
+    """Write ``state_dict`` into the module, or raise with a list of all that does not fit and write nothing."""
+    keys = check(module, state_dict, strict)
+    targets = {name: tensor for name, tensor in saved_tensors(module) if name in state_dict}
+    moved = {name: move(_array(state_dict[name]), tensor.device) for name, tensor in targets.items()}
     with no_grad():
         for name, array in moved.items():
             targets[name].copy_(Tensor(array))
-    return IncompatibleKeys(missing, unexpected)
+    return keys
+
+
+def _array(value: Any) -> Any:
+    return getattr(value, "array", value)
 
 
 def _mismatch(name: str, target: Tensor, array: Any) -> str:

@@ -1,6 +1,7 @@
 """Training: the loop, checkpoints that continue bit for bit, and pictures of what came of it."""
 
-from .checkpoint import load_checkpoint, load_weights, save_checkpoint
+from ..models import load_weights
+from .checkpoint import load_checkpoint, save_checkpoint
 from .errors import TrainingError
 from .evaluation import evaluate
 from .loop import Trainer

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..autograd.tensor import Tensor
-from ..device import move
 from ..errors import CheckpointError
+from ..models.weights import MODEL_PREFIX, of_model
+from ..nn.state import check as check_weights
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler
 from ..serialization import load_arrays, save_arrays
 
-__all__ = ["load_checkpoint", "load_weights", "save_checkpoint"]
+__all__ = ["load_checkpoint", "save_checkpoint"]
 
 KIND = "checkpoint"
-MODEL, OPTIMIZER = "model.", "optimizer."
+OPTIMIZER = "optimizer."
 
 
 def save_checkpoint(
@@ -53,7 +53,7 @@ def save_checkpoint(
     CheckpointError
         If the file cannot be written; a file that was there is as it was.
     """
-    arrays: dict[str, Any] = {MODEL + name: tensor for name, tensor in model.state_dict().items()}
+    arrays: dict[str, Any] = {MODEL_PREFIX + name: tensor for name, tensor in model.state_dict().items()}
     saved, numbers = optimizer.state_dict(), {}
     for position, slots in saved["state"].items():
         for name, value in slots.items():
@@ -100,8 +100,9 @@ def load_checkpoint(
         Then nothing has changed.
     """
     arrays, state = load_arrays(path, KIND)
-    weights = _fitting_weights(path, model, _of_model(arrays))
+    weights = of_model(arrays)
     try:
+        check_weights(model, weights, strict=True)
         fitted = optimizer.fitted(_optimizer_state(optimizer, state["optimizer"], arrays))
         if (schedule is None) != (state["schedule"] is None):
             expected = "a schedule as in the run that is continued"
@@ -122,48 +123,6 @@ def load_checkpoint(
         schedule.load_state_dict(state["schedule"])
     random.set_rng_state(state["rng"]["rawseg"])
     return user
-
-
-def load_weights(path: str | os.PathLike[str], model: Any) -> None:
-    """Load the weights of a model from a weight file or from a checkpoint.
-
-    Parameters
-    ----------
-    path : str or path
-        ``best.safetensors``, ``last.safetensors``, or any file with this model's keys.
-    model : Module
-        Receives the weights.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged or does not fit; the message lists every key at fault. Then the model is unchanged.
-    """
-    arrays, state = load_arrays(path)
-    if {"optimizer", "rng"} <= set(state):  # a checkpoint
-        arrays = _of_model(arrays)
-    model.load_state_dict(_fitting_weights(path, model, arrays))
-
-
-def _of_model(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(MODEL): array for name, array in arrays.items() if name.startswith(MODEL)}
-
-
-def _fitting_weights(path: str | os.PathLike[str], model: Any, arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """Return the arrays as Tensors on the model's devices, if every one has its place and every place its array."""
-    there = model.state_dict()
-    missing = [name for name in there if name not in arrays]
-    unexpected = [name for name in arrays if name not in there]
-    different = [
-        f"{name} ({array.dtype} {array.shape} for {there[name].dtype} {there[name].shape})"
-        for name, array in arrays.items()
-        if name in there and (array.dtype != there[name].dtype or array.shape != there[name].shape)
-    ]
-    faults = {"missing": missing, "unexpected": unexpected, "of another dtype or shape": different}
-    if any(faults.values()):
-        got = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in faults.items() if names)
-        raise CheckpointError("load", str(path), "the keys of this model", got)
-    return {name: Tensor(move(arrays[name], there[name].device)) for name in there}
 
 
 def _optimizer_state(optimizer: Optimizer, saved: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

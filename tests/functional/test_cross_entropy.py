@@ -170,6 +170,7 @@ def test_nothing_kept(loss, shape, target, weight):
     twin = torch.ones(shape, dtype=torch.float64, requires_grad=True)
     twin_weight = None if weight is None else torch.tensor(weight)
     TF.cross_entropy(twin, torch.tensor(target), twin_weight).backward()
+    assert twin.grad is not None
     assert bool(torch.isnan(twin.grad).any()) == (weight is not None)
 
 

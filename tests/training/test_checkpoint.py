@@ -53,12 +53,12 @@ def test_another_model_lists_all_that_differs(finished):
     run.model.third = Net().second
     run.model.second = Net().first
     message = (
-        "load: .*last.safetensors: expected the keys of this model, got missing: third.weight, third.bias; "
+        "resume: .*last.safetensors: .*expected the names, shapes and dtypes of Net, got missing: third.weight, third.bias; "
         r"unexpected: norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.num_batches_tracked; "
-        r"of another dtype or shape: second.weight \(float32 \(2, 6, 3, 3\) for float32 \(6, 1, 3, 3\)\), second.bias \(.*\)"
+        r"mismatched: second.weight \(\(2, 6, 3, 3\) float32 instead of \(6, 1, 3, 3\) float32\), second.bias \(.*\)"
     )
     refuses(run, message)
-    with pytest.raises(CheckpointError, match=r"expected the keys of this model, got missing: third\.weight"):
+    with pytest.raises(CheckpointError, match=r"expected the names, shapes and dtypes of Net, got missing: third\.weight"):
         load_weights(finished / "best.safetensors", run.model)
 
 

@@ -93,6 +93,16 @@ def _vectors(rows: int, columns: int, strip_w: int, lanes: int) -> tuple[int, li
     return by_row * lanes, [r * strip_w + v * lanes for r in range(rows) for v in range(by_row)]
 
 
+def _phase_table(phases: tuple[Phase, ...], block: int, panel_weights: int) -> tuple[list[tuple[int, ...]], int]:
+    """Return the rows of `Plan.phases` and the number of packed weights; a tap has ``panel_weights`` of them."""
+    table, steps_at, weights_at = [], 0, 0
+    for phase in phases:
+        table.append((*phase.origin, *phase.count, len(phase.taps), steps_at, weights_at))
+        steps_at += block * len(phase.taps)
+        weights_at += panel_weights * len(phase.taps)
+    return table, weights_at
+
+
 @lru_cache(maxsize=1024)
 def plan(
     phases: tuple[Phase, ...],
@@ -114,6 +124,7 @@ def plan(
     count = max(phase.count[0] for phase in phases), max(phase.count[1] for phase in phases)
     all_panels = -(-channels // ROWS)
     rows, columns, panels = _task_size(count, len(phases), all_panels, images * groups, itemsize)
+    tiles = -(-count[0] // rows), -(-count[1] // columns)
     strip = rows + span[0], columns + span[1]
     plane = strip[0] * strip[1]
     block = min(depth, DEPTH_BLOCK // max(map(len, places)), STRIP_BYTES // (itemsize * len(sources) * plane))
@@ -124,38 +135,17 @@ def plan(
         for c in range(block)
         for h, w, source in phase
     ]
-    table, steps_at, weights_at = [], 0, 0
-    for phase in phases:
-        table.append((*phase.origin, *phase.count, len(phase.taps), steps_at, weights_at))
-        steps_at += block * len(phase.taps)
-        weights_at += all_panels * depth * len(phase.taps) * ROWS
+    table, weights = _phase_table(phases, block, all_panels * depth * ROWS)
     pitch, starts = _vectors(rows, columns, strip[1], VECTOR_BYTES // itemsize)
-    down, across = -(-count[0] // rows), -(-count[1] // columns)
+    counts = panels, all_panels, depth, channels, block
     strip_free = every == [(0, 0, (0, 0))] and step == (1, 1) and size[0] == 1 and count == size
     return Plan(
-        images * groups * -(-all_panels // panels) * down * across,
-        Tile(
-            rows,
-            columns,
-            *count,
-            down,
-            across,
-            panels,
-            all_panels,
-            depth,
-            channels,
-            block,
-            *low,
-            *strip,
-            pitch,
-            *step,
-            *stride,
-            weights_at,
-        ),
-        np.array(table, np.int64),
-        np.array([index for phase in phases for index, _, _ in phase.taps], np.int64),
-        np.array(steps, np.int64),
-        np.arange(block if strip_free else 0, dtype=np.int64) * size[1],
-        np.array(starts, np.int64),
-        np.array(sources, np.int64),
+        tasks=images * groups * -(-all_panels // panels) * tiles[0] * tiles[1],
+        tile=Tile(rows, columns, *count, *tiles, *counts, *low, *strip, pitch, *step, *stride, weights),
+        phases=np.array(table, np.int64),
+        taps=np.array([index for phase in phases for index, _, _ in phase.taps], np.int64),
+        steps=np.array(steps, np.int64),
+        plane_steps=np.arange(block if strip_free else 0, dtype=np.int64) * size[1],
+        starts=np.array(starts, np.int64),
+        sources=np.array(sources, np.int64),
     )
