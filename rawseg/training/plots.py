@@ -33,6 +33,7 @@ CLASS_COLOURS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILLION, BLUE)
 RIGHT, FALSE_ALARM, MISS, CONFUSED, NOTHING = (190, 190, 190), VERMILLION, BLUE, (0, 0, 0), (245, 245, 245)
 INK, FAINT = "#333333", "#e4e4e4"
 IGNORED = -1
+BAND = 256  # rows that are blended at once
 FILLED = 0.4  # opacity of a class inside its outline
 
 
@@ -56,32 +57,33 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     picture : ndarray of uint8, shape (H, W, 3)
         RGB.
     """
-    picture = _rgb(image, mask)
-    tint = np.zeros_like(picture)
-    for class_id in np.unique(mask[mask > 0]):
-        tint[mask == class_id] = colour(int(class_id))
-    opacity = np.where(_outline(mask), 1.0, FILLED)[..., None] * (mask > 0)[..., None]
-    return np.rint(picture * (1 - opacity) + tint * opacity).astype(np.uint8)
-
-
-def _rgb(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return levels 0 to 255 as floats, shape (H, W, 3)."""
     if image.ndim != 3 or 0 in image.shape or image.shape[1:] != mask.shape:
         expected = "an image of shape (C, H, W) and a mask of shape (H, W)"
         raise ShapeError("overlay", "image, mask", expected, f"{image.shape} and {mask.shape}")
+    picture, edge = np.empty((*mask.shape, 3), np.uint8), _outline(mask)
+    for top in range(0, len(mask), BAND):  # band by band: floats of a whole photograph would be large
+        rows = slice(top, top + BAND)
+        picture[rows] = _tinted(image[:, rows], mask[rows], edge[rows])
+    return picture
+
+
+def _tinted(image: np.ndarray, mask: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """Return levels 0 to 255, shape (H, W, 3): the image's grey or colours under those of its classes."""
     channels = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
-    return np.clip(np.nan_to_num(channels.astype(np.float64)), 0, 1).transpose(1, 2, 0) * 255
+    picture = np.clip(np.nan_to_num(channels.astype(np.float64)), 0, 1).transpose(1, 2, 0) * 255
+    tint = np.zeros_like(picture)
+    for class_id in np.unique(mask[mask > 0]):
+        tint[mask == class_id] = colour(int(class_id))
+    opacity = (np.where(edge, 1.0, FILLED) * (mask > 0))[..., None]
+    return np.rint(picture * (1 - opacity) + tint * opacity)
 
 
 def _outline(mask: np.ndarray) -> np.ndarray:
     """Return where a neighbour above, below, left or right is of another class."""
     edge = np.zeros(mask.shape, bool)
-    for axis in (0, 1):
-        change = np.diff(mask.astype(np.int64), axis=axis) != 0
-        before, after = [slice(None)] * 2, [slice(None)] * 2
-        before[axis], after[axis] = slice(None, -1), slice(1, None)
-        edge[tuple(before)] |= change
-        edge[tuple(after)] |= change
+    vertical, horizontal = mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1]
+    for part, change in ((edge[1:], vertical), (edge[:-1], vertical), (edge[:, 1:], horizontal), (edge[:, :-1], horizontal)):
+        part |= change
     return edge
 
 
