@@ -49,7 +49,7 @@ def build(args):
     ours = models.unet(width=args.width)
     twins = {}
     for name, layout in (("torch", torch.contiguous_format), ("torch channels_last", torch.channels_last)):
-        twin = torch_twins.load_from_rawseg(torch_twins.UNet(width=args.width), ours).to(memory_format=layout)
+        twin = torch_twins.load_from_rawseg(torch_twins.UNet(width=args.width), ours).to(memory_format=layout)  # type: ignore[call-overload]
         tx = torch.tensor(x).to(memory_format=layout)
         twins[name] = (twin, torch.optim.Adam(twin.parameters(), 1e-4), tx, torch.tensor(y))
     mine = (ours, optim.Adam(ours.parameters(), 1e-4), rawseg.tensor(x), rawseg.tensor(y))

@@ -21,7 +21,7 @@ def array_module(array: Any) -> Any:
 
 def _cupy() -> Any:
     try:
-        import cupy
+        import cupy  # type: ignore[import-not-found]
     except ImportError:
         raise BackendError("to", "device", "CuPy to be installed: pip install 'rawseg[cuda12]'", "no cupy module") from None
     if not cupy.cuda.is_available():

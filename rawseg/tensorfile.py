@@ -47,7 +47,8 @@ def write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], metadata:
         file.flush()
         os.fsync(file.fileno())
         file.seek(0)
-        if hashlib.file_digest(file, "sha256").digest() != hashlib.sha256(contents).digest():
+        digest = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]
+        if digest != hashlib.sha256(contents).digest():
             raise CheckpointError("save", str(path), "to read back what was written", "other bytes: check the disk")
 
 

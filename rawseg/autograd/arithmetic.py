@@ -232,6 +232,15 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     return Where.apply(a, b, condition=condition.array)
 
 
+def invert(x: Tensor) -> Tensor:
+    """Return ``not x`` of bools, the complement of integers."""
+    from .tensor import Tensor
+
+    if x.dtype.kind not in "biu":
+        raise DTypeError("invert", "input", "bool or integers", x.dtype)
+    return Tensor(~x.array)
+
+
 def compare(op: str, a: Any, b: Any) -> Tensor:
     """Return a bool Tensor: ``op`` is a NumPy ufunc's name such as ``"less"``."""
     a, b = pair_of_operands(op, a, b)

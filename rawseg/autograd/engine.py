@@ -166,8 +166,7 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
     for position, (edge, gradient) in enumerate(zip(node.edges, answer)):
         if edge is None or gradient is None:
             continue
-        target = edge if isinstance(edge, Tensor) else None
-        want = _meta_of(target) if target is not None else edge[0].outputs[edge[1]]
+        want = _meta_of(edge) if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
         if (gradient.shape, gradient.dtype, device_of(gradient.array)) != want:
             got = f"{gradient.shape} {gradient.dtype} {device_of(gradient.array)}"
             raise GraphError(op, f"gradient of input {position}", " ".join(map(str, want)), got)
@@ -199,7 +198,7 @@ def _root_gradients(op: str, roots: list[Tensor], given: Any) -> list[Tensor]:
         if gradient.shape != tensor.shape:
             raise ShapeError(op, "grad_tensors", f"shape {tensor.shape}", f"shape {gradient.shape}")
         if gradient.dtype != tensor.dtype:
-            raise DTypeError(op, "grad_tensors", tensor.dtype, gradient.dtype)
+            raise DTypeError(op, "grad_tensors", str(tensor.dtype), gradient.dtype)
         checked.append(gradient)
     return checked
 

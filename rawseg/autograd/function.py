@@ -176,21 +176,25 @@ class Function:
         results = tuple(Tensor(array) for array in arrays)
         if modes.anomaly:
             check_finite(cls.name(), "out", tuple(t.array for t in results))
-        if (
-            cls.is_view
-            and inputs[0] is not None
-            and array_module(results[0].array).may_share_memory(results[0].array, inputs[0].array)
-        ):
+        if cls.is_view and inputs[0] is not None and _share_memory(results[0].array, inputs[0].array):
             results[0]._version = inputs[0]._version
         if any(needs):
-            node = Node(
-                cls, ctx, [_edge(t) if need else None for t, need in zip(inputs, needs)], [_meta(t.array) for t in results]
-            )
-            ctx._resolve(cls, inputs, arrays, results)
-            for slot, result in enumerate(results):
-                if np.issubdtype(result.dtype, np.floating):
-                    result._connect(node, slot)
+            cls._record(ctx, inputs, arrays, results)
         return results if isinstance(out, tuple) else results[0]
+
+    @classmethod
+    def _record(cls, ctx: Context, inputs: tuple, arrays: tuple, results: tuple) -> None:
+        """Connect the results to a new node of the graph."""
+        edges = [_edge(t) if need else None for t, need in zip(inputs, ctx.needs_grad)]
+        node = Node(cls, ctx, edges, [_meta(t.array) for t in results])
+        ctx._resolve(cls, inputs, arrays, results)
+        for slot, result in enumerate(results):
+            if np.issubdtype(result.dtype, np.floating):
+                result._connect(node, slot)
+
+
+def _share_memory(a: Any, b: Any) -> bool:
+    return array_module(a).may_share_memory(a, b)
 
 
 def _edge(tensor: Tensor) -> Any:

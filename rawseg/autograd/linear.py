@@ -126,7 +126,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         if len(term) != tensor.ndim:
             raise ShapeError("einsum", f"operands[{i}]", f"{len(term)} axes for {term!r}", f"shape {tensor.shape}")
         if tensor.dtype != tensors[0].dtype:
-            raise DTypeError("einsum", f"operands[{i}]", tensors[0].dtype, tensor.dtype)
+            raise DTypeError("einsum", f"operands[{i}]", str(tensors[0].dtype), tensor.dtype)
         for letter, size in zip(term, tensor.shape):
             if sizes.setdefault(letter, size) != size:
                 raise ShapeError(

@@ -105,7 +105,7 @@ class Operators:
         return arithmetic.compare("bitwise_xor", self, other)
 
     def __invert__(self: Any) -> Tensor:
-        return type(self)(~self.array)
+        return arithmetic.invert(self)
 
     def __getitem__(self: Any, index: Any) -> Tensor:
         return shaping.getitem(self, index)

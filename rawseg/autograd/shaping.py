@@ -263,7 +263,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
         if t.ndim != first.ndim or (*t.shape[:axis], -1, *t.shape[axis + 1 :]) != rest:
             raise ShapeError("cat", f"tensors[{i}]", f"shape {rest} with any size for -1", f"shape {t.shape}")
         if t.dtype != first.dtype:
-            raise DTypeError("cat", f"tensors[{i}]", first.dtype, t.dtype)
+            raise DTypeError("cat", f"tensors[{i}]", str(first.dtype), t.dtype)
         if device_of(t.array) != device_of(first.array):
             raise DeviceError("cat", f"tensors[{i}]", device_of(first.array), device_of(t.array))
     return Concat.apply(*joined, axis=axis)

@@ -218,7 +218,7 @@ class Tensor(Operators, Methods):
                 "setitem", "value", "one without a graph (assignment is not recorded; use where or cat)", "one with"
             )
         if other.dtype != self.dtype and not isinstance(value, (bool, int, float)):
-            raise DTypeError("setitem", "value", self.dtype, other.dtype)
+            raise DTypeError("setitem", "value", str(self.dtype), other.dtype)
         self._write("setitem")[plain_index(index)] = other.array
 
     def copy_(self, value: Any) -> Tensor:

@@ -38,8 +38,7 @@ def demo(
 
     use_threads(threads)
     train, test = data.nuclei_split()
-    columns = slice(0, TRAINED), slice(TRAINED, None)
-    train, validation = (data.Nuclei(*(array[..., part] for array in train)) for part in columns)
+    train, validation = columns(train, 0, TRAINED), columns(train, TRAINED, None)
     folder = make_folder(free_folder(out / "nuclei"))
     screen = console()
     trainer = make_trainer(train, validation, folder, epochs, seed, plain)
@@ -67,6 +66,13 @@ def demo(
     show(screen, scores, folder)
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def columns(part: Any, first: int, last: int | None) -> Any:
+    """Return some columns of an image and its masks."""
+    from ..data import Nuclei
+
+    return Nuclei(part.image[..., first:last], part.instances[..., first:last], part.mask[..., first:last])
 
 
 def make_trainer(train: Any, validation: Any, folder: Path, epochs: int, seed: int, plain: bool) -> Any:

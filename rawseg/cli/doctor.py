@@ -74,7 +74,7 @@ def gpu() -> str:
     if not (_version("cupy-cuda12x") or _version("cupy-cuda13x") or _version("cupy")):
         return "CuPy is not installed (pip install 'rawseg[cuda12]' or 'rawseg[cuda13]'); kernels run on the CPU"
     try:
-        import cupy
+        import cupy  # type: ignore[import-not-found]
 
         count = cupy.cuda.runtime.getDeviceCount()
         name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()

@@ -87,7 +87,7 @@ def gradcheck(function: Callable[..., Any], *inputs: Tensor, step: float = STEP,
 def _check_input(total: Callable, arrays: list[np.ndarray], position: int, analytic: np.ndarray, step: float) -> None:
     x = arrays[position]
     for at in np.ndindex(x.shape):
-        middle = x[at]
+        middle = float(x[at])
         h = step * max(1.0, abs(middle))
         coarse, size = _difference(total, arrays, x, at, h)
         fine, _ = _difference(total, arrays, x, at, h / 2)

@@ -62,8 +62,9 @@ def _border(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Te
 
     maps = []
     for mask in masks.numpy():
-        objects, _ = label((mask > 0) & (mask != ignore_index))  # touching regions of any class are one object
-        maps.append(F.border_weights(objects.astype(np.int64)))
+        objects = np.zeros(mask.shape, np.int64)
+        label((mask > 0) & (mask != ignore_index), output=objects)  # touching regions of any class are one object
+        maps.append(F.border_weights(objects))
     pixel_weight = Tensor(np.stack(maps).astype(logits.dtype))
     return F.weighted_cross_entropy(logits, masks, pixel_weight, weight=weight, ignore_index=ignore_index, empty="zero")
 
