@@ -58,8 +58,8 @@ def demo(
     write_bytes_atomically(folder / "scores.json", json.dumps(scores, indent=1).encode())
     learning_curves(result.history, folder / "learning_curves.png")
     rows = [slice(top, top + 128) for top in range(0, 512, 128)]
-    sheet = [[part[..., row, :] for row in rows] for part in (test.image, test.mask, prediction)]
-    overlay_sheet(*sheet, folder / "predictions.png", class_names=CLASS_NAMES)
+    images, truths, predictions = ([part[..., row, :] for row in rows] for part in (test.image, test.mask, prediction))
+    overlay_sheet(images, truths, predictions, folder / "predictions.png", class_names=CLASS_NAMES)
     whole = data.nuclei()
     mask = models.predict_tiled(best, whole.image)[0]
     data.write_image(folder / "overlay.png", overlay(whole.image, mask).transpose(2, 0, 1))
