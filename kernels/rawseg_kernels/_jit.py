@@ -21,8 +21,8 @@ _lock = threading.Lock()
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path:
-    """Return the folder of compiled kernels: under ``RAWSEG_CACHE_DIR``, else the user's cache folder."""
-    root = os.environ.get("RAWSEG_CACHE_DIR")
+    """Return the folder of compiled kernels: under ``RAWSEG_CACHE_DIR``, Numba's own setting, or the user's cache folder."""
+    root = os.environ.get("RAWSEG_CACHE_DIR") or numba.config.CACHE_DIR  # type: ignore[attr-defined]
     if not root:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rawseg"
     digest = hashlib.sha256(numba.__version__.encode())
@@ -32,19 +32,28 @@ def cache_folder() -> Path:
     return Path(root) / f"kernels-{digest.hexdigest()[:16]}"
 
 
+@lru_cache(maxsize=1)
+def cache_is_writable() -> bool:
+    """Make the cache folder; where that fails, kernels are compiled anew in every process."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache_folder(), os.W_OK)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function of plain loops with Numba on its first call, and keep the machine code for the next process.
 
     The GIL is released while it runs. Division by zero gives inf or NaN, as in NumPy.
     """
+    if not cache_is_writable():  # Numba alone would fall back to files beside the sources, which can go stale
+        return numba.njit(function, nogil=True, error_model="numpy")
     with _lock:  # the cache folder is read from a global setting when a function is decorated
         before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-        if not before:
-            numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
         try:
             return numba.njit(function, nogil=True, error_model="numpy", cache=True)
-        except RuntimeError:  # no writable folder anywhere: compile anew in every process
-            return numba.njit(function, nogil=True, error_model="numpy")
         finally:
             numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 

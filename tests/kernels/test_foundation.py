@@ -189,5 +189,6 @@ def test_a_second_process_finds_every_kernel_in_the_cache(tmp_path):
 def test_kernels_work_where_no_cache_can_be_written(tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("")
-    hits, _ = run_cached(blocker / "cache")
-    assert hits == 0
+    for _ in range(2):
+        hits, _ = run_cached(blocker / "cache")
+        assert hits == 0
