@@ -110,4 +110,4 @@ def check_not_empty(op: str, argument: str, array: Any, axes: str = "CHW") -> No
 
 def contiguous(array: Any) -> Any:
     """Return the array itself if C-contiguous, else a fresh C-contiguous copy."""
-    return np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array.copy(order="C") if not array.flags.c_contiguous else array
+    return array if array.flags.c_contiguous else array.copy(order="C")

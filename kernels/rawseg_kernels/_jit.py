@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def kernel(function: Callable[..., Any]) -> Any:
             numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiled(function: Callable[..., Any]) -> Any:
     """Return `kernel(function)`, made once: for functions that must also stay plain Python, as every ``reference.py``."""
     return kernel(function)

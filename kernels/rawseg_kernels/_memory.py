@@ -1,4 +1,4 @@
-"""Fresh output arrays, refused politely before the machine runs out of memory."""
+"""The limit on one array: an output that cannot fit is refused before anything is allocated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @lru_cache(maxsize=1)
 def limit_bytes() -> int:
-    """The largest single array in bytes: ``RAWSEG_MEMORY_LIMIT``, else the machine's physical memory."""
+    """Return the largest single array in bytes: ``RAWSEG_MEMORY_LIMIT``, else the machine's physical memory."""
     asked = os.environ.get("RAWSEG_MEMORY_LIMIT")
     if asked:
         return int(asked)
@@ -26,15 +26,3 @@ def check_size(op: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
     needed = math.prod(shape) * np.dtype(dtype).itemsize  # Python ints: cannot overflow
     if needed > limit_bytes():
         raise MemoryError(f"{op}: out: expected at most {limit_bytes()} bytes, got {needed} bytes for shape {shape}")
-
-
-def empty(op: str, shape: tuple[int, ...], dtype) -> np.ndarray:
-    """An uninitialised C-contiguous array, or MemoryError naming shape and bytes."""
-    check_size(op, shape, dtype)
-    return np.empty(shape, dtype)
-
-
-def zeros(op: str, shape: tuple[int, ...], dtype) -> np.ndarray:
-    """A zeroed C-contiguous array, or MemoryError naming shape and bytes."""
-    check_size(op, shape, dtype)
-    return np.zeros(shape, dtype)

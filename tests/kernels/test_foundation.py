@@ -61,7 +61,7 @@ def test_errors_are_builtins_too_and_carry_their_parts():
 
 def test_an_array_larger_than_the_machine_is_refused_with_its_size():
     with pytest.raises(MemoryError, match=r"op: out: expected at most \d+ bytes, got 40{15} bytes for shape \(10{15},\)"):
-        _memory.empty("op", (10**15,), np.dtype(np.float32))
+        _memory.check_size("op", (10**15,), np.dtype(np.float32))
 
 
 def test_unknown_algorithms_and_missing_devices_are_named():
