@@ -10,8 +10,10 @@
 tensor([4., 6., 6., 4.])
 """
 
-from importlib import import_module
-from typing import Any
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+from numpy import float32, float64, int32, int64, uint8
 
 from rawseg_kernels._threads import get_num_threads, set_num_threads
 
@@ -47,9 +49,9 @@ __version__ = "0.1.0"
 _LATE = ("data", "metrics", "models", "testing", "training")  # loaded when first asked for, so that `import rawseg` stays quick
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     if name in _LATE:
-        return import_module(f".{name}", __name__)
+        return _import_module(f".{name}", __name__)
     raise AttributeError(f"module 'rawseg' has no attribute {name!r}")
 
 
@@ -65,6 +67,8 @@ __all__ = [
     "enable_grad",
     "errors",
     "eye",
+    "float32",
+    "float64",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -72,6 +76,8 @@ __all__ = [
     "get_num_threads",
     "get_rng_state",
     "grad",
+    "int32",
+    "int64",
     "is_grad_enabled",
     "linspace",
     "load",
@@ -94,6 +100,7 @@ __all__ = [
     "set_rng_state",
     "stack",
     "tensor",
+    "uint8",
     "where",
     "zeros",
     "zeros_like",

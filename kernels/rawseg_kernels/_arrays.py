@@ -11,6 +11,7 @@ import numpy as np
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, ShapeError
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
+LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
 
 
 def integer(op: str, argument: str, value: Any, minimum: int) -> int:
@@ -27,13 +28,15 @@ def integer(op: str, argument: str, value: Any, minimum: int) -> int:
 
 
 def pair(op: str, argument: str, value: Any, minimum: int) -> tuple[int, int]:
-    """Return ``(height, width)`` from an int or from two; each at least ``minimum``."""
-    if isinstance(value, (tuple, list)):
-        if len(value) != 2:
-            raise ArgumentError(op, argument, "an int or a pair (height, width)", value)
-        return integer(op, argument, value[0], minimum), integer(op, argument, value[1], minimum)
-    number = integer(op, argument, value, minimum)
-    return number, number
+    """Return ``(height, width)`` from an int or from two; each at least ``minimum`` and at most ``LARGEST``."""
+    if not isinstance(value, (tuple, list)):
+        value = value, value
+    if len(value) != 2:
+        raise ArgumentError(op, argument, "an int or a pair (height, width)", value)
+    height, width = integer(op, argument, value[0], minimum), integer(op, argument, value[1], minimum)
+    if max(height, width) > LARGEST:
+        raise ArgumentError(op, argument, f"at most {LARGEST}", (height, width))
+    return height, width
 
 
 def flag(op: str, argument: str, value: Any) -> bool:

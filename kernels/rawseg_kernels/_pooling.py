@@ -10,7 +10,6 @@ from ._arrays import check_rank, check_shape, device_of, flag, pair
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
 Pair = tuple[int, int]
-LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
 SIDES = ("height", "width")
 
 
@@ -21,22 +20,15 @@ def window(
 
     ``stride=None`` means ``kernel_size``. Padding is at most half of the kernel, and every window holds at least one pixel.
     """
-    kernel_size = _geometry(op, "kernel_size", kernel_size, 1)
-    stride = kernel_size if stride is None else _geometry(op, "stride", stride, 1)
-    padding = _geometry(op, "padding", padding, 0)
-    dilation = _geometry(op, "dilation", dilation, 1)
+    kernel_size = pair(op, "kernel_size", kernel_size, 1)
+    stride = kernel_size if stride is None else pair(op, "stride", stride, 1)
+    padding = pair(op, "padding", padding, 0)
+    dilation = pair(op, "dilation", dilation, 1)
     if padding[0] > kernel_size[0] // 2 or padding[1] > kernel_size[1] // 2:
         raise ArgumentError(op, "padding", f"at most half of kernel_size {kernel_size}", padding)
     out = pool_output_size(op, size, kernel_size, stride, padding, dilation, flag(op, "ceil_mode", ceil_mode))
     _refuse_empty_windows(op, size, kernel_size, stride, padding, dilation, out)
     return kernel_size, stride, padding, dilation, out
-
-
-def _geometry(op: str, argument: str, value: Any, minimum: int) -> Pair:
-    numbers = pair(op, argument, value, minimum)
-    if max(numbers) > LARGEST:
-        raise ArgumentError(op, argument, f"at most {LARGEST}", numbers)
-    return numbers
 
 
 def pool_output_size(

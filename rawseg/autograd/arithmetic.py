@@ -80,15 +80,15 @@ class PowScalar(Function):
     def forward(ctx, x, *, exponent):
         ctx.exponent = exponent
         ctx.save(x)
-        if float(exponent).is_integer() and abs(exponent) <= 4:
-            return x**exponent  # products: no rounding beyond the dtype's own
+        if exponent in (-1, 0, 1, 2):
+            return x**exponent  # at most one product or quotient, so rounded once anyway
         return wide(lambda wide_x: wide_x**exponent, x)
 
     @staticmethod
     def backward(ctx, grad_output):
         (x,) = ctx.saved
         if ctx.exponent == 0:
-            return grad_output * 0
+            return grad_output.zeros_like()
         return grad_output * (x ** (ctx.exponent - 1) * ctx.exponent)
 
 
@@ -151,14 +151,17 @@ class Where(Function):
     """a where the condition holds, else b."""
 
     @staticmethod
-    def forward(ctx, a, b, *, condition):
-        ctx.condition, ctx.shapes = condition, (a.shape, b.shape)
+    def forward(ctx, a, b, condition):
+        ctx.shapes = a.shape, b.shape
+        ctx.save(condition)  # not kept by itself: a change in place must not go unnoticed
         return array_module(a).where(condition, a, b)
 
     @staticmethod
     def backward(ctx, grad_output):
-        grad_a = sum_to(where(ctx.condition, grad_output, 0.0), ctx.shapes[0]) if ctx.needs_grad[0] else None
-        return grad_a, sum_to(where(ctx.condition, 0.0, grad_output), ctx.shapes[1]) if ctx.needs_grad[1] else None
+        (condition,) = ctx.saved
+        grad_a = sum_to(where(condition, grad_output, 0.0), ctx.shapes[0]) if ctx.needs_grad[0] else None
+        grad_b = sum_to(where(condition, 0.0, grad_output), ctx.shapes[1]) if ctx.needs_grad[1] else None
+        return grad_a, grad_b, None
 
 
 def add(a: Any, b: Any) -> Tensor:
@@ -229,7 +232,7 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     if condition.dtype.kind != "b":
         raise DTypeError("where", "condition", "bool", condition.dtype)
     a, b = pair_of_operands("where", a, b)
-    return Where.apply(a, b, condition=condition.array)
+    return Where.apply(a, b, condition)
 
 
 def invert(x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..device import array_module, move
+from ..device import array_module, device_of, move
 from ..errors import ArgumentError, DTypeError
 from .function import Function
 from .operands import is_floating, wide
@@ -26,11 +26,11 @@ class Neg(Function):
 
 
 class Abs(Function):
-    """|x|; the gradient at 0 is 0."""
+    """|x|; the gradient at 0 and at NaN is 0."""
 
     @staticmethod
     def forward(ctx, x):
-        ctx.sign = array_module(x).sign(x)
+        ctx.sign = (x > 0).astype(x.dtype) - (x < 0)
         return abs(x)
 
     @staticmethod
@@ -140,19 +140,18 @@ class Tanh(Function):
 
 
 class Clamp(Function):
-    """x held between two bounds; the gradient is 1 at the bounds and 0 outside."""
+    """x held between two bounds; the gradient is 1 at the bounds, 0 outside and at NaN."""
 
     @staticmethod
     def forward(ctx, x, *, low, high):
-        inside = array_module(x).ones(x.shape, bool)
-        out = x
+        xp = array_module(x)
+        ctx.inside, out = x == x, x
         if low is not None:
-            inside &= ~(x < low)
-            out = array_module(x).maximum(out, x.dtype.type(low))
+            ctx.inside &= x >= low
+            out = xp.where(x < low, x.dtype.type(low), out)  # not maximum: it makes +0 of -0
         if high is not None:
-            inside &= ~(x > high)
-            out = array_module(x).minimum(out, x.dtype.type(high))
-        ctx.inside = inside
+            ctx.inside &= x <= high
+            out = xp.where(x > high, x.dtype.type(high), out)
         return out
 
     @staticmethod
@@ -178,8 +177,6 @@ class Move(Function):
 
     @staticmethod
     def forward(ctx, x, *, device):
-        from ..device import device_of
-
         ctx.device = device_of(x)
         return move(x, device)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..device import device_of
-from ..errors import ArgumentError, DTypeError, GraphError, ShapeError
-from .function import Node, check_finite
+from ..device import device_of, move
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
+from .function import NOT_FREED, Node, check_finite
 from .grad_mode import modes, set_grad_enabled
 from .tensor import Tensor
 
@@ -22,7 +22,7 @@ def backward(
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Sequence[Tensor] | None = None,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Add the gradient of ``tensors`` to ``.grad`` of every leaf that they were computed from.
 
@@ -36,15 +36,15 @@ def backward(
         Keep what the graph saved, for another backward. Default: ``create_graph``.
     create_graph : bool
         Record the backward pass too, so that the gradients can be differentiated.
-    inputs : sequence of Tensor, optional
-        Only these leaves receive gradients.
+    inputs : Tensor or sequence of Tensor, optional
+        Only these receive gradients.
 
     Raises
     ------
     GraphError
         If a tensor has no graph, the graph was freed, or a saved array was changed in place since. Then no ``.grad`` changes.
     """
-    wanted = None if inputs is None else list(inputs)
+    wanted = None if inputs is None else _as_list(inputs)
     if wanted is not None:
         _check_wanted("backward", wanted)
     roots, given = _as_list(tensors), [] if grad_tensors is None else _as_list(grad_tensors)
@@ -139,9 +139,7 @@ def _differentiate(
     if create and not function.second_order:
         raise GraphError(op, "create_graph", "False: this operation has no second derivative", True)
     if ctx.freed:
-        raise GraphError(
-            op, "graph", "a graph that was not freed by an earlier backward (pass retain_graph=True there)", "freed"
-        )
+        raise GraphError(op, "graph", NOT_FREED, "freed")
     everything = ctx.needs_grad
     if targets is not None:  # do not compute what leads nowhere
         ctx.needs_grad = tuple(edge is not None and _is_useful(edge, useful, targets) for edge in node.edges)
@@ -166,6 +164,8 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
     for position, (edge, gradient) in enumerate(zip(node.edges, answer)):
         if edge is None or gradient is None:
             continue
+        if not isinstance(gradient, Tensor):
+            raise ArgumentTypeError(op, f"gradient of input {position}", "a Tensor or None", type(gradient).__name__)
         want = _meta_of(edge) if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
         if (gradient.shape, gradient.dtype, device_of(gradient.array)) != want:
             got = f"{gradient.shape} {gradient.dtype} {device_of(gradient.array)}"
@@ -244,6 +244,8 @@ def _replaced(answer: Tensor | None, gradient: Tensor) -> Tensor:
     """Return what a hook made of a gradient: None leaves it."""
     if answer is None:
         return gradient
+    if not isinstance(answer, Tensor):
+        raise ArgumentTypeError("hook", "gradient", "a Tensor or None", type(answer).__name__)
     if _meta_of(answer) != _meta_of(gradient):
         raise GraphError("hook", "gradient", f"shape {gradient.shape} {gradient.dtype}", f"shape {answer.shape} {answer.dtype}")
     return answer
@@ -264,8 +266,6 @@ def _meta_of(tensor: Tensor) -> tuple:
 
 
 def _zeros(meta: tuple) -> Tensor:
-    from ..device import move
-
     shape, dtype, device = meta
     return Tensor(move(np.zeros(shape, dtype), device))
 

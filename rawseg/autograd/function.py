@@ -10,6 +10,7 @@ import numpy as np
 from ..device import array_module, device_of
 from ..errors import GraphError
 from .grad_mode import modes
+from .operands import is_floating
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -60,12 +61,12 @@ class Context:
         """Keep arrays for backward: inputs, outputs or intermediate results of this forward."""
         self._arrays = arrays
 
-    def _resolve(self, function: type[Function], inputs: tuple, outputs: tuple, results: tuple) -> None:
-        """Tell which saved arrays are inputs or outputs, and note the versions that they have now."""
+    def _resolve(self, function: type[Function], inputs: tuple, given: list, outputs: tuple, results: tuple) -> None:
+        """Tell which saved arrays are inputs, ``given`` to forward, or outputs, and note the versions that they have now."""
         records = []
         for array in self._arrays:
-            for tensor in inputs:
-                if tensor is not None and tensor.array is array:
+            for tensor, seen in zip(inputs, given):
+                if seen is not None and seen is array:
                     tensor._held = True
                     records.append((function, tensor, None, tensor._version[0]))
                     break
@@ -97,7 +98,7 @@ class Context:
         if slot is not None and version is not None:
             _check_version(function, 0, version[0])
             tensor._version = version
-            if self._node is not None and np.issubdtype(kept.dtype, np.floating):
+            if self._node is not None and is_floating(kept):
                 tensor._connect(self._node, slot)
         return tensor
 
@@ -170,8 +171,9 @@ class Function:
         recording = modes.grad
         needs = tuple(recording and t is not None and t.requires_grad for t in inputs)
         ctx = Context(needs)
+        given = _arrays_of(inputs)
         with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
-            out = cls.forward(ctx, *[None if t is None else t.array for t in inputs], **options)
+            out = cls.forward(ctx, *given, **options)
         arrays = out if isinstance(out, tuple) else (out,)
         results = tuple(Tensor(array) for array in arrays)
         if modes.anomaly:
@@ -179,18 +181,31 @@ class Function:
         if cls.is_view and inputs[0] is not None and _share_memory(results[0].array, inputs[0].array):
             results[0]._version = inputs[0]._version
         if any(needs):
-            cls._record(ctx, inputs, arrays, results)
+            cls._record(ctx, inputs, given, arrays, results)
         return results if isinstance(out, tuple) else results[0]
 
     @classmethod
-    def _record(cls, ctx: Context, inputs: tuple, arrays: tuple, results: tuple) -> None:
+    def _record(cls, ctx: Context, inputs: tuple, given: list, arrays: tuple, results: tuple) -> None:
         """Connect the results to a new node of the graph."""
         edges = [_edge(t) if need else None for t, need in zip(inputs, ctx.needs_grad)]
         node = Node(cls, ctx, edges, [_meta(t.array) for t in results])
-        ctx._resolve(cls, inputs, arrays, results)
+        ctx._resolve(cls, inputs, given, arrays, results)
         for slot, result in enumerate(results):
-            if np.issubdtype(result.dtype, np.floating):
+            if is_floating(result):
                 result._connect(node, slot)
+
+
+def _arrays_of(inputs: tuple) -> list:
+    """Return the inputs' arrays; of two Tensors on one array object the second gives a view, to tell what forward saves."""
+    owners: dict[int, Tensor] = {}
+    given = []
+    for tensor in inputs:
+        if tensor is None:
+            given.append(None)
+        else:
+            shared = owners.setdefault(id(tensor.array), tensor) is not tensor
+            given.append(tensor.array.view() if shared else tensor.array)
+    return given
 
 
 def _share_memory(a: Any, b: Any) -> bool:
@@ -208,5 +223,5 @@ def _meta(array: Any) -> tuple:
 def check_finite(op: str, what: str, arrays: tuple) -> None:
     """Raise a GraphError if a floating array holds inf or NaN."""
     for array in arrays:
-        if array is not None and np.issubdtype(array.dtype, np.floating) and not array_module(array).isfinite(array).all():
+        if array is not None and is_floating(array) and not array_module(array).isfinite(array).all():
             raise GraphError(op, what, "finite values (anomaly detection is on)", "inf or NaN")

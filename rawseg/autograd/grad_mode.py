@@ -60,7 +60,7 @@ class enable_grad(_Switch):
 
 
 class set_grad_enabled(_Switch):
-    """Record the graph or not, as a variable says.
+    """Record the graph or not, as a variable says: inside a ``with`` block or a decorated function, or from a plain call on.
 
     Parameters
     ----------
@@ -71,6 +71,21 @@ class set_grad_enabled(_Switch):
     def __init__(self, mode: bool) -> None:
         super().__init__()
         self.value = mode
+        self._before_call: bool | None = modes.grad
+        modes.grad = mode
+
+    def __enter__(self):
+        self._undo_call()
+        return super().__enter__()
+
+    def __call__(self, function):
+        self._undo_call()
+        return super().__call__(function)
+
+    def _undo_call(self) -> None:
+        """Take back what a plain call would have done: this one is a block or a decorator."""
+        if self._before_call is not None:
+            modes.grad, self._before_call = self._before_call, None
 
 
 class detect_anomaly(_Switch):

@@ -46,7 +46,8 @@ class Einsum(Function):
         ctx.save(*arrays)
         ctx.terms, ctx.out_term = terms, out_term
         # optimize=False: plain loops in one order; an optimised path may call a BLAS whose bits follow its thread count
-        return array_module(arrays[0]).einsum(f"{','.join(terms)}->{out_term}", *arrays, optimize=False)
+        out = array_module(arrays[0]).einsum(f"{','.join(terms)}->{out_term}", *arrays, optimize=False)
+        return out.copy() if len(arrays) == 1 else out  # of one array einsum may return a view, which could be written to
 
     @staticmethod
     def backward(ctx, grad_output):

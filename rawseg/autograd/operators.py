@@ -262,9 +262,9 @@ class Methods:
         """Return the axes in another order."""
         return shaping.permute(self, *dims)
 
-    def transpose(self: Any, *dims: Any) -> Tensor:
-        """Return two axes exchanged, as torch's ``transpose(dim0, dim1)``."""
-        return shaping.swapaxes(self, *dims)
+    def transpose(self: Any, dim0: int, dim1: int) -> Tensor:
+        """Return two axes exchanged."""
+        return shaping.swapaxes(self, dim0, dim1)
 
     swapaxes = transpose
 

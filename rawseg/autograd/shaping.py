@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -174,7 +175,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
         If the sizes do not hold the same number of elements.
     """
     wanted = tuple(operator.index(n) for n in _unpack(shape))
-    known = int(np.prod([n for n in wanted if n != -1], dtype=object)) if wanted else 1
+    known = math.prod(n for n in wanted if n != -1)
     fits = x.size == known if -1 not in wanted else wanted.count(-1) == 1 and known > 0 and x.size % known == 0
     if not fits or any(n < -1 for n in wanted):
         raise ShapeError("reshape", "shape", f"sizes that hold {x.size} elements (input shape {x.shape})", wanted)
@@ -186,7 +187,9 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if x.ndim == 0:
         return reshape(x, 1)
     start, end = axis_of("flatten", "start_dim", start_dim, x.ndim), axis_of("flatten", "end_dim", end_dim, x.ndim)
-    return reshape(x, *x.shape[:start], int(np.prod(x.shape[start : end + 1])), *x.shape[end + 1 :])
+    if end < start:
+        raise ArgumentError("flatten", "end_dim", f"not before start_dim={start_dim}", end_dim)
+    return reshape(x, *x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
 
 
 def permute(x: Tensor, *axes: Any) -> Tensor:
@@ -240,7 +243,7 @@ def flip(x: Tensor, dims: int | tuple[int, ...]) -> Tensor:
 
 def getitem(x: Tensor, index: Any) -> Tensor:
     """Return ``x[index]``: slices, integers, None, Ellipsis, and integer or bool arrays or Tensors, as in NumPy."""
-    return GetItem.apply(x, index=plain_index(index))
+    return GetItem.apply(x, index=plain_index(index, copy=x.requires_grad))
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
@@ -317,15 +320,15 @@ def axes_of(op: str, argument: str, axes: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def plain_index(index: Any) -> Any:
-    """Return an index with its Tensors replaced by their arrays."""
+def plain_index(index: Any, copy: bool = False) -> Any:
+    """Return an index with its Tensors replaced by their arrays, or by copies that a graph can keep."""
     from .tensor import Tensor
 
     if isinstance(index, tuple):
-        return tuple(plain_index(part) for part in index)
+        return tuple(plain_index(part, copy) for part in index)
     if isinstance(index, Tensor):
-        return index.array
-    return index
+        index = index.array
+    return index.copy() if copy and device_of(index) else index
 
 
 def _is_basic(index: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
 from .elementwise import Move
 from .function import Node
 from .grad_mode import modes
-from .hooks import RemovableHandle
+from .hooks import KeepGradient, RemovableHandle
 from .operands import DEFAULT_DTYPE, as_tensor
 from .operators import Methods, Operators
 from .shaping import plain_index
@@ -28,7 +28,7 @@ class Tensor(Operators, Methods):
     Parameters
     ----------
     array : ndarray
-        Any NumPy or CuPy array; only float32 and float64 can require a gradient.
+        A NumPy or CuPy array of bools, integers or floats; only float32 and float64 can require a gradient.
     requires_grad : bool
         Record what is computed from it.
 
@@ -47,6 +47,8 @@ class Tensor(Operators, Methods):
             array = np.asarray(array)
         if not device_of(array):
             raise ArgumentTypeError("Tensor", "array", "a NumPy or CuPy array", type(array).__name__)
+        if array.dtype.kind not in "biuf":
+            raise DTypeError("Tensor", "array", "bools, integers or floats", array.dtype)
         self.array = array
         self.grad: Tensor | None = None
         self._node: Node | None = None
@@ -165,7 +167,7 @@ class Tensor(Operators, Methods):
         gradient: Tensor | None = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
-        inputs: list[Tensor] | None = None,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add this Tensor's gradient to ``.grad`` of the leaves; see `rawseg.autograd.backward`."""
         from .engine import backward
@@ -190,17 +192,12 @@ class Tensor(Operators, Methods):
         return RemovableHandle(hooks, hook)
 
     def retain_grad(self) -> None:
-        """Let a computed Tensor keep its gradient in ``.grad``."""
-        if self._node is not None:
-            from weakref import ref
-
-            me = ref(self)
-
-            def keep(gradient: Tensor) -> None:
-                if (tensor := me()) is not None:
-                    tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
-
-            self.register_hook(keep)
+        """Let a computed Tensor keep its gradient in ``.grad``, as leaves do anyway; a second call changes nothing."""
+        if self._node is None:
+            return
+        hooks = (self._node.hooks or {}).get(self._slot, {})
+        if not any(isinstance(hook, KeepGradient) for hook in hooks.values()):
+            self.register_hook(KeepGradient(self))
 
     # in place
 
@@ -217,7 +214,7 @@ class Tensor(Operators, Methods):
             raise GraphError(
                 "setitem", "value", "one without a graph (assignment is not recorded; use where or cat)", "one with"
             )
-        if other.dtype != self.dtype and not isinstance(value, (bool, int, float)):
+        if other.dtype != self.dtype and not isinstance(value, int):  # 0 and 1 are bools, but 0.5 is no integer
             raise DTypeError("setitem", "value", str(self.dtype), other.dtype)
         self._write("setitem")[plain_index(index)] = other.array
 
@@ -253,6 +250,11 @@ class Tensor(Operators, Methods):
         return Tensor(array_module(self.array).ones(self.shape, self.dtype))
 
     # Python's protocols
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._node is not None:
+            raise GraphError("copy", "tensor", "a leaf (use clone() or detach())", "a computed Tensor")
+        return super().__reduce_ex__(protocol)
 
     def __len__(self) -> int:
         if self.ndim == 0:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from .. import __version__
 from ..errors import RawsegError
 from . import demo, doctor, evaluate, models, predict, train
 
@@ -19,7 +20,6 @@ USER_ERROR, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="rawseg",
-    help="Image segmentation from scratch: train, predict and look inside.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -45,6 +45,19 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 def _leave(message: str, code: int) -> None:
     print(f"rawseg: {message}", file=sys.stderr)
     raise typer.Exit(code)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"rawseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Image segmentation from scratch: train, predict and look inside."""
 
 
 for command in (demo.demo, train.train, predict.predict, evaluate.evaluate, models.models, doctor.doctor):

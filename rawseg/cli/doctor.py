@@ -86,13 +86,10 @@ def gpu() -> str:
 
 def cache() -> str:
     """Return the folder of compiled kernels, its size, and whether it can be written."""
-    from rawseg_kernels._jit import cache_folder
+    from rawseg_kernels._jit import cache_folder, cache_is_writable
 
     folder = cache_folder()
     files = [file for file in folder.rglob("*") if file.is_file()] if folder.exists() else []
     size = sum(file.stat().st_size for file in files) / 2**20
-    parent = folder
-    while not parent.exists():
-        parent = parent.parent
     refused = "; NOT WRITABLE: kernels are compiled anew in every process (set RAWSEG_CACHE_DIR)"
-    return f"{folder}: {len(files)} files, {size:.1f} MiB{'' if os.access(parent, os.W_OK) else refused}"
+    return f"{folder}: {len(files)} files, {size:.1f} MiB{'' if cache_is_writable() else refused}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from .options import Device, Threads, Tile, Weights, use_threads
+from .options import Device, Threads, Tile, Weights, make_folder, use_threads
 from .output import console
 
 
@@ -26,6 +26,8 @@ def evaluate(
     from .. import data, metrics, models
 
     use_threads(threads)
+    if out is not None:
+        make_folder(out.parent)
     model = models.load_model(weights, device)
     classes = model.config["classes"]
     pairs = data.SegmentationFolder(folder, classes=classes, channels=model.config["in_channels"], ignore_index=ignore_index)
@@ -42,12 +44,15 @@ def evaluate(
         write_bytes_atomically(out, json.dumps(summary.as_dict(), indent=1).encode())
 
 
-def print_scores(summary, class_names: list[str] | None) -> None:
+def print_scores(summary: Any, class_names: list[str] | None) -> None:
     """Print one row a class and one for the means."""
     names = class_names or [f"class {i}" for i in range(len(summary.iou))]
-    table = Table(title=f"{summary.n_images} images")
+    table = Table(title=f"{summary.n_images} images, {summary.n_pixels:,} pixels")
     for heading in ("", "IoU", "Dice = F1", "precision", "recall"):
         table.add_column(heading, justify="right" if heading else "left")
     for i, name in enumerate(names):
         table.add_row(name, *(f"{values[i]:.4f}" for values in (summary.iou, summary.dice, summary.precision, summary.recall)))
+    means = (summary.mean_iou, summary.mean_dice, summary.mean_precision, summary.mean_recall)
+    table.add_row(f"mean of {summary.classes_counted}", *(f"{value:.4f}" for value in means), style="bold")
     console().print(table)
+    console().print(f"pixel accuracy {summary.pixel_accuracy:.4f}, mean IoU per image {summary.image_iou:.4f}")

@@ -38,10 +38,10 @@ def models(
     net = build(name, in_channels=channels, classes=classes, **{k: v for k, v in options.items() if v is not None})
     height, wide = parse_size(size) if size else (net.input_size(388), net.input_size(388))
     rows = summary(net, (1, channels, height, wide))
-    table = Table(title=f"{name}, input {channels} x {height} x {wide}", box=SIMPLE_HEAD)
+    table = Table(title=f"{name}, input {channels} x {height} x {wide}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("layer", "kind", "output"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("parameters", "M mult-adds", "MiB out"):
+    for heading in ("parameters", "M products", "MiB"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         shape = " x ".join(map(str, row.output[1:]))

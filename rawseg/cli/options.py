@@ -15,9 +15,9 @@ Seed = Annotated[int, typer.Option(help="Everything random follows from it.", mi
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 Tile = Annotated[int, typer.Option(help="Side of a tile in pixels: memory and time, never the result.", min=16)]
 Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a live progress bar.")]
-Classes = Annotated[int, typer.Option(help="Number of classes.", min=1)]
-Width = Annotated[int | None, typer.Option(help="Channels of the first level.", min=1)]
-Depth = Annotated[int | None, typer.Option(help="Number of poolings.", min=1)]
+Classes = Annotated[int, typer.Option(help="Number of classes, the background among them.", min=2)]
+Width = Annotated[int | None, typer.Option(help="Channels of the first level.", min=1, max=4096)]
+Depth = Annotated[int | None, typer.Option(help="Number of poolings.", min=1, max=10)]
 Up = Annotated[str | None, typer.Option(help="transposed or bilinear.")]
 
 
@@ -29,9 +29,9 @@ def make_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         writable = os.access(path, os.W_OK)
     except OSError as error:
-        raise DataError("rawseg", str(path), "a folder that can be made", error.strerror or error) from error
+        raise DataError("output", str(path), "a folder that can be made", error.strerror or error) from error
     if not writable:
-        raise DataError("rawseg", str(path), "a folder that can be written to", "one without permission")
+        raise DataError("output", str(path), "a folder that can be written to", "one without permission")
     return path
 
 

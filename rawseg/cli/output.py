@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from rich.console import Console
@@ -11,5 +12,5 @@ PIPE_WIDTH = 120  # columns, where no terminal says otherwise
 
 def console() -> Console:
     """Return a console on standard output."""
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     return Console(markup=False, highlight=False, soft_wrap=True, width=width)

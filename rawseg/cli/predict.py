@@ -13,8 +13,6 @@ from ..errors import DataError
 from .options import Device, Out, Threads, Tile, Weights, make_folder, use_threads
 from .output import console
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-
 
 def predict(
     images: Annotated[list[Path], typer.Argument(help="Images, or folders of them (PNG, JPEG, TIFF).")],
@@ -53,6 +51,8 @@ def predict(
 
 def gather(paths: list[Path]) -> list[Path]:
     """Return the image files named or inside named folders; DataError for none, or for two that would write one output."""
+    from ..data.images import SUFFIXES
+
     found: list[Path] = []
     for path in paths:
         if path.is_dir():

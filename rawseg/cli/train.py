@@ -12,6 +12,9 @@ from .options import Classes, Depth, Device, Out, Plain, Seed, Threads, Up, Widt
 from .output import console
 
 DEFAULT_LOSS = "cross_entropy+dice"
+# What a resumed run must repeat.
+SETTINGS = {"classes", "class_names", "channels", "model", "width", "depth", "up", "batch_size", "crop", "crops", "loss"}
+SETTINGS |= {"ignore_index", "optimizer", "lr", "weight_decay", "schedule", "clip", "augment", "validation", "seed"}
 NOT_COUNTED = -100  # marks padded pixels; no class can have it
 
 
@@ -28,6 +31,7 @@ def train(
     epochs: Annotated[int, typer.Option(min=1)] = 50,
     batch_size: Annotated[int, typer.Option(min=1)] = 8,
     crop: Annotated[int, typer.Option(help="Side of the random training crops, in pixels.", min=1)] = 256,
+    crops: Annotated[int, typer.Option(help="Random crops of each image in an epoch.", min=1)] = 4,
     loss: Annotated[
         str, typer.Option(help="cross_entropy, dice, jaccard, border, or the sum cross_entropy+dice.")
     ] = DEFAULT_LOSS,
@@ -46,28 +50,39 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, with the same bits.")] = False,
     plain: Plain = False,
 ) -> None:
-    """Train on a folder; writes best and last weights, metrics.jsonl, learning curves and a sheet of held-out predictions."""
+    """Train on a folder; writes best and last weights, metrics.jsonl, learning curves and a sheet of held-out predictions.
+
+    16-bit images are divided by 65535: stretch 12-bit ones to the full range first.
+    """
+    settings = {name: value for name, value in locals().items() if name in SETTINGS}
     from .. import data, manual_seed, models
     from ..training import Trainer
     from ..training.objectives import objective
 
     use_threads(threads)
+    names = split_names(class_names, classes)
     everything = data.SegmentationFolder(folder, classes=classes, channels=channels, ignore_index=ignore_index)
-    training, held_out = data.split(everything, (1 - validation, validation), seed)
+    training, held_out = divide(everything, validation, seed)
+    if schedule != "constant":
+        settings["epochs"] = epochs  # the other schedules are laid out over them
+    settings["held_out"] = held_out.names
+    check_run(out, resume, settings)
     manual_seed(seed)
     options = {"width": width, "depth": depth, "up": up}
     net = models.build(model, in_channels=channels, classes=classes, **{k: v for k, v in options.items() if v is not None})
     net.to(device)
-    names = [name.strip() for name in class_names.split(",")] if class_names else None
     uncounted = NOT_COUNTED if ignore_index is None else ignore_index
     criterion = objective(loss, uncounted)
-    side = net.input_size(crop)
-    batches = data.Loader(training, batch_size, transform=recipe(side, augment), seed=seed, workers=workers)
+    shown = data.Subset(training, [i for i in range(len(training)) for _ in range(crops)])
+    batches = data.Loader(shown, batch_size, transform=recipe(net.input_size(crop), augment), seed=seed, workers=workers)
     whole = data.Loader(held_out, 1, transform=data.PadForModel(net, uncounted), shuffle=False, seed=seed, workers=workers)
     update = make_optimizer(optimizer, net.parameters(), lr, weight_decay)
+    plan = make_schedule(schedule, update, len(batches), epochs)
     make_folder(out)
     size = sum(p.size for p in net.parameters())
-    console().print(f"{len(training)} images to train on, {len(held_out)} held out; {model} with {size:,} parameters")
+    console().print(
+        f"{len(training)} images to train on, held out: {', '.join(held_out.names)}; {model} with {size:,} parameters"
+    )
     trainer = Trainer(
         net,
         criterion,
@@ -76,18 +91,69 @@ def train(
         whole,
         folder=out,
         num_classes=classes,
-        schedule=make_schedule(schedule, update, len(batches), epochs),
+        schedule=plan,
         clip_norm=clip or None,
         ignore_index=uncounted,
         seed=seed,
-        about=models.describe(net, names),
+        about={**models.describe(net, names), "settings": settings},
         plain=plain or None,
     )
     result = trainer.fit(epochs, resume=resume)
-    if result.history:
+    if result.best_epoch is not None:
         report(result, held_out, out, names, uncounted)
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def split_names(text: str, classes: int) -> list[str] | None:
+    """Return the names in ``--class-names``: none, or a different one for each class."""
+    from ..errors import ArgumentError
+
+    if not text:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != classes or len(set(names)) != classes or not all(names):
+        raise ArgumentError("train", "--class-names", f"{classes} different names, one for each class", repr(text))
+    return names
+
+
+def divide(everything: Any, validation: float, seed: int) -> tuple[Any, Any]:
+    """Return what to train on and what to hold out, at least one image each."""
+    from ..data import split
+    from ..errors import DataError
+
+    held_out = round(validation * len(everything))
+    if not 1 <= held_out < len(everything):
+        expected = f"at least one image of {len(everything)} to train on and one to hold out"
+        raise DataError("train", "--validation", expected, f"{validation} of them, which is {held_out}")
+    return split(everything, (1 - validation, validation), seed)  # type: ignore[return-value]
+
+
+def check_run(out: Path, resume: bool, settings: dict[str, Any]) -> None:
+    """Refuse to overwrite a run, and to continue one with other options than it was begun with."""
+    from ..errors import ArgumentError, CheckpointError
+    from ..serialization import load_metadata
+    from ..training import LAST
+
+    last = out / LAST
+    if not resume:
+        if last.exists():
+            raise ArgumentError(
+                "train", "--out", "a folder without a run (or --resume to continue it)", f"{out}, which holds one"
+            )
+        return
+    before = load_metadata(last).get("user", {}).get("settings")
+    if not isinstance(before, dict):
+        raise CheckpointError("train", str(last), "a checkpoint of `rawseg train`", "another")
+    differs = [name for name in sorted({*before, *settings}) if before.get(name) != settings.get(name)]
+    if differs:
+        then, now = (", ".join(f"{option(name)} {run.get(name)}" for name in differs) for run in (before, settings))
+        raise CheckpointError("train", "--resume", f"the options that the run was begun with: {then}", now)
+
+
+def option(name: str) -> str:
+    """Return a setting as it is given on the command line."""
+    return "held-out images" if name == "held_out" else "--" + name.replace("_", "-")
 
 
 def recipe(side: int, augment: bool) -> Any:
@@ -129,9 +195,7 @@ def make_schedule(name: str, optimizer: Any, batches: int, epochs: int) -> Any:
     from ..errors import ArgumentError
     from ..optim import lr_scheduler as schedules
 
-    total = batches * epochs
-    warm = min(batches, max(1, total // 10))
-    rest = max(1, total - warm)
+    warm, rest = batches, max(1, batches * (epochs - 1))
     makers = {
         "constant": lambda: schedules.LambdaLR(optimizer, lambda _: 1.0),
         "cosine": lambda: schedules.CosineAnnealingLR(optimizer, T_max=rest),

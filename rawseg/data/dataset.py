@@ -10,7 +10,7 @@ import numpy as np
 
 from rawseg_kernels._arrays import integer, pair
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, IndexRangeError, ShapeError
 
 Sample: TypeAlias = tuple[np.ndarray, np.ndarray]  # image (C, H, W) float32, mask (H, W) int64
 
@@ -141,7 +141,7 @@ class Crops:
 
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self.count:
-            raise IndexError(f"Crops: index: expected 0..{self.count - 1}, got {index}")
+            raise IndexRangeError("Crops", "index", f"0..{self.count - 1}", index)
         return self.sample(index, sample_rng(0, 0, index))
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:

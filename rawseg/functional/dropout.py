@@ -61,6 +61,10 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     -------
     Tensor, the shape of ``input``
         Neighbouring pixels are alike, so zeros of single ones would hide little (Tompson et al., arXiv 1411.4280).
+
+    Notes
+    -----
+    PyTorch takes three axes for (N, C, L), with a warning; here they are one image, as in `conv2d`.
     """
     x = floating("dropout2d", input)
     if x.ndim not in (3, 4):

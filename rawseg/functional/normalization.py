@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rawseg_kernels import batch_norm as batch_norm_room
-from rawseg_kernels._arrays import check_floating, check_shape
+from rawseg_kernels._arrays import check_floating, check_shape, real
 
 from ..autograd import Function, Tensor, is_grad_enabled, no_grad
 from ..autograd.operands import as_tensor
@@ -138,7 +138,7 @@ def batch_norm(
     running = _checked_statistics(x, running_mean, running_var, training)
     if not training:
         return BatchNormEvaluation.apply(x, weight, bias, mean=running[0].array, var=running[1].array, eps=eps)
-    if running and not 0 <= momentum <= 1:
+    if running and not 0 <= real(OP, "momentum", momentum) <= 1:
         raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
     out, mean, var = BatchNormTraining.apply(x, weight, bias, eps=eps)
     if running and x.size:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rawseg_kernels._arrays import integer
+from rawseg_kernels._memory import check_size
 
 from ..autograd import Tensor
 from ..autograd.operands import as_tensor
@@ -49,7 +50,9 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     ArgumentError
         If the widths do not suit the array or the mode.
     ShapeError
-        If cropping leaves nothing of an axis.
+        If more is cropped from an axis than it has.
+    MemoryError
+        If the result cannot fit into this machine.
 
     Notes
     -----
@@ -57,6 +60,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     """
     x = as_tensor("pad", "input", input)
     widths = _widths(x, pad)
+    check_size("pad", tuple(low + n + high for (low, high), n in zip(widths, x.shape)), x.dtype)
     if mode == "constant":
         fill = 0.0 if value is None else value
         return PadConstant.apply(x, widths=widths, value=fill)

@@ -146,9 +146,12 @@ def max_pool2d(
     x, batched = _batched("max_pool2d", input)
     geometry = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
     out, indices = MaxPool2d.apply(batched, geometry=geometry)
-    if x.ndim == 3:
-        out, indices = out.squeeze(0), indices.squeeze(0)
-    return (out, PoolIndices(indices.array, (x.shape[-2], x.shape[-1]))) if return_indices else out
+    out = out if x.ndim == 4 else out.squeeze(0)
+    if not return_indices:
+        return out
+    chosen = PoolIndices(indices.array if x.ndim == 4 else indices.array[0], (x.shape[-2], x.shape[-1]))
+    chosen._version, chosen._held = indices._version, indices._held  # backward reads this memory
+    return out, chosen
 
 
 def avg_pool2d(

@@ -13,7 +13,7 @@ from ..autograd import Tensor
 from ..autograd.arithmetic import where
 from ..autograd.operands import as_tensor
 from ..device import array_module
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..labels import check_class_ids
 from .activation import floating
 from .classification_loss import cross_entropy
@@ -51,7 +51,8 @@ def dice_loss(
     ignore_index : int
         Pixels with this class id leave all three sums.
     empty : {"nan", "zero", "raise"}
-        Without smoothing: the loss where prediction and target are both empty; its gradient is 0.
+        Without smoothing: the loss where prediction and target are both empty; and the mean of an empty batch. Its gradient
+        is 0.
 
     Returns
     -------
@@ -129,12 +130,11 @@ def _masks(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tenso
 
 def _one_minus(op: str, numerator: Tensor, denominator: Tensor, empty: str, reduction: str) -> Tensor:
     nothing = denominator.array == 0
-    if not nothing.any() and nothing.size:
-        return reduced(op, 1 - numerator / denominator, reduction)
-    if empty == "raise":
+    if empty == "raise" and (nothing.any() or (reduction == "mean" and not nothing.size)):
         raise ArgumentError(op, "target", "a prediction or a target to compare (or smooth > 0)", "neither, in some group")
     losses = 1 - numerator / where(nothing, 1.0, denominator)
-    losses = where(nothing, 0.0 if empty == "zero" else math.nan, losses)
+    if nothing.any():
+        losses = where(nothing, 0.0 if empty == "zero" else math.nan, losses)
     if reduction == "mean":
         return mean_over(op, losses.sum(), losses.size, empty)
     return reduced(op, losses, reduction)
@@ -170,6 +170,9 @@ def weighted_cross_entropy(
     """
     op = "weighted_cross_entropy"
     check_choice(op, "empty", empty, EMPTY)
+    target = as_tensor(op, "target", target)
+    if target.dtype != np.int64:
+        raise DTypeError(op, "target", "int64 class ids", target.dtype)
     losses = cross_entropy(input, target, weight, ignore_index, "none")
     map_of_weights = as_tensor(op, "pixel_weight", pixel_weight)
     check_same(op, losses, map_of_weights, "pixel_weight")
@@ -179,7 +182,7 @@ def weighted_cross_entropy(
     losses = losses * map_of_weights
     if reduction != "mean":
         return reduced(op, losses, reduction)
-    ids = as_tensor(op, "target", target).array
+    ids = target.array
     total = weights * (ids != ignore_index)
     if weight is not None:
         total = total * as_tensor(op, "weight", weight).array[array_module(ids).where(ids == ignore_index, 0, ids)]

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels._memory import check_size
+
 from .. import nn
-from ..autograd import Tensor, no_grad
+from ..autograd import no_grad
+from .inference import as_input, evaluating
 
 __all__ = ["LayerRow", "summary"]
 
@@ -46,7 +49,7 @@ def summary(model: Any, input_shape: tuple[int, ...]) -> list[LayerRow]:
     Parameters
     ----------
     model : Module
-        Any network; it is put into eval mode and back.
+        Any network with parameters; it is put into eval mode and back.
     input_shape : tuple of int
         ``(N, C, H, W)``.
     """
@@ -55,13 +58,11 @@ def summary(model: Any, input_shape: tuple[int, ...]) -> list[LayerRow]:
     for name, module in model.named_modules():
         if not list(module.children()) and not isinstance(module, nn.Identity):
             hooks.append(module.register_forward_hook(_recorder(rows, name)))
-    was_training = model.training
-    model.eval()
     try:
-        with no_grad():
-            model(Tensor(np.zeros(input_shape, np.float32)))
+        with no_grad(), evaluating(model):
+            check_size("summary", input_shape, np.dtype(np.float64))
+            model(as_input(np.zeros(input_shape), model))
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     return rows

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor, no_grad
+from ..autograd.shaping import cat
 from ..device import array_module, move
 from ..errors import ArgumentError, ShapeError
 from ..functional import softmax
+from .inference import as_input, evaluating
 
 __all__ = ["predict_tiled", "tiles"]
 
@@ -61,7 +63,7 @@ def predict_tiled(
     Returns
     -------
     mask : ndarray, shape (H, W)
-        Class ids, uint8, or uint16 for more than 256 classes.
+        Class ids, uint8, or uint16 for more than 256 classes; of a single logit, whether it is above 0.
     confidence : ndarray, shape (H, W)
         float32, the predicted class's probability.
 
@@ -82,17 +84,13 @@ def predict_tiled(
     mask = np.empty((height, width), np.uint8 if model.config["classes"] <= 256 else np.uint16)
     confidence = np.empty((height, width), np.float32)
     everything = list(tiles(height, width, side))
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for done, (top, left, h, w) in enumerate(everything):
             classes, certainty = _predict_one(model, image, top, left, side, device)
             mask[top : top + h, left : left + w] = classes[:h, :w]
             confidence[top : top + h, left : left + w] = certainty[:h, :w]
             if progress is not None:
                 progress(done + 1, len(everything))
-    finally:
-        model.train(was_training)
     return mask, confidence
 
 
@@ -103,11 +101,16 @@ def _predict_one(model: Any, image: np.ndarray, top: int, left: int, side: int, 
     full = side + 2 * halo if model.padded else model.input_size(side)
     rows = mirror(top - halo, top - halo + full, height)
     columns = mirror(left - halo, left - halo + full, width)
-    x = np.ascontiguousarray(image[:, rows[:, None], columns[None, :]][None], np.float32)  # (1, C, full, full)
+    x = np.ascontiguousarray(image[:, rows[:, None], columns[None, :]][None])  # (1, C, full, full)
     with no_grad():
-        probability = softmax(model(Tensor(move(x, device))), 1).array[0]
+        probability = softmax(_two_or_more(model(as_input(x, model, device))), 1).array[0]
     first = halo if model.padded else 0
     probability = probability[:, first : first + side, first : first + side]
     xp = array_module(probability)
     classes, certainty = xp.argmax(probability, axis=0), xp.max(probability, axis=0)
     return move(classes, "cpu"), move(certainty, "cpu")
+
+
+def _two_or_more(logits: Tensor) -> Tensor:
+    """Return the logits of two classes for a single one: softmax(0, x) is sigmoid(x)."""
+    return cat([logits.zeros_like(), logits], 1) if logits.shape[1] == 1 else logits

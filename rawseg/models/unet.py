@@ -15,6 +15,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from rawseg_kernels._memory import check_size
+
 from .. import functional as F
 from .. import nn
 from ..autograd import Tensor
@@ -88,7 +92,11 @@ class UNet(nn.Module):
         Sizes and offsets that the poolings divide evenly, ``2 ** depth``.
     halo : int
         How many pixels of context on each side an output pixel can depend on, rounded up to ``multiple``.
+    name : str
+        What `rawseg.models.build` makes it by, together with ``config``.
     """
+
+    name = "unet"  # build("unet", **config) makes any of them
 
     def __init__(
         self,
@@ -118,6 +126,7 @@ class UNet(nn.Module):
         self.depth, self.padded, self.multiple = depth, padded, 2**depth
         padding = 1 if padded else 0
         widths = [width * 2**level for level in range(depth + 1)]
+        check_size("unet", (8, widths[depth], widths[depth], 3, 3), np.dtype(np.float32))  # all weights, and making them
         self.encoder = nn.ModuleList(
             [DoubleConv(i, o, padding, norm) for i, o in zip([in_channels, *widths[: depth - 1]], widths[:depth])]
         )

@@ -18,6 +18,9 @@ __all__ = ["describe", "load_model", "load_weights", "save_model"]
 
 def describe(model: Any, class_names: list[str] | None = None) -> dict[str, Any]:
     """Return what a file must say so that `load_model` can build the network again."""
+    if not hasattr(model, "name") or not hasattr(model, "config"):
+        expected = "one with a name and a config, as rawseg.models.build makes (rawseg.save(model.state_dict(), ...) saves any)"
+        raise ArgumentTypeError("save_model", "model", expected, type(model).__name__)
     return {"model": model.name, "config": dict(model.config), "class_names": class_names}
 
 
@@ -28,6 +31,8 @@ def save_model(model: Any, path: str | os.PathLike[str], class_names: list[str] 
     ------
     CheckpointError
         If the file cannot be written; one that was there is as it was.
+    ArgumentTypeError
+        If the model cannot tell how to build it.
     """
     save(model.state_dict(), path, describe(model, class_names))
 

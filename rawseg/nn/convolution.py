@@ -147,6 +147,8 @@ class ConvTranspose2d(_Convolution):
         As in `Conv2d`, for the convolution whose adjoint this is.
     output_padding : int or (int, int)
         Rows and columns added at the bottom and right.
+    padding_mode : {"zeros"}
+        As in PyTorch, there is no other.
 
     Attributes
     ----------
@@ -167,10 +169,14 @@ class ConvTranspose2d(_Convolution):
         groups: int = 1,
         bias: bool = True,
         dilation: Any = 1,
+        padding_mode: str = "zeros",
         device: str | None = None,
         dtype: Any = None,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, True, device, dtype)
+        if padding_mode != "zeros":
+            raise ArgumentError("ConvTranspose2d", "padding_mode", "'zeros', as in PyTorch", repr(padding_mode))
+        self.padding_mode = padding_mode
         self.output_padding = pair("ConvTranspose2d", "output_padding", output_padding, 0)
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:

@@ -29,13 +29,15 @@ def call_with_backward_hooks(module: Any, hooks: dict[int, Callable], args: tupl
     """Run ``forward(*args)`` between two gates, so that hooks see the gradients of its inputs and of its outputs.
 
     The input gate calls the hooks, when the gradients of all inputs are complete. Without an input that requires a gradient
-    there is none to wait for, and the output gate calls them.
+    there is none to wait for, and the output gate calls them. A gradient that did not come through the outputs, because it
+    left the module another way or they are neither a Tensor nor a tuple of Tensors, calls no hook, as in PyTorch.
     """
     seen: dict[str, tuple] = {}
 
     def run_hooks(grad_input: tuple) -> tuple:
-        for hook in list(hooks.values()):
-            answer = hook(module, grad_input, seen["grad_output"])
+        grad_output = seen.pop("grad_output", None)
+        for hook in list(hooks.values()) if grad_output is not None else ():
+            answer = hook(module, grad_input, grad_output)
             if answer is not None:
                 grad_input = _same_count(answer, grad_input)
         return grad_input

@@ -39,6 +39,8 @@ class BatchNorm2d(Module):
         Where the parameters live.
     dtype : dtype, optional
         Of parameters and statistics; float32 by default.
+    bias : bool
+        False: learn a scale alone.
 
     Attributes
     ----------
@@ -59,13 +61,15 @@ class BatchNorm2d(Module):
         track_running_stats: bool = True,
         device: str | None = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = integer("BatchNorm2d", "num_features", num_features, 1)
         self.eps, self.momentum, self.affine, self.track_running_stats = eps, momentum, affine, track_running_stats
         kind = {"dtype": dtype or DEFAULT_DTYPE, "device": device}
         self.register_parameter("weight", Parameter(ones(num_features, **kind)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_features, **kind)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(num_features, **kind)) if affine and bias else None)
         self.register_buffer("running_mean", zeros(num_features, **kind) if track_running_stats else None)
         self.register_buffer("running_var", ones(num_features, **kind) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", zeros(dtype=np.int64, device=device) if track_running_stats else None)
@@ -76,8 +80,9 @@ class BatchNorm2d(Module):
             init.zeros_(self.running_mean)
             init.ones_(self.running_var)
             self.num_batches_tracked.zero_()
-        if self.affine:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -75,9 +75,14 @@ class LRScheduler:
         """Raise a CheckpointError unless the state fits; see `load_state_dict`."""
         if state_dict["schedule"] != self.name:
             raise CheckpointError("schedule", "schedule", f"{self.name}, as it is now", state_dict["schedule"])
-        if len(state_dict["base_lrs"]) != len(self.base_lrs):
+        steps, rates = state_dict["last_epoch"], state_dict["base_lrs"]
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+            raise CheckpointError(self.name, "last_epoch", "a number of steps", repr(steps))
+        if len(rates) != len(self.base_lrs):
             expected = f"{len(self.base_lrs)} learning rates, one for each group"
-            raise CheckpointError(self.name, "base_lrs", expected, len(state_dict["base_lrs"]))
+            raise CheckpointError(self.name, "base_lrs", expected, len(rates))
+        if not all(isinstance(rate, (int, float)) and rate >= 0 for rate in rates):
+            raise CheckpointError(self.name, "base_lrs", "numbers of at least 0", rates)
 
 
 class SequentialLR(LRScheduler):

@@ -12,6 +12,7 @@ from ..autograd.tensor import Tensor
 from ..device import move
 from ..errors import ShapeError
 from ..metrics import Metrics
+from ..models.inference import as_input, evaluating
 
 Batch: TypeAlias = tuple[np.ndarray, np.ndarray]
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -31,12 +32,6 @@ class Batches(Protocol):
     def iterate(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from one of them on; the same ones whenever it is asked."""
         ...
-
-
-def as_input(images: np.ndarray, model: Any) -> Tensor:
-    """Return images as a Tensor of the dtype and on the device of the model's parameters."""
-    parameter = next(iter(model.parameters()))
-    return Tensor(move(images.astype(parameter.dtype, copy=False), parameter.device))
 
 
 def as_target(masks: np.ndarray, logits: Tensor) -> Tensor:
@@ -86,20 +81,15 @@ def evaluate(
         ``loss``, ``mean_iou``, ``mean_dice``, ``pixel_accuracy``, and lists by class ``iou`` and ``dice``.
     """
     metrics, total, count = Metrics(num_classes, ignore_index), 0.0, 0
-    was_training = model.training
-    model.eval()
-    try:
-        with no_grad():
-            for images, masks in batches:
-                if stop():
-                    return None
-                logits = model(as_input(images, model))
-                target = as_target(masks, logits)
-                total += float(loss(logits, target)) * len(images)
-                count += len(images)
-                metrics.update(class_ids(logits), move(target.array, "cpu"))
-    finally:
-        model.train(was_training)
+    with no_grad(), evaluating(model):
+        for images, masks in batches:
+            if stop():
+                return None
+            logits = model(as_input(images, model))
+            target = as_target(masks, logits)
+            total += float(loss(logits, target)) * len(images)
+            count += len(images)
+            metrics.update(class_ids(logits), move(target.array, "cpu"))
     summary = metrics.compute()
     return {
         "loss": total / count if count else float("nan"),

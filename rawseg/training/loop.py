@@ -13,13 +13,15 @@ import numpy as np
 
 from rawseg_kernels._arrays import integer
 
+from ..errors import ArgumentError
+from ..models.inference import as_input
 from ..optim import Optimizer, clip_grad_norm_
 from ..optim.clip_grad import all_finite
 from ..optim.lr_scheduler import LRScheduler
 from ..random import manual_seed
 from .display import PlainDisplay, display
 from .errors import TrainingError, not_finite
-from .evaluation import Batch, Batches, Loss, as_input, as_target, evaluate
+from .evaluation import Batch, Batches, Loss, as_target, evaluate
 from .interrupt import Interrupt
 from .progress import Progress, Record, Result
 from .run_folder import RunFolder
@@ -83,6 +85,8 @@ class Trainer:
         about: dict[str, Any] | None = None,
         plain: bool | None = None,
     ) -> None:
+        if len(train) == 0:
+            raise ArgumentError("Trainer", "train", "at least one batch", "none")
         self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
         self.train, self.validation = train, validation
         self.num_classes, self.ignore_index = integer("Trainer", "num_classes", num_classes, 2), ignore_index
@@ -141,7 +145,7 @@ class Trainer:
                     on_epoch(record)
             stopped = interrupt.requested and progress.epoch < epochs
             if stopped:
-                screen.say(f"interrupted in epoch {progress.epoch + 1}; {self.files.last} continues it (resume)")
+                screen.say(f"interrupted in epoch {progress.epoch + 1}; {self.files.last} continues it (resume=True, --resume)")
         return Result(progress.history, progress.best_epoch, progress.best_score, stopped, self.files.path)
 
     def _train_epoch(self, interrupt: Interrupt, screen: PlainDisplay) -> bool:
@@ -200,6 +204,8 @@ class Trainer:
             return {}
         stop = lambda: interrupt.requested  # noqa: E731 (asked again before each batch)
         scores = evaluate(self.model, self.loss, self._held_out(), self.num_classes, self.ignore_index, stop)
+        if scores is not None and not math.isfinite(scores["loss"]):
+            raise self._failure("validation loss", scores["loss"])
         return None if scores is None else {f"val_{name}": score for name, score in scores.items()}
 
     def _held_out(self) -> Iterator[Batch]:

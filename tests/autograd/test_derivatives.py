@@ -207,3 +207,21 @@ def test_gradcheck_sees_a_wrong_gradient_and_a_kink():
         gradcheck(lambda x: (x - near).abs(), x)
     with pytest.raises(rawseg.errors.DTypeError, match="float64"):
         gradcheck(lambda x: x, rawseg.ones(1, requires_grad=True))
+
+
+@pytest.mark.parametrize("function", [abs, lambda x: x.clamp(0, 6), lambda x: x.clamp(max=6), lambda x: x**0], ids=str)
+def test_at_nan_and_signed_zero_as_torch(function):
+    values = np.array([np.nan, -0.0, 0.0, 6.0, 7.0, -1.0, np.inf, -np.inf])
+    x, t = rawseg.tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    y, want = function(x), function(t)
+    y.sum().backward()
+    want.sum().backward()
+    np.testing.assert_array_equal(y.numpy(), want.detach().numpy())
+    np.testing.assert_array_equal(np.signbit(y.numpy()), np.signbit(want.detach().numpy()))
+    np.testing.assert_array_equal(x.grad.numpy(), t.grad.numpy())
+
+
+@pytest.mark.parametrize("exponent", [-4, -3, -2, -1, 0, 1, 2, 3, 4, 0.5])
+def test_powers_of_float32_are_rounded_once(exponent):
+    x = np.random.default_rng(0).uniform(0.1, 10, 10_000).astype(np.float32)
+    np.testing.assert_array_equal((rawseg.tensor(x) ** exponent).numpy(), (x.astype(np.float64) ** exponent).astype(np.float32))

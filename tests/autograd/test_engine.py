@@ -10,7 +10,7 @@ import pytest
 
 import rawseg
 from rawseg.autograd import Function, backward
-from rawseg.errors import ArgumentError, DTypeError, GraphError, ShapeError
+from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
 
 
 def test_hand_computed():
@@ -283,3 +283,38 @@ def test_anomaly_detection_names_the_operation():
     y = x.sqrt()
     with rawseg.detect_anomaly(), pytest.raises(GraphError, match="Sqrt: gradient: expected finite values"):
         y.backward()
+
+
+def test_inputs_may_be_one_tensor():
+    x, other = rawseg.tensor([2.0, 3.0], requires_grad=True), rawseg.ones(2, requires_grad=True)
+    (x * x * other).sum().backward(inputs=x)
+    assert (x.grad.tolist(), other.grad) == ([4.0, 6.0], None)
+
+
+def test_set_grad_enabled_is_a_call_a_block_and_a_decorator():
+    rawseg.set_grad_enabled(False)
+    assert not rawseg.is_grad_enabled()
+    with rawseg.set_grad_enabled(True):
+        assert rawseg.is_grad_enabled()
+    assert not rawseg.is_grad_enabled()
+    rawseg.set_grad_enabled(True)
+    quiet = rawseg.set_grad_enabled(False)(rawseg.is_grad_enabled)
+    assert (rawseg.is_grad_enabled(), quiet(), rawseg.is_grad_enabled()) == (True, False, True)
+
+
+def test_gradients_are_tensors():
+    class Careless(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output.array * 2
+
+    x = rawseg.ones(1, requires_grad=True)
+    with pytest.raises(ArgumentTypeError, match="Careless: gradient of input 0: expected a Tensor or None, got ndarray"):
+        Careless.apply(x).backward()
+    x.register_hook(lambda gradient: gradient.array)
+    with pytest.raises(ArgumentTypeError, match="hook: gradient: expected a Tensor or None, got ndarray"):
+        (x * 2).backward()

@@ -164,3 +164,26 @@ def test_creation():
     assert rawseg.tensor([rawseg.tensor(1.0), rawseg.tensor(2.0)]).tolist() == [1.0, 2.0]
     with pytest.raises(DTypeError, match="numbers or bools"):
         rawseg.tensor(["a"])
+
+
+@pytest.mark.parametrize("value", [2.5, float("nan"), np.float64(1)])
+def test_a_float_is_not_cut_to_an_integer_in_place(value):
+    x = rawseg.tensor([1, 2])
+    with pytest.raises(DTypeError, match="setitem: value: expected int64, got float32"):
+        x[0] = value
+    assert x.tolist() == [1, 2]
+
+
+def test_flatten_wants_its_axes_in_order():
+    with pytest.raises(ArgumentError, match="flatten: end_dim: expected not before start_dim=1, got 0"):
+        rawseg.zeros(2, 3).flatten(1, 0)
+
+
+def test_transpose_takes_torchs_keywords():
+    assert rawseg.zeros(2, 3, 4).transpose(dim0=0, dim1=-1).shape == (4, 3, 2)
+
+
+@pytest.mark.parametrize("array", [np.ones(2, complex), np.array(["a"]), np.array([None])], ids=["complex", "text", "object"])
+def test_only_real_numbers_are_tensors(array):
+    with pytest.raises(DTypeError, match="Tensor: array: expected bools, integers or floats, got"):
+        rawseg.Tensor(array)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rawseg.data import Crops, Loader, Subset, split
 from rawseg.data.dataset import sample_rng
-from rawseg.errors import ArgumentError, ArgumentTypeError, ShapeError
+from rawseg.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError
 
 
 class Numbers:
@@ -103,3 +103,9 @@ def test_crops_are_checked():
         Crops(IMAGE, MASK, (1, 10), 1)
     with pytest.raises(ArgumentError, match="Crops: count: expected at least 1, got 0"):
         Crops(IMAGE, MASK, 3, 0)
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_a_crop_out_of_range_is_refused(index):
+    with pytest.raises(IndexRangeError, match=rf"Crops: index: expected 0..2, got {index}"):
+        Crops(IMAGE, MASK, 2, 3)[index]

@@ -10,7 +10,7 @@ from bounds import assert_within, gamma
 
 import rawseg
 from rawseg import functional as F
-from rawseg.errors import ArgumentError, DTypeError, ShapeError
+from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 
 RNG = np.random.default_rng(0)
 
@@ -101,3 +101,8 @@ def test_after_an_error_the_statistics_are_what_they_were(arguments, error, mess
     with pytest.raises(error, match=message):
         F.batch_norm(*arguments)
     assert [None if a is None else a.tobytes() for a in arguments[1:3]] == before
+
+
+def test_momentum_is_a_number():
+    with pytest.raises(ArgumentTypeError, match="batch_norm: momentum: expected a real number, got None"):
+        F.batch_norm(rawseg.randn(2, 3, 2, 2), rawseg.zeros(3), rawseg.ones(3), training=True, momentum=None)

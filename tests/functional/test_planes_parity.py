@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch.nn.functional as TF
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twins import DTYPES, SEEDS, assert_multilinear, numbers, ours, pairs, spread, torchs
 
@@ -40,7 +40,6 @@ def poolings(draw):
     return kernel, draw(pairs(1, 3)), padding, draw(st.booleans()), tuple(size)
 
 
-@settings(max_examples=25)
 @given(poolings(), DTYPES, SEEDS)
 def test_max_pool2d_as_torch(case, dtype, seed):
     kernel, stride, padding, ceil_mode, size = case
@@ -55,7 +54,6 @@ def test_max_pool2d_as_torch(case, dtype, seed):
     assert np.array_equal(ours(run(F), [x], g)[1][0], torchs(run(TF), [x], g)[1][0])
 
 
-@settings(max_examples=25)
 @given(poolings(), st.booleans(), DTYPES, SEEDS)
 def test_avg_pool2d_as_torch(case, include, dtype, seed):
     kernel, stride, padding, ceil_mode, size = case
@@ -65,7 +63,6 @@ def test_avg_pool2d_as_torch(case, include, dtype, seed):
     assert_multilinear(lambda x: F.avg_pool2d(x, *options), lambda x: TF.avg_pool2d(x, *options), [x], g, 2 * 9 + 2)
 
 
-@settings(max_examples=25)
 @given(pairs(1, 6), pairs(1, 9), st.booleans(), DTYPES, SEEDS)
 def test_bilinear_as_torch(old, new, corners, dtype, seed):
     x = numbers(seed, 1, 2, *old, dtype=dtype)

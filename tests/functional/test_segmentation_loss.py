@@ -192,3 +192,15 @@ THREE: Any = (1, 2, 3)
 def test_errors_name_the_argument_and_the_numbers(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_an_empty_batch_has_a_sum_and_no_losses():
+    p, target = rawseg.zeros(0, 2, 3), np.zeros((0, 3), np.int64)
+    assert F.dice_loss(p, target, reduction="sum").item() == 0
+    assert F.dice_loss(p, target, reduction="none").shape == (0, 2)
+
+
+def test_pixel_weights_want_class_ids():
+    soft = rawseg.full((2, 2, 3), 0.5)  # would broadcast against (2, 3) and count every weight twice
+    with pytest.raises(DTypeError, match="weighted_cross_entropy: target: expected int64 class ids, got float32"):
+        F.weighted_cross_entropy(rawseg.zeros(2, 2, 3), soft, rawseg.ones(2, 3))

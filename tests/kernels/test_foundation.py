@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import pytest
 
-from rawseg_kernels import _arrays, _memory, _threads
+from rawseg_kernels import _arrays, _memory, _threads, conv2d, conv_transpose2d
 from rawseg_kernels._algorithms import find
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, BackendError, DTypeError, RawsegError, ShapeError
 
@@ -192,3 +192,11 @@ def test_kernels_work_where_no_cache_can_be_written(tmp_path):
     for _ in range(2):
         hits, _ = run_cached(blocker / "cache")
         assert hits == 0
+
+
+@pytest.mark.parametrize("argument", ["stride", "padding", "dilation"])
+def test_a_geometry_number_stays_inside_64_bit_arithmetic(argument):
+    x, weight = np.ones((1, 1, 2, 2)), np.ones((1, 1, 1, 1))
+    for run in (conv2d.forward, conv_transpose2d.forward):
+        with pytest.raises(ArgumentError, match=rf"{argument}: expected at most 2147483647, got \(1, {2**31}\)"):
+            run(x, weight, **{argument: (1, 2**31)})

@@ -76,6 +76,9 @@ def test_a_scale_that_is_too_large_ends_at_the_last_pixel():
     x = np.arange(3, dtype=np.float32).reshape(1, 1, 1, 3)
     assert resize.forward(x, (1, 4), "bilinear", scale=(1, 7.0)).ravel().tolist() == [2, 2, 2, 2]
     assert resize.forward(x, (1, 4), "nearest", scale=(1, 7.0), compat="torch").ravel().tolist() == [0, 2, 2, 2]
+    first, second, first_weight, second_weight = tables.bilinear(3, 4, False, 7.0, np.float32)
+    assert (first.tolist(), second.tolist()) == ([2] * 4, [2] * 4)
+    assert (first_weight.tolist(), second_weight.tolist()) == ([0] * 4, [1] * 4)  # no weight lies outside [0, 1]
 
 
 def test_transposed_tables_list_every_term_once_in_the_order_of_the_outputs():

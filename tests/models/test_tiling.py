@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import rawseg
+from rawseg import functional as F
 from rawseg import models
 from rawseg.errors import ArgumentError, ShapeError
 from rawseg.models.tiling import mirror
+from rawseg.training import evaluate
 
 
 def trained_a_little(**options):
@@ -84,3 +86,28 @@ def test_errors():
         models.predict_tiled(net, picture(8, 8, 3))
     with pytest.raises(ArgumentError, match="predict_tiled: tile: expected at least 4, the model's stride, got 3"):
         models.predict_tiled(net, picture(8, 8), tile=3)
+
+
+def test_a_submodule_that_was_frozen_stays_frozen():
+    model = models.build("unet", width=4, depth=1)
+    model.encoder.eval()
+    models.predict_tiled(model, np.zeros((1, 4, 4), np.float32))
+    models.summary(model, (1, 1, 4, 4))
+    evaluate(model, F.cross_entropy, [(np.zeros((1, 1, 4, 4), np.float32), np.zeros((1, 4, 4), np.int64))], 2)
+    assert (model.training, model.bottom.training, model.encoder.training) == (True, True, False)
+
+
+def test_a_single_logit_is_a_class_above_zero():
+    rawseg.manual_seed(0)
+    model = models.build("unet", classes=1, width=4, depth=1).eval()
+    image = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
+    mask, confidence = models.predict_tiled(model, image)
+    assert set(np.unique(mask)) == {0, 1}
+    assert confidence.min() >= 0.5
+    assert confidence.max() < 1
+
+
+def test_a_float64_model_sees_float64():
+    model = models.build("unet", width=4, depth=1).double()
+    assert models.predict_tiled(model, np.zeros((1, 5, 3), np.float32))[0].shape == (5, 3)
+    assert models.summary(model, (1, 1, 4, 4))[0].activation_bytes == 8 * 4 * 4 * 4

@@ -10,8 +10,8 @@ from bounds import assert_within, gamma
 
 import rawseg
 from rawseg import functional as F
-from rawseg import models
-from rawseg.errors import ArgumentError, ShapeError
+from rawseg import models, nn
+from rawseg.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 VARIANTS = [
     {"width": 4, "depth": 2},
@@ -108,3 +108,15 @@ def test_sizes_are_consistent(padded):
             assert size == net.output_size(size)
         else:
             assert size - net.output_size(size) == 2 * net.halo
+
+
+@pytest.mark.parametrize("make", [lambda: models.unet(width=4, depth=1), lambda: models.UNet(width=4, depth=1, padded=False)])
+def test_a_net_made_without_build_can_be_saved(make, tmp_path):
+    net = make()
+    models.save_model(net, tmp_path / "net.safetensors")
+    assert models.load_model(tmp_path / "net.safetensors").config == net.config
+
+
+def test_a_model_that_cannot_be_described_is_refused(tmp_path):
+    with pytest.raises(ArgumentTypeError, match=r"save_model: model: expected one with a name and a config.*, got Linear"):
+        models.save_model(nn.Linear(1, 1), tmp_path / "net.safetensors")

@@ -97,3 +97,27 @@ def test_a_backward_hook_answers_for_every_input():
     loss = layer(rawseg.ones(4, 3, requires_grad=True)).sum()
     with pytest.raises(GraphError, match="grad_input: expected 1 gradients, one for each argument, got 2"):
         loss.backward()
+
+
+def test_a_gradient_that_left_another_way_calls_no_backward_hook():
+    class Leaky(nn.Module):
+        def forward(self, x):
+            self.loss = (x * x).sum()
+            return x * 2
+
+    module, x, calls = Leaky(), rawseg.tensor([3.0], requires_grad=True), []
+    module.register_full_backward_hook(lambda *args: calls.append(args))
+    module(x)
+    module.loss.backward()
+    assert (x.grad.tolist(), calls) == ([6.0], [])
+
+
+def test_outputs_in_a_list_call_no_backward_hook():
+    class Twins(nn.Module):
+        def forward(self, x):
+            return [x * 2, x * 3]
+
+    module, x, calls = Twins(), rawseg.tensor([3.0], requires_grad=True), []
+    module.register_full_backward_hook(lambda *args: calls.append(args))
+    sum(module(x)).backward()
+    assert (x.grad.tolist(), calls) == ([5.0], [])

@@ -209,3 +209,16 @@ def test_constants_and_gains():
 def test_errors_name_the_argument_and_the_numbers(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_batch_norm_may_learn_a_scale_alone():
+    norm, twin = nn.BatchNorm2d(2, bias=False), torch.nn.BatchNorm2d(2, bias=False)
+    assert list(norm.state_dict()) == list(twin.state_dict())
+    norm.reset_parameters()
+    assert norm(rawseg.randn(2, 2, 3, 3)).shape == (2, 2, 3, 3)
+
+
+def test_transposed_convolution_has_torchs_argument_order():
+    assert nn.ConvTranspose2d(2, 4, 3, 2, 1, 1, 2, False, 1, "zeros").padding_mode == "zeros"
+    with pytest.raises(ArgumentError, match="ConvTranspose2d: padding_mode: expected 'zeros', as in PyTorch, got 'reflect'"):
+        nn.ConvTranspose2d(1, 1, 3, padding_mode="reflect")

@@ -150,6 +150,23 @@ def test_a_state_that_does_not_fit_changes_nothing():
 
 
 @pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"last_epoch": "3"}, "StepLR: last_epoch: expected a number of steps, got '3'"),
+        ({"last_epoch": -2}, "StepLR: last_epoch: expected a number of steps, got -2"),
+        ({"base_lrs": ["1", 1.0]}, "StepLR: base_lrs: expected numbers of at least 0"),
+    ],
+)
+def test_a_state_of_other_types_changes_nothing(damage, message):
+    optimizer = our_optimizer((1.0, 1.0))
+    schedule = ours.StepLR(optimizer, 2)
+    before = schedule.state_dict()
+    with pytest.raises(CheckpointError, match=message):
+        schedule.load_state_dict({**before, **damage})
+    assert schedule.state_dict() == before
+
+
+@pytest.mark.parametrize(
     ("name", "options", "message"),
     [
         ("StepLR", {"step_size": 0}, "StepLR: step_size: expected at least 1, got 0"),

@@ -11,7 +11,7 @@ from tiny_run import trainer
 
 from rawseg import functional as F
 from rawseg.errors import ArgumentError, ArgumentTypeError, CheckpointError
-from rawseg.training import TrainingError
+from rawseg.training import Trainer, TrainingError
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -110,6 +110,8 @@ def test_arguments(tmp_path):
         trainer(tmp_path).fit(0)
     with pytest.raises(ArgumentTypeError, match="Trainer: num_classes: expected an int"):
         trainer(tmp_path, num_classes=2.0)
+    with pytest.raises(ArgumentError, match="Trainer: train: expected at least one batch, got none"):
+        Trainer(None, None, None, [], folder=tmp_path)
     with pytest.raises(ArgumentError, match="Trainer: num_classes: expected at least 2, got 1"):
         trainer(tmp_path, num_classes=1)
 

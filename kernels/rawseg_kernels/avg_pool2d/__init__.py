@@ -26,8 +26,8 @@ def _geometry(size, kernel_size, stride, padding, ceil_mode, count_include_pad, 
     kernel_size, stride, padding, _, output_size = _pooling.window(OP, size, kernel_size, stride, padding, 1, ceil_mode)
     include = _arrays.flag(OP, "count_include_pad", count_include_pad)
     divisor = 0 if divisor_override is None else _arrays.integer(OP, "divisor_override", divisor_override, 1)
-    if divisor > _pooling.LARGEST:
-        raise ArgumentError(OP, "divisor_override", f"at most {_pooling.LARGEST}", divisor)
+    if divisor > _arrays.LARGEST:
+        raise ArgumentError(OP, "divisor_override", f"at most {_arrays.LARGEST}", divisor)
     return output_size, (kernel_size, stride, padding), (include, divisor)
 
 

@@ -1,0 +1,5 @@
+"""``python -m rawseg``: the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,307 @@
+"""Faults to plant in the kernels: (file, tests, its faults), a fault being (family, old, new)."""
+
+from __future__ import annotations
+
+MAX_POOL, AVG_POOL, BATCH_NORM = "kernels/test_max_pool2d.py", "kernels/test_avg_pool2d.py", "kernels/test_batch_norm.py"
+RESIZE, TABLES = "kernels/test_resize.py", "kernels/test_resize_tables.py"
+CONV, CONV_CUT = "kernels/test_conv2d.py -k 'by_hand or whole_numbers'", "kernels/test_conv2d.py -k cut_up"
+CONV_PADDING, CONV_SAME = "kernels/test_conv2d.py -k padding", "kernels/test_conv2d.py -k same_puts"
+TRANSPOSED = "kernels/test_conv_transpose2d.py -k 'by_hand or whole_numbers'"
+ROOM = "kernels/rawseg_kernels"
+
+FAULTS_IN_KERNELS = [
+    (
+        f"{ROOM}/max_pool2d/direct.py",
+        MAX_POOL,
+        [
+            ("wrong tie", "if value > held or", "if value >= held or"),
+            ("NaN rule", "value > held or value != value:", "value > held:"),
+            ("= for +=", "total[where[i]] += part[i]", "total[where[i]] = part[i]"),
+            ("height for width", "top = oh * stride[0] - padding[0]", "top = oh * stride[1] - padding[0]"),
+            (
+                "height for width",
+                "kernel_size[1], stride[1], padding[1], dilation[1])",
+                "kernel_size[1], stride[1], padding[0], dilation[1])",
+            ),
+            ("height for width", "offset, line, kernel_size[1], stride[1]", "offset, line, kernel_size[0], stride[1]"),
+            ("height for width", "padding[1], dilation[1])", "padding[1], dilation[0])"),
+            ("height for width", "kh_last = min(kernel_size[0],", "kh_last = min(kernel_size[1],"),
+            ("wrong sign", "corner = top * w - padding[1]", "corner = top * w + padding[1]"),
+            ("floor for ceil", "kh_first = max(0, -(top // dilation[0]))", "kh_first = max(0, -top // dilation[0])"),
+            ("wrong formula", "best[i] = -np.inf", "best[i] = 0"),
+            ("off by one", "(h - 1 - top) // dilation[0] + 1)", "(h - 1 - top) // dilation[0])"),
+        ],
+    ),
+    (
+        f"{ROOM}/_pooling_rows.py",
+        MAX_POOL,
+        [
+            ("off by one", "(w - 1 - left) // stride_w + 1", "(w - 1 - left) // stride_w"),
+            ("wrong sign", "(w - 1 + padding_w) // dilation_w", "(w - 1 - padding_w) // dilation_w"),
+        ],
+    ),
+    (
+        f"{ROOM}/_pooling.py",
+        MAX_POOL,
+        [
+            ("floor for ceil", "(stride[axis] - 1 if ceil_mode else 0)", "(stride[axis] - 1 if not ceil_mode else 0)"),
+            ("off by one", "room + (stride[axis] - 1", "room + (stride[axis]"),
+            (
+                "wrong comparison",
+                "* stride[axis] >= size[axis] + padding[axis]:",
+                "* stride[axis] > size[axis] + padding[axis]:",
+            ),
+            ("height for width", "or padding[1] > kernel_size[1] // 2", "or padding[0] > kernel_size[0] // 2"),
+            ("wrong comparison", "padding[0] > kernel_size[0] // 2", "padding[0] >= kernel_size[0] // 2"),
+            ("off by one", "start + tap * step >= size[axis]", "start + tap * step > size[axis]"),
+            ("floor for ceil", "tap = -(start // step)", "tap = -start // step"),
+            ("missing step", "indices.view(np.uint64).max()", "indices.max()"),
+            ("off by one", "room = size[axis] + 2 * padding[axis] - reach", "room = size[axis] + padding[axis] - reach"),
+        ],
+    ),
+    (
+        f"{ROOM}/avg_pool2d/direct.py",
+        AVG_POOL,
+        [
+            ("count", "np.minimum(reach, size[axis]) - np.maximum(start, 0)", "np.minimum(reach, size[axis]) - start"),
+            ("count", "count = np.minimum(reach, size[axis] + padding[axis]) - start", "count = reach - start"),
+            ("count", "if count_include_pad:", "if not count_include_pad:"),
+            ("= for +=", "target[i * stride[1]] += part[i]", "target[i * stride[1]] = part[i]"),
+            ("= for +=", "share[i] += source[i] /", "share[i] = source[i] /"),
+            ("height for width", "top = oh * stride[0] - padding[0]", "top = oh * stride[0] - padding[1]"),
+            ("off by one", "(ih + padding[0]) // stride[0] + 1)", "(ih + padding[0]) // stride[0])"),
+            (
+                "floor for ceil",
+                "-((kernel_size[0] - 1 - ih - padding[0]) // stride[0])",
+                "(ih + padding[0] + 1 - kernel_size[0]) // stride[0]",
+            ),
+            ("missing step", "total[i] / (rows[oh] * columns[i])", "total[i] / rows[oh]"),
+        ],
+    ),
+    (
+        f"{ROOM}/batch_norm/direct.py",
+        BATCH_NORM,
+        [
+            (
+                "biased for unbiased",
+                "mean[k], lanes) / count\n        inv_std",
+                "mean[k], lanes) / max(count - 1, 1)\n        inv_std",
+            ),
+            ("wrong formula", "inv_std[k] = 1 / np.sqrt(variance[k] + eps)", "inv_std[k] = 1 / (np.sqrt(variance[k]) + eps)"),
+            ("wrong formula", "(part[i] - centre) * (part[i] - centre)", "part[i] * part[i] - centre * centre"),
+            ("missing step", "scale * (part[i] - shift - (values", "scale * (part[i] - (values"),
+            (
+                "count",
+                "slope = total / count, moment * inv_std[k] * inv_std[k] / count",
+                "slope = total / count, moment * inv_std[k] * inv_std[k]",
+            ),
+            ("missing step", "grad_weight[k] = total, moment * inv_std[k]\n", "grad_weight[k] = total, moment\n"),
+            ("missing step", "inv_std, False)", "inv_std, True)"),
+            ("= for +=", "lanes[i] += factor[i] * (part[i] - centre)", "lanes[i] = factor[i] * (part[i] - centre)"),
+        ],
+    ),
+    (
+        f"{ROOM}/batch_norm/__init__.py",
+        BATCH_NORM,
+        [
+            (
+                "wrong formula",
+                "(1 - momentum) * running.astype(np.float64) + momentum",
+                "momentum * running.astype(np.float64) + (1 - momentum)",
+            ),
+            ("missing check", "if (running_var < 0).any():", "if (running_var < -1).any():"),
+            ("wrong comparison", "if eps <= 0:", "if eps < 0:"),
+        ],
+    ),
+    (
+        f"{ROOM}/resize/tables.py",
+        RESIZE,
+        [
+            ("half pixel", "else scale) - 0.5)", "else scale))"),
+            ("half pixel", "(dst + 0.5) * (in_size", "dst * (in_size"),
+            ("missing step", "np.maximum(0.0, (dst", "np.add(0.0, (dst"),
+            ("off by one", "((in_size - 1) / (out_size - 1)", "(in_size / out_size"),
+            (
+                "wrong order",
+                "(1 - fraction).astype(dtype), fraction.astype(dtype)",
+                "fraction.astype(dtype), (1 - fraction).astype(dtype)",
+            ),
+            ("off by one", "second = np.minimum(first + 1,", "second = np.minimum(first,"),
+        ],
+    ),
+    (
+        f"{ROOM}/resize/tables.py",
+        TABLES,
+        [
+            (
+                "half pixel",
+                "(2 * np.arange(out_size, dtype=np.int64) + 1) * in_size",
+                "(2 * np.arange(out_size, dtype=np.int64)) * in_size",
+            ),
+            (
+                "wrong formula",
+                "return np.arange(out_size, dtype=np.int64) * in_size // out_size",
+                "return (np.arange(out_size) * (in_size / out_size)).astype(np.int64)",
+            ),
+            ("missing step", "np.minimum(source - first, 1.0)", "source - first"),
+            ("wrong formula", "np.arange(out_size, dtype=np.float32)", "np.arange(out_size, dtype=np.float64)"),
+        ],
+    ),
+    (
+        f"{ROOM}/resize/direct.py",
+        RESIZE,
+        [
+            ("missing step", "if task > first and oh > 0 and", "if oh > 0 and"),
+            ("wrong comparison", "and oh > 0 and rows[oh] == rows[oh - 1]:", "and rows[oh] == rows[oh - 1]:"),
+            ("missing step", "plane * h + top[oh], plane * h + bottom[oh]", "top[oh], bottom[oh]"),
+            ("= for +=", "value += weights[entry] * total", "value = weights[entry] * total"),
+            ("= for +=", "total[i] += weight * part[i]", "total[i] = weight * part[i]"),
+            ("height for width", "_along(x[plane, bottom[oh]], left", "_along(x[plane, top[oh]], left"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/direct.py",
+        CONV,
+        [
+            ("off by one", "(size - 1 - offset) // stride + 1)", "(size - 1 - offset) // stride)"),
+            ("height for width", "- padding[0] + kh * dilation[0]", "- padding[0] + kh * dilation[1]"),
+            ("group offset", "channel = k // (out_channels // groups) * depth\n", "channel = 0\n"),
+            (
+                "group offset",
+                "channel = k // (out_channels // groups) * depth + c",
+                "channel = k // (out_channels // groups) + c",
+            ),
+            ("group offset", "weight[k, c % depth, kh, kw]", "weight[k, depth - 1 - c % depth, kh, kw]"),
+            (
+                "flip or transposition",
+                "weight[k, c, kh, kw], right",
+                "weight[k, c, kernel_h - 1 - kh, kernel_w - 1 - kw], right",
+            ),
+            ("missing step", "out_row[:] = bias[k] if bias.size else 0", "out_row[:] = 0"),
+            ("= for +=", "lanes[i] += row[i]", "lanes[i] = row[i]"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_phases.py",
+        CONV,
+        [
+            ("height for width", "kw * dilation[1] - padding[1])", "kw * dilation[0] - padding[1])"),
+            ("height for width", "kh * dilation[0] - padding[0]", "kh * dilation[0] - padding[1]"),
+            ("flip or transposition", "(tap, -offset)", "(tap, offset)"),
+            ("wrong sign", "divmod(tap * dilation - padding, stride)", "divmod(tap * dilation + padding, stride)"),
+            ("floor for ceil", "-(-(size[0] - h0) // stride[0])", "(size[0] - h0) // stride[0]"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/im2col.py",
+        CONV_CUT,
+        [
+            ("height for width", "x[:, :, :: stride[0], :: stride[1]]", "x[:, :, :: stride[1], :: stride[0]]"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/im2col.py",
+        CONV_PADDING,
+        [("missing check", "if padded and not _finite(weight):", "if padded and False:")],
+    ),
+    (f"{ROOM}/conv2d/im2col.py", TRANSPOSED, [("missing step", "if bias is not None and not covered:", "if False:")]),
+    (
+        f"{ROOM}/conv2d/_correlation.py",
+        CONV,
+        [
+            ("group offset", "bias[group * tile.channels + panel * ROWS + k]", "bias[panel * ROWS + k]"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_weight_sums.py",
+        CONV_CUT,
+        [
+            ("= for +=", "total[place] += results[", "total[place] = results["),
+            ("off by one", "for share in shares[1:]:", "for share in shares[2:]:"),
+        ],
+    ),
+    (f"{ROOM}/conv2d/__init__.py", CONV, [("height for width", "(sides[0], sides[2])", "(sides[0], sides[1])")]),
+    (
+        f"{ROOM}/_convolution.py",
+        CONV,
+        [
+            (
+                "floor for ceil",
+                "out.append((padded - reach) // stride[axis] + 1)",
+                "out.append(-(-(padded - reach) // stride[axis]) + 1)",
+            ),
+            ("wrong comparison", "if padded < reach:", "if padded <= reach:"),
+        ],
+    ),
+    (
+        f"{ROOM}/_convolution.py",
+        CONV_SAME,
+        [
+            ("wrong tie", "return total_h // 2, total_h - total_h // 2,", "return total_h - total_h // 2, total_h // 2,"),
+        ],
+    ),
+    (
+        f"{ROOM}/_convolution.py",
+        TRANSPOSED,
+        [
+            ("missing step", "padding[axis] + reach + output_padding[axis]", "padding[axis] + reach"),
+        ],
+    ),
+    (
+        f"{ROOM}/_convolution.py",
+        "kernels/test_conv_transpose2d_errors.py",
+        [
+            ("wrong comparison", "both[axis] >= max(stride", "both[axis] > max(stride"),
+            ("wrong comparison", "< smallest[axis] + stride[axis]:", "<= smallest[axis] + stride[axis]:"),
+        ],
+    ),
+    (
+        f"{ROOM}/_convolution.py",
+        "kernels/test_conv2d_errors.py",
+        [
+            ("missing check", "if count % groups:", "if count % groups == count:"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv_transpose2d/__init__.py",
+        "kernels/test_conv_transpose2d_errors.py",
+        [
+            ("missing check", "if weight_shape[0] != in_channels:", "if weight_shape[0] > in_channels:"),
+        ],
+    ),
+    (
+        f"{ROOM}/matmul/panels.py",
+        "kernels/test_matmul.py",
+        [
+            ("missing step", "fill(results, 0, results.size, 0)", "fill(results, 0, 0, 0)"),
+        ],
+    ),
+    (
+        f"{ROOM}/_threads.py",
+        "kernels/test_foundation.py -k 'launch or task'",
+        [
+            ("off by one", "for i in range(count)])", "for i in range(1, count)])"),
+            ("wrong order", "(i + 1) * tasks // count)", "(i + 2) * tasks // count)"),
+            ("missing check", "helper.result()", "helper.exception()"),
+        ],
+    ),
+    (
+        f"{ROOM}/_arrays.py",
+        "kernels/test_foundation.py -k 'pairs or agree or refused'",
+        [
+            (
+                "height for width",
+                "integer(op, argument, value[0], minimum), integer(op, argument, value[1], minimum)",
+                "integer(op, argument, value[1], minimum), integer(op, argument, value[0], minimum)",
+            ),
+            ("missing check", "if isinstance(value, (bool, np.bool_)):", "if isinstance(value, np.bool_):"),
+            ("wrong comparison", "if number < minimum:", "if number <= minimum:"),
+            ("missing check", "elif array.dtype != first.dtype:", "elif array.dtype.kind != first.dtype.kind:"),
+        ],
+    ),
+    (
+        f"{ROOM}/_memory.py",
+        "kernels/test_foundation.py",
+        [("wrong comparison", "if needed > limit_bytes():", "if needed >= limit_bytes():")],
+    ),
+]
