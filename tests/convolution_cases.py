@@ -77,6 +77,8 @@ LARGE = [
     ("groups", Case((2, 20, 17, 12), (36, 5, 3, 3), (1, 2), (1, 1), (1, 1), 4)),
     ("depthwise", Case((2, 18, 33, 37), (36, 1, 3, 5), (2, 1), (1, 2), (1, 1), 18)),
     ("stride longer than the kernel", Case((2, 5, 23, 26), (9, 5, 2, 1), (3, 4), (0, 0), (1, 1), 1)),
+    ("a stride that one column never takes", Case((1, 3, 7, 1), (9, 3, 1, 1), (1, 2), (0, 0), (1, 1), 1)),
+    ("a stride that one row never takes", Case((2, 3, 1, 6), (2, 3, 1, 1), (3, 1), (0, 0), (1, 1), 1)),
 ]
 
 

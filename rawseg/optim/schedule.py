@@ -56,8 +56,14 @@ class LRScheduler:
         return [self.lr_at(base_lr, self.last_epoch) for base_lr in self.base_lrs]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the position, fit for JSON; the schedule's own parameters are those that it is made with."""
-        return {"schedule": self.name, "last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+        """Return the position and what the schedule was made with, fit for JSON; functions are left out."""
+        position = {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+        return {"schedule": self.name, "parameters": self.parameters(), **position}
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the numbers that the schedule was made with."""
+        own = {name: value for name, value in vars(self).items() if name not in ("last_epoch", "base_lrs")}
+        return {name: value for name, value in own.items() if isinstance(value, (int, float, list))}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a position that `state_dict` returned, and set the learning rates.
@@ -65,7 +71,7 @@ class LRScheduler:
         Raises
         ------
         CheckpointError
-            If it is another schedule's, or for another number of groups. Then nothing has changed.
+            If it is another schedule's, one made otherwise, or for another number of groups. Then nothing has changed.
         """
         self.check_state(state_dict)
         self.last_epoch, self.base_lrs = state_dict["last_epoch"], list(state_dict["base_lrs"])
@@ -75,6 +81,8 @@ class LRScheduler:
         """Raise a CheckpointError unless the state fits; see `load_state_dict`."""
         if state_dict["schedule"] != self.name:
             raise CheckpointError("schedule", "schedule", f"{self.name}, as it is now", state_dict["schedule"])
+        if state_dict["parameters"] != self.parameters():
+            raise CheckpointError(self.name, "parameters", f"{self.parameters()}, as they are now", state_dict["parameters"])
         steps, rates = state_dict["last_epoch"], state_dict["base_lrs"]
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
             raise CheckpointError(self.name, "last_epoch", "a number of steps", repr(steps))
@@ -132,6 +140,11 @@ class SequentialLR(LRScheduler):
         if any(scheduler.optimizer is not optimizer for scheduler in self.schedulers):
             raise ArgumentError(self.name, "schedulers", "schedules of this optimizer", "one of another")
         super().__init__(optimizer, last_epoch)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the milestones, and the numbers of every schedule."""
+        inner = [{"schedule": scheduler.name, **scheduler.parameters()} for scheduler in self.schedulers]
+        return {"milestones": self.milestones, "schedulers": inner}
 
     def lr_at(self, base_lr: float, epoch: int) -> float:
         """Return the learning rate after ``epoch`` steps."""

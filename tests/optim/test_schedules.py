@@ -200,3 +200,16 @@ def test_parts_that_cannot_be_joined():
         ours.SequentialLR(optimizer, [part] * 3, [3, 3])
     with pytest.raises(ArgumentError, match="schedulers: expected schedules of this optimizer, got one of another"):
         ours.SequentialLR(our_optimizer(), [part], [])
+
+
+def test_a_schedule_made_otherwise_does_not_take_over_the_position():
+    first, second = SGD([rawseg.zeros(1, requires_grad=True)], 1.0), SGD([rawseg.zeros(1, requires_grad=True)], 1.0)
+    state = json.loads(json.dumps(ours.StepLR(first, 1).state_dict()))
+    with pytest.raises(CheckpointError, match=r"StepLR: parameters: expected .*'step_size': 5.*, got .*'step_size': 1"):
+        ours.StepLR(second, 5).load_state_dict(state)
+    joined = [
+        ours.SequentialLR(o, [ours.LinearLR(o), ours.CosineAnnealingLR(o, T_max=n)], milestones=[5])
+        for o, n in ((first, 10), (second, 20))
+    ]
+    with pytest.raises(CheckpointError, match="'T_max': 20"):
+        joined[1].load_state_dict(json.loads(json.dumps(joined[0].state_dict())))

@@ -71,7 +71,9 @@ def test_ctrl_c_saves_and_a_resumed_run_has_the_same_bits(tmp_path, whole, rule,
     out, err = capfd.readouterr()
     assert "stopping after this batch; Ctrl-C again stops at once" in err
     last = tmp_path / "last.safetensors"
-    assert out.splitlines()[-1] == f"interrupted in epoch {len(result.history) + 1}; {last} continues it (resume=True, --resume)"
+    assert (
+        out.splitlines()[-1] == f"interrupted in epoch {len(result.history) + 1}; {last} continues it (resume=True, --resume)"
+    )
     again = trainer(tmp_path, rule)
     result = again.fit(4, resume=True)
     assert not result.interrupted

@@ -145,6 +145,7 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed):
         flat = 1, out.shape[2] * out.shape[3]  # without neighbours, a plane is one long row and needs no strip
         x, out = (array.reshape(*array.shape[:2], *flat) for array in (x, out))
         phases = (Phase((0, 0), flat, POINT),)
+        step = stride = 1, 1  # as they are, but on an axis of one pixel, which takes no step, of any length
     n, source_channels, h, w = x.shape
     area = weight.shape[2] * weight.shape[3]
     depth, channels = source_channels // groups, out.shape[1] // groups
