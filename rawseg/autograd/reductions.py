@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -114,7 +114,14 @@ def position(name: str, x: Tensor, dim: int | None = None, keepdim: bool = False
     return Tensor(getattr(array_module(x.array), name)(x.array, axis=axis, keepdims=keepdim).astype(np.int64))
 
 
-def along(name: str, x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+class Extrema(NamedTuple):
+    """The largest or smallest elements along an axis, and where they are."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def along(name: str, x: Tensor, dim: int, keepdim: bool = False) -> Extrema:
     """Return ``(values, indices)`` of the max or min along one axis; the gradient goes to the index returned."""
     axis = axis_of(name, "dim", dim, x.ndim)
     indices = position(f"arg{name}", x, axis, keepdim=True)
@@ -122,7 +129,7 @@ def along(name: str, x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor
     grid = [xp.arange(n).reshape([-1 if i == k else 1 for i in range(x.ndim)]) for k, n in enumerate(x.shape)]
     grid[axis] = indices.array
     values = x[tuple(grid)]
-    return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
+    return Extrema(values, indices) if keepdim else Extrema(values.squeeze(axis), indices.squeeze(axis))
 
 
 def cumsum(x: Tensor, dim: int) -> Tensor:

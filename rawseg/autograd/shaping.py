@@ -1,4 +1,4 @@
-"""The same elements in another arrangement: reshape, transpose, expand, index, join, pad. Each adjoint is its partner here."""
+"""The same elements in another arrangement: reshape, transpose, expand, join, pad. Each adjoint is its partner here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from ..device import array_module, device_of
 from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from .function import Function
+from .indexing import GetItem, getitem
 from .operands import as_tensor
 
 if TYPE_CHECKING:
@@ -92,40 +93,6 @@ class Flip(Function):
     @staticmethod
     def backward(ctx, grad_output):
         return Flip.apply(grad_output, axes=ctx.axes)
-
-
-class GetItem(Function):
-    """x[index]; adjoint of `AddAt`."""
-
-    is_view = True
-
-    @staticmethod
-    def forward(ctx, x, *, index):
-        ctx.index, ctx.shape = index, x.shape
-        return x[index]
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return AddAt.apply(grad_output, index=ctx.index, shape=ctx.shape)
-
-
-class AddAt(Function):
-    """Zeros of a shape with values added at an index, repeated positions in order; adjoint of `GetItem`."""
-
-    @staticmethod
-    def forward(ctx, x, *, index, shape):
-        ctx.index = index
-        xp = array_module(x)
-        out = xp.zeros(shape, x.dtype)
-        if _is_basic(index):
-            out[index] = x  # slices address every element once
-        else:
-            xp.add.at(out, index, x)
-        return out
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return GetItem.apply(grad_output, index=ctx.index)
 
 
 class Concat(Function):
@@ -241,11 +208,6 @@ def flip(x: Tensor, dims: int | tuple[int, ...]) -> Tensor:
     return Flip.apply(x, axes=axes_of("flip", "dims", dims, x.ndim))
 
 
-def getitem(x: Tensor, index: Any) -> Tensor:
-    """Return ``x[index]``: slices, integers, None, Ellipsis, and integer or bool arrays or Tensors, as in NumPy."""
-    return GetItem.apply(x, index=plain_index(index, copy=x.requires_grad))
-
-
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """Return Tensors joined along an existing axis.
 
@@ -318,22 +280,6 @@ def axes_of(op: str, argument: str, axes: Any, ndim: int) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise ArgumentError(op, argument, "different axes", axes)
     return tuple(sorted(found))
-
-
-def plain_index(index: Any, copy: bool = False) -> Any:
-    """Return an index with its Tensors replaced by their arrays, or by copies that a graph can keep."""
-    from .tensor import Tensor
-
-    if isinstance(index, tuple):
-        return tuple(plain_index(part, copy) for part in index)
-    if isinstance(index, Tensor):
-        index = index.array
-    return index.copy() if copy and device_of(index) else index
-
-
-def _is_basic(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return not any(isinstance(part, (bool, np.bool_, list)) or (hasattr(part, "shape") and part.shape) for part in parts)
 
 
 def _unpack(arguments: tuple) -> tuple:

@@ -11,16 +11,16 @@ from ..device import array_module, device_of
 from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
 from .elementwise import Move
 from .function import Node
-from .grad_mode import modes
 from .hooks import KeepGradient, RemovableHandle
-from .operands import DEFAULT_DTYPE, as_tensor
-from .operators import Methods, Operators
-from .shaping import plain_index
+from .in_place import InPlace
+from .methods import Methods
+from .operands import DEFAULT_DTYPE
+from .operators import Operators
 
 __all__ = ["Tensor"]
 
 
-class Tensor(Operators, Methods):
+class Tensor(Operators, InPlace, Methods):
     """A NumPy or CuPy array with a gradient.
 
     Made by `rawseg.tensor` and by operations; the constructor wraps an array without copying it.
@@ -76,6 +76,14 @@ class Tensor(Operators, Methods):
     def size(self) -> int:
         """The number of elements."""
         return self.array.size
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return self.array.size
+
+    def dim(self) -> int:
+        """Return the number of axes."""
+        return self.array.ndim
 
     @property
     def dtype(self) -> np.dtype:
@@ -160,6 +168,14 @@ class Tensor(Operators, Methods):
         """Return it on ``"cpu"``, ``"cuda"`` or ``"cuda:N"``."""
         return self if device == self.device else Move.apply(self, device=device)
 
+    def cpu(self) -> Tensor:
+        """Return it on the CPU."""
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        """Return it on the current GPU."""
+        return self.to("cuda")
+
     # backwards
 
     def backward(
@@ -199,46 +215,6 @@ class Tensor(Operators, Methods):
         if not any(isinstance(hook, KeepGradient) for hook in hooks.values()):
             self.register_hook(KeepGradient(self))
 
-    # in place
-
-    def _write(self, op: str) -> Any:
-        """Return the array for writing, after counting the change."""
-        if modes.grad and self._requires_grad:
-            raise GraphError(op, "tensor", "one without requires_grad, or a no_grad() block", "one that the graph depends on")
-        self._version[0] += 1
-        return self.array
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        other = as_tensor("setitem", "value", value, self)
-        if modes.grad and other.requires_grad:
-            raise GraphError(
-                "setitem", "value", "one without a graph (assignment is not recorded; use where or cat)", "one with"
-            )
-        if other.dtype != self.dtype and not isinstance(value, int):  # 0 and 1 are bools, but 0.5 is no integer
-            raise DTypeError("setitem", "value", str(self.dtype), other.dtype)
-        self._write("setitem")[plain_index(index)] = other.array
-
-    def copy_(self, value: Any) -> Tensor:
-        """Overwrite every element with a broadcast value."""
-        self[...] = value
-        return self
-
-    def fill_(self, value: float) -> Tensor:
-        """Overwrite every element with a number."""
-        return self.copy_(value)
-
-    def zero_(self) -> Tensor:
-        """Overwrite every element with 0."""
-        return self.copy_(0)
-
-    def add_(self, other: Any) -> Tensor:
-        """Add in place."""
-        return self.copy_((self.detach() + other) if not isinstance(other, Tensor) else self.detach() + other.detach())
-
-    def mul_(self, other: Any) -> Tensor:
-        """Multiply in place."""
-        return self.copy_((self.detach() * other) if not isinstance(other, Tensor) else self.detach() * other.detach())
-
     # new ones like it
 
     def zeros_like(self) -> Tensor:
@@ -277,6 +253,9 @@ class Tensor(Operators, Methods):
         if self.dtype.kind not in "iu":
             raise ArgumentTypeError("index", "tensor", "an integer dtype", self.dtype)
         return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
         array = self.array if isinstance(self.array, np.ndarray) else self.array.get()

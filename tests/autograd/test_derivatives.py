@@ -180,6 +180,24 @@ def test_gradient_conventions_at_ties_and_bounds():
     assert z.grad.item() == 0.0
 
 
+def test_a_largest_that_is_nan_sends_its_gradient_there():
+    x = rawseg.tensor([1.0, np.nan, 3.0, np.nan], requires_grad=True)
+    x.amax().backward()
+    assert x.grad.tolist() == [0.0, 0.5, 0.0, 0.5]
+
+
+def test_a_power_of_zero_has_no_slope_in_its_exponent():
+    base, exponent = rawseg.tensor([0.0, 0.0]), rawseg.tensor([0.0, 2.0], requires_grad=True)
+    (base**exponent).sum().backward()
+    assert exponent.grad.tolist() == [0.0, 0.0]
+
+
+def test_logsumexp_at_infinity():
+    infinity = np.inf
+    rows = rawseg.tensor([[-infinity, -infinity], [infinity, 0.0], [-infinity, 3.0]])
+    assert rows.logsumexp(1).tolist() == [-infinity, infinity, 3.0]
+
+
 def test_transcendentals_of_float32_are_rounded_once():
     x = np.linspace(-20, 20, 4001, dtype=np.float32)
     for name in ("exp", "tanh", "sin", "cos"):
@@ -209,7 +227,11 @@ def test_gradcheck_sees_a_wrong_gradient_and_a_kink():
         gradcheck(lambda x: x, rawseg.ones(1, requires_grad=True))
 
 
-@pytest.mark.parametrize("function", [abs, lambda x: x.clamp(0, 6), lambda x: x.clamp(max=6), lambda x: x**0], ids=str)
+@pytest.mark.parametrize(
+    "function",
+    [abs, lambda x: x.clamp(0, 6), lambda x: x.clamp(max=6), lambda x: x**0],
+    ids=["abs", "clamp 0 6", "clamp max", "power 0"],
+)
 def test_at_nan_and_signed_zero_as_torch(function):
     values = np.array([np.nan, -0.0, 0.0, 6.0, 7.0, -1.0, np.inf, -np.inf])
     x, t = rawseg.tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)

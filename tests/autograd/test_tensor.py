@@ -187,3 +187,26 @@ def test_transpose_takes_torchs_keywords():
 def test_only_real_numbers_are_tensors(array):
     with pytest.raises(DTypeError, match="Tensor: array: expected bools, integers or floats, got"):
         rawseg.Tensor(array)
+
+
+def test_numpy_and_torch_names_of_reductions():
+    x = rawseg.tensor([[1.0, 5.0], [7.0, 3.0]])
+    assert x.sum(axis=0).tolist() == x.sum(dim=0).tolist() == [8.0, 8.0]
+    assert x.mean(axis=1, keepdims=True).shape == x.mean(1, keepdim=True).shape == (2, 1)
+    largest = x.max(dim=1)
+    assert largest.values.tolist() == [5.0, 7.0]
+    assert largest.indices.tolist() == [1, 0]
+    assert x.argmax(axis=0).tolist() == [1, 0]
+
+
+def test_small_conveniences():
+    x = rawseg.arange(6).reshape(2, 3)
+    assert (x.numel(), x.dim(), x.size) == (6, 2, 6)
+    assert [part.tolist() for part in x.chunk(2, 1)] == [[[0, 1], [3, 4]], [[2], [5]]]
+    assert [row.tolist() for row in x.unbind()] == [[0, 1, 2], [3, 4, 5]]
+    assert x.masked_fill(x > 3, 0).tolist() == [[0, 1, 2], [3, 0, 0]]
+    assert x.mT.contiguous().array.flags.c_contiguous
+    assert f"{rawseg.tensor(0.12345):.2f}" == "0.12"
+    assert f"{x[0]}" == repr(x[0])
+    assert rawseg.tensor([1.9]).long().dtype == np.int64
+    assert (rawseg.tensor([3.0]).pow(2)).item() == 9.0

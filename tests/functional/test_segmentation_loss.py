@@ -77,13 +77,14 @@ def test_an_empty_batch(shape):
         F.dice_loss(p, target)
 
 
-def test_ignored_pixels_leave_all_three_sums():
+@pytest.mark.parametrize("ignored", [255, 1])  # no class, and a class
+def test_ignored_pixels_leave_all_three_sums(ignored):
     rng = np.random.default_rng(1)
-    p, ids = rng.random((2, 3, 4, 5)), rng.integers(0, 3, (2, 4, 5))
-    ids[:, :, 3:] = 255
+    p, ids = rng.random((2, 3, 4, 5)), rng.choice([0, 2], (2, 4, 5))
+    ids[:, :, 3:] = ignored
     for loss in (F.dice_loss, F.jaccard_loss):
         x = rawseg.Tensor(p, requires_grad=True)
-        got = loss(x, ids, ignore_index=255)
+        got = loss(x, ids, ignore_index=ignored)
         want = loss(rawseg.Tensor(p[..., :3]), ids[..., :3])
         assert_within(got.numpy(), want.numpy(), 2 * gamma(25, np.float64), "loss")  # 20 terms, all of one sign
         assert not rawseg.grad(got, x)[0][..., 3:].numpy().any()

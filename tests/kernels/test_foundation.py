@@ -64,6 +64,13 @@ def test_an_array_larger_than_the_machine_is_refused_with_its_size():
         _memory.check_size("op", (10**15,), np.dtype(np.float32))
 
 
+def test_an_array_of_exactly_the_limit_is_accepted(monkeypatch):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 8)
+    _memory.check_size("op", (2,), np.dtype(np.float32))
+    with pytest.raises(MemoryError, match="expected at most 8 bytes, got 12 bytes"):
+        _memory.check_size("op", (3,), np.dtype(np.float32))
+
+
 def test_unknown_algorithms_and_missing_devices_are_named():
     with pytest.raises(ArgumentError, match=r"conv2d: algorithm: expected one of .*'im2col'.*, got 'magic'"):
         find("rawseg_kernels.conv2d", "forward", "magic", ("im2col",), "cpu")

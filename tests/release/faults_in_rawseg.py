@@ -33,10 +33,16 @@ FAULTS_IN_RAWSEG = [
         "rawseg/autograd/tensor.py",
         ENGINE,
         [
-            ("missing step", "self._version[0] += 1", "pass"),
             ("missing check", "and not (self._requires_grad or self._held)", "and not self._held"),
-            ("missing check", "if modes.grad and self._requires_grad:", "if False:"),
             ("missing step", "twin._version, twin._held = self._version, self._held", "twin._held = self._held"),
+        ],
+    ),
+    (
+        "rawseg/autograd/in_place.py",
+        ENGINE,
+        [
+            ("missing step", "self._version[0] += 1", "pass"),
+            ("missing check", "if modes.grad and self._requires_grad:", "if False:"),
         ],
     ),
     (
@@ -94,10 +100,14 @@ FAULTS_IN_RAWSEG = [
         [("wrong order", "_ordered(x).sum(axis=axes, keepdims=keepdims)", "x.sum(axis=axes, keepdims=keepdims)")],
     ),
     (
+        "rawseg/autograd/indexing.py",
+        DERIVATIVES,
+        [("= for +=", "xp.add.at(out, index, x)", "out[index] = x")],
+    ),
+    (
         "rawseg/autograd/shaping.py",
         DERIVATIVES,
         [
-            ("= for +=", "xp.add.at(out, index, x)", "out[index] = x"),
             ("flip or transposition", "np.argsort(ctx.axes)", "ctx.axes"),
             ("missing step", "start += size", "start += 0"),
             (

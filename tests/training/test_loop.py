@@ -159,6 +159,13 @@ def test_a_mask_is_cropped_to_what_valid_convolutions_leave(tmp_path):
     assert result.history[-1]["val_mean_iou"] > result.history[0]["val_mean_iou"] > 0.2
 
 
+def test_a_model_left_in_evaluation_is_trained_in_training(tmp_path):
+    run = trainer(tmp_path)
+    run.model.eval()
+    run.fit(1)
+    assert run.model.norm.num_batches_tracked.item() == len(run.train)
+
+
 def test_logits_larger_than_the_mask_are_an_error(tmp_path):
     model = nn.Conv2d(1, 2, 1, padding=1)
     run = Trainer(model, F.cross_entropy, optim.SGD(model.parameters()), loader(), folder=tmp_path)

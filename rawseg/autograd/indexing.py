@@ -1,0 +1,68 @@
+"""Elements by position: slices, integers, arrays of integers or bools; the adjoint adds at the same positions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..device import array_module, device_of
+from .function import Function
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class GetItem(Function):
+    """x[index]; adjoint of `AddAt`."""
+
+    is_view = True
+
+    @staticmethod
+    def forward(ctx, x, *, index):
+        ctx.index, ctx.shape = index, x.shape
+        return x[index]
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return AddAt.apply(grad_output, index=ctx.index, shape=ctx.shape)
+
+
+class AddAt(Function):
+    """Zeros of a shape with values added at an index, repeated positions in order; adjoint of `GetItem`."""
+
+    @staticmethod
+    def forward(ctx, x, *, index, shape):
+        ctx.index = index
+        xp = array_module(x)
+        out = xp.zeros(shape, x.dtype)
+        if _is_basic(index):
+            out[index] = x  # slices address every element once
+        else:
+            xp.add.at(out, index, x)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return GetItem.apply(grad_output, index=ctx.index)
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """Return ``x[index]``: slices, integers, None, Ellipsis, and integer or bool arrays or Tensors, as in NumPy."""
+    return GetItem.apply(x, index=plain_index(index, copy=x.requires_grad))
+
+
+def plain_index(index: Any, copy: bool = False) -> Any:
+    """Return an index with its Tensors replaced by their arrays, or by copies that a graph can keep."""
+    from .tensor import Tensor
+
+    if isinstance(index, tuple):
+        return tuple(plain_index(part, copy) for part in index)
+    if isinstance(index, Tensor):
+        index = index.array
+    return index.copy() if copy and device_of(index) else index
+
+
+def _is_basic(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return not any(isinstance(part, (bool, np.bool_, list)) or (hasattr(part, "shape") and part.shape) for part in parts)
