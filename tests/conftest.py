@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-many = int(os.environ.get("RAWSEG_EXAMPLES") or 4000)
+many = int(os.environ.get("RAWSEG_EXAMPLES") or 12000)
 # deadline=None: the first example of a kernel compiles it.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=40, suppress_health_check=slow, database=None)
 settings.register_profile("dev", deadline=None, max_examples=15, suppress_health_check=slow)

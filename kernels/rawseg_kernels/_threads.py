@@ -50,21 +50,14 @@ def set_num_threads(threads: int) -> None:
     ArgumentError
         If it is less than 1.
     """
-    global _num_threads
+    global _num_threads, _pool
     if isinstance(threads, bool) or not isinstance(threads, int):
         raise ArgumentTypeError("set_num_threads", "threads", "an int", repr(threads))
     if threads < 1:
         raise ArgumentError("set_num_threads", "threads", "at least 1", threads)
     with _lock:
         _num_threads = threads
-        _drop_pool()
-
-
-def _drop_pool() -> None:
-    global _pool
-    if _pool is not None:
-        _pool.shutdown(wait=False)
-        _pool = None
+        _pool = None  # its threads end with the last caller that still holds it
 
 
 def _workers() -> ThreadPoolExecutor:

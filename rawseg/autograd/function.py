@@ -67,7 +67,7 @@ class Context:
         for array in self._arrays:
             for tensor, seen in zip(inputs, given):
                 if seen is not None and seen is array:
-                    tensor._held = True
+                    tensor._version[1] = True
                     records.append((function, tensor, None, tensor._version[0]))
                     break
             else:
@@ -75,7 +75,7 @@ class Context:
                 if slot is None:
                     records.append((function, array, None, None))
                 else:  # not the output Tensor itself: output -> node -> context -> output would be a reference cycle
-                    results[slot]._held = True
+                    results[slot]._version[1] = True
                     records.append((function, results[slot].array, slot, results[slot]._version))
         self._arrays, self._records = (), records
 

@@ -40,7 +40,7 @@ class Tensor(Operators, InPlace, Methods):
         The gradient that `backward` has accumulated, for a leaf.
     """
 
-    __slots__ = ("__weakref__", "_held", "_leaf_hooks", "_node", "_requires_grad", "_slot", "_version", "array", "grad")
+    __slots__ = ("__weakref__", "_leaf_hooks", "_node", "_requires_grad", "_slot", "_version", "array", "grad")
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         if isinstance(array, np.generic):
@@ -53,8 +53,7 @@ class Tensor(Operators, InPlace, Methods):
         self.grad: Tensor | None = None
         self._node: Node | None = None
         self._slot = 0
-        self._version = [0]  # shared with views; counts in-place changes
-        self._held = False  # a graph has saved it
+        self._version = [0, False]  # of the memory, so shared with views: changes in place, and whether a graph has saved it
         self._leaf_hooks: dict[int, Callable] | None = None
         self._requires_grad = False
         if requires_grad:
@@ -128,7 +127,7 @@ class Tensor(Operators, InPlace, Methods):
         """Return the elements as a NumPy array that shares memory; read-only if a graph depends on it."""
         array = self.array if isinstance(self.array, np.ndarray) else self.array.get()
         view = array.view()
-        view.flags.writeable = array.flags.writeable and not (self._requires_grad or self._held)
+        view.flags.writeable = array.flags.writeable and not (self._requires_grad or self._version[1])
         return view
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -161,7 +160,7 @@ class Tensor(Operators, InPlace, Methods):
     def detach(self) -> Tensor:
         """Return a Tensor on the same memory without the graph."""
         twin = Tensor(self.array)
-        twin._version, twin._held = self._version, self._held
+        twin._version = self._version
         return twin
 
     def to(self, device: str) -> Tensor:

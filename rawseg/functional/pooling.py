@@ -150,7 +150,7 @@ def max_pool2d(
     if not return_indices:
         return out
     chosen = PoolIndices(indices.array if x.ndim == 4 else indices.array[0], (x.shape[-2], x.shape[-1]))
-    chosen._version, chosen._held = indices._version, indices._held  # backward reads this memory
+    chosen._version = indices._version  # backward reads this memory
     return out, chosen
 
 

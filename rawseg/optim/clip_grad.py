@@ -97,6 +97,9 @@ def _total_norm(arrays: list[Any], p: float) -> float:
 
 
 def _in_place(op: str, gradients: list[Tensor], change: Any) -> None:
+    for position, gradient in enumerate(gradients):
+        if not getattr(gradient.array.flags, "writeable", True):  # CuPy's arrays have no such flag
+            raise ArgumentError(op, "parameters", "gradients that can be written to", f"a read-only one at {position}")
     with no_grad(), np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for gradient in gradients:
             change(gradient._write(op))

@@ -81,3 +81,12 @@ def test_a_change_by_an_operator_is_counted():
     x += 1
     with pytest.raises(GraphError, match="changed in place"):
         y.backward()
+
+
+def test_views_of_saved_memory_are_read_only_too():
+    base = rawseg.zeros(2, 3)
+    row, w = base[0], rawseg.ones(2, 3, requires_grad=True)
+    loss = (base * w).sum()
+    for tensor in (base, row, base.detach(), base.T):
+        assert not tensor.numpy().flags.writeable
+    loss.backward()

@@ -129,3 +129,15 @@ def test_all_finite_looks_everywhere(monkeypatch):
         assert not all_finite(array)
     assert all_finite(np.zeros((0, 3)))
     assert all_finite(np.array(3))
+
+
+def test_a_gradient_that_cannot_be_written_is_refused_before_any_is_scaled():
+    a, b = (rawseg.ones(2, requires_grad=True) for _ in range(2))
+    a.grad = rawseg.full((2,), 5.0)
+    locked = np.full(2, 5.0, np.float32)
+    locked.flags.writeable = False
+    b.grad = rawseg.Tensor(locked)
+    for clip in (lambda: clip_grad_norm_([a, b], 1.0), lambda: clip_grad_value_([a, b], 1.0)):
+        with pytest.raises(ArgumentError, match="expected gradients that can be written to, got a read-only one at 1"):
+            clip()
+    assert a.grad.tolist() == [5.0, 5.0]

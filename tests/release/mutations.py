@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from release.faults_in_kernels import FAULTS_IN_KERNELS
-from release.faults_in_rawseg import FAULTS_IN_RAWSEG
+from release.faults import autograd, data, functional, learning, planes, products
 
-# (file, pytest's arguments: files below tests/, then perhaps -k and an expression, [(family, old, new), ...])
-Catalogue: TypeAlias = list[tuple[str, str, list[tuple[str, str, str]]]]
+Fault: TypeAlias = tuple[str, str, str]  # family, old text, new text
+Group: TypeAlias = tuple[str, str, list[Fault]]  # file; arguments of pytest: files below tests/, perhaps -k; its faults
 
 
 class Mutation(NamedTuple):
@@ -42,8 +41,5 @@ class Mutation(NamedTuple):
         return source.replace(self.old, self.new)
 
 
-def _all(catalogue: Catalogue) -> list[Mutation]:
-    return [Mutation(family, file, old, new, tests) for file, tests, faults in catalogue for family, old, new in faults]
-
-
-MUTATIONS = _all(FAULTS_IN_KERNELS) + _all(FAULTS_IN_RAWSEG)
+GROUPS: list[Group] = [group for floor in (planes, products, autograd, functional, learning, data) for group in floor.FAULTS]
+MUTATIONS = [Mutation(family, file, old, new, tests) for file, tests, faults in GROUPS for family, old, new in faults]

@@ -1,0 +1,140 @@
+"""Faults in Tensors, their derivatives and the backward pass."""
+
+from __future__ import annotations
+
+ENGINE = "autograd/test_engine.py"
+DERIVATIVES = "autograd/test_derivatives.py"
+TENSOR = "autograd/test_tensor.py"
+SECOND = "functional/test_second_order.py"
+
+FAULTS = [
+    (
+        "rawseg/autograd/engine.py",
+        ENGINE,
+        [
+            ("= for +=", "if tensor.grad is None else tensor.grad + gradient", "if tensor.grad is None else gradient"),
+            ("= for +=", "(edge, gradient if before is None else before[1] + gradient)", "(edge, gradient)"),
+            ("= for +=", "= gradient if before is None else before + gradient", "= gradient"),
+            ("missing step", "gradients[slot] = _replaced(function", "_replaced(function"),
+            ("missing step", "gradient = _replaced(function(gradient), gradient)", "_replaced(function(gradient), gradient)"),
+            ("wrong order", "(-node.order, node)", "(node.order, node)"),
+            ("shared memory", "if array.base is not None or id(array) in taken or", "if array.base is not None or"),
+            ("missing step", "if not retain:", "if retain:"),
+            ("missing check", "if create and not function.second_order:", "if False:"),
+            ("missing check", ") != want:", ") == ():"),
+            ("missing check", "if gradient.shape != tensor.shape:", "if gradient.size != tensor.size:"),
+            ("missing step", "if targets is None or id(edge) in targets:", "if True:"),
+        ],
+    ),
+    (
+        "rawseg/autograd/tensor.py",
+        ENGINE,
+        [
+            ("missing check", "and not (self._requires_grad or self._version[1])", "and not self._version[1]"),
+            ("missing step", "twin._version = self._version", "pass"),
+        ],
+    ),
+    (
+        "rawseg/autograd/in_place.py",
+        ENGINE,
+        [
+            ("missing step", "self._version[0] += 1", "pass"),
+            ("missing check", "if modes.grad and self._requires_grad:", "if False:"),
+        ],
+    ),
+    (
+        "rawseg/autograd/function.py",
+        ENGINE,
+        [
+            ("missing step", "results[0]._version = inputs[0]._version", "pass"),
+            ("missing check", "_check_version(function, version, kept._version[0])", "pass"),
+            ("missing check", "_check_version(function, 0, version[0])", "pass"),
+        ],
+    ),
+    (
+        "rawseg/autograd/arithmetic.py",
+        DERIVATIVES,
+        [
+            ("wrong sign", "-grad_output * a / (b * b)", "grad_output * a / (b * b)"),
+            ("wrong sign", "sum_to(-grad_output, ctx.shapes[1])", "sum_to(grad_output, ctx.shapes[1])"),
+            ("wrong formula", "sum_to(grad_output * a, b.shape)", "sum_to(grad_output * b, b.shape)"),
+            ("wrong tie", "half = grad_output * 0.5", "half = grad_output"),
+            ("off by one", "x ** (ctx.exponent - 1) * ctx.exponent", "x ** (ctx.exponent - 1) * (ctx.exponent - 1)"),
+            ("wrong comparison", "zero_base = (a == 0) & (b >= 0)", "zero_base = (a == 0) & (b > 0)"),
+        ],
+    ),
+    (
+        "rawseg/autograd/elementwise.py",
+        DERIVATIVES,
+        [
+            ("wrong comparison", "inside &= x >= low", "inside &= x > low"),
+            ("wrong comparison", "inside &= x <= high", "inside &= x < high"),
+            ("wrong sign", "return -grad_output * x.sin()", "return grad_output * x.sin()"),
+            ("wrong formula", "grad_output * (1 - out * out)", "grad_output * (1 - out)"),
+            ("wrong formula", "return grad_output / (out * 2)", "return grad_output / out"),
+            ("missing step", "wide(array_module(x).exp, x)", "array_module(x).exp(x)"),
+        ],
+    ),
+    (
+        "rawseg/autograd/reductions.py",
+        DERIVATIVES,
+        [
+            ("biased for unbiased", "max(0, count - correction)", "max(0, count)"),
+            ("count", "sum(x, axes, keepdim) / count", "sum(x, axes, keepdim) / x.size"),
+            ("wrong tie", "ctx.share = chosen / chosen.sum(axis=axes, keepdims=True)", "ctx.share = chosen"),
+            (
+                "flip or transposition",
+                "CumSum.apply(grad_output.flip(ctx.axis), axis=ctx.axis).flip(ctx.axis)",
+                "CumSum.apply(grad_output, axis=ctx.axis)",
+            ),
+            ("NaN rule", "chosen = (x == out) | (x != x)", "chosen = x == out"),
+            ("missing step", "where(top.isfinite(), top, 0.0)", "top"),
+        ],
+    ),
+    (
+        "rawseg/autograd/reductions.py",
+        TENSOR,
+        [("wrong order", "_ordered(x).sum(axis=axes, keepdims=keepdims)", "x.sum(axis=axes, keepdims=keepdims)")],
+    ),
+    (
+        "rawseg/autograd/indexing.py",
+        DERIVATIVES,
+        [("= for +=", "xp.add.at(out, index, x)", "out[index] = x")],
+    ),
+    (
+        "rawseg/autograd/shaping.py",
+        DERIVATIVES,
+        [
+            ("flip or transposition", "np.argsort(ctx.axes)", "ctx.axes"),
+            ("missing step", "start += size", "start += 0"),
+        ],
+    ),
+    (
+        "rawseg/autograd/shaping.py",
+        f"{SECOND} -k pad",
+        [
+            (
+                "wrong sign",
+                "widths=[(-low, -high) for low, high in ctx.widths]",
+                "widths=[(-high, -low) for low, high in ctx.widths]",
+            ),
+        ],
+    ),
+    (
+        "rawseg/autograd/linear.py",
+        DERIVATIVES,
+        [
+            ("flip or transposition", "MatMul.apply(a.swapaxes(-1, -2), grad_output)", "MatMul.apply(a, grad_output)"),
+            ("flip or transposition", "MatMul.apply(grad_output, b.swapaxes(-1, -2))", "MatMul.apply(grad_output, b)"),
+            ("missing step", "partial = partial.unsqueeze(axis)", "pass"),
+        ],
+    ),
+    (
+        "rawseg/testing/gradcheck.py",
+        "autograd/test_derivatives.py -k gradcheck",
+        [
+            ("missing check", "if kink or not error <= tolerance:", "if kink:"),
+            ("missing check", "if kink or not error", "if not error"),
+        ],
+    ),
+]

@@ -1,0 +1,182 @@
+"""Faults in the differentiable operations and the losses."""
+
+from __future__ import annotations
+
+ACTIVATION = "functional/test_activation.py"
+CLASSES = "functional/test_cross_entropy.py"
+LOSSES = "functional/test_losses.py"
+MASKS = "functional/test_segmentation_loss.py"
+STATISTICS = "functional/test_batch_norm_statistics.py"
+PLANES = "functional/test_planes_parity.py"
+SECOND = "functional/test_second_order.py"
+
+FAULTS = [
+    (
+        "rawseg/functional/activation.py",
+        ACTIVATION,
+        [
+            ("wrong comparison", "keep=~(out.array <= 0)", "keep=~(out.array < 0)"),
+            ("NaN rule", "keep=~(out.array <= 0)", "keep=out.array > 0"),
+            ("NaN rule", "_zero_unless(~(x < 0), x)", "_zero_unless(x >= 0, x)"),
+            ("wrong comparison", "ctx.positive = slope, x > 0", "ctx.positive = slope, x >= 0"),
+            ("wrong comparison", "~((x <= low) |", "~((x < low) |"),
+            ("wrong comparison", "| (x >= high))", "| (x > high))"),
+            ("missing step", "return (x.view(bits) * keep).view(x.dtype)", "return x * keep"),
+        ],
+    ),
+    (
+        "rawseg/functional/logistic.py",
+        ACTIVATION,
+        [
+            ("missing step", "return weighted - out * weighted.sum(ctx.axis, keepdim=True)", "return weighted"),
+            ("wrong axis", "out.exp() * grad_output.sum(ctx.axis, keepdim=True)", "out.exp() * grad_output.sum(keepdim=True)"),
+            ("missing step", "exp(x - x.max(axis, keepdims=True))", "exp(x)"),
+            ("missing step", "xp.exp(-abs(x))  # in", "xp.exp(-x)  # in"),
+            ("wrong comparison", "xp.where(x < 0, small, 1)", "xp.where(x < 0, 1, small)"),
+            ("wrong formula", "grad_output * (out * (1 - out))", "grad_output * (out * (1 + out))"),
+        ],
+    ),
+    (
+        "rawseg/functional/classification_loss.py",
+        CLASSES,
+        [
+            ("count", "float(sharp.sum()), empty)", "float(sharp.size), empty)"),
+            ("count", "sharp = weights[ids] * kept", "sharp = weights[ids]"),
+            ("count", "float((sharp * kept).sum(", "float(sharp.sum("),
+            ("count", "losses.sum(), losses.size, empty) if reduction", "losses.sum(), x.size, empty) if reduction"),
+            ("missing step", "sharp=sharp * (1 - label_smoothing)", "sharp=sharp"),
+            ("missing step", "losses[b] = xp.where(kept[b], loss, 0)", "losses[b] = loss"),
+            ("missing step", "grad_input[b] = xp.where(kept[b], gradient, 0)", "grad_input[b] = gradient"),
+            ("missing step", "gradient *= grad_output[b]", "pass"),
+            ("missing step", "top = logits.max(0)", "top = logits.max(0) * 0"),
+            ("missing step", "(label_smoothing / len(weights)) if", "label_smoothing if"),
+            ("wrong formula", "* (sharp[b] + mass)", "* sharp[b]"),
+            ("wrong axis", "axis = 0 if x.ndim == 1 else 1\n", "axis = 0 if x.ndim == 1 else -1\n"),
+            ("missing check", "check_class_ids(op,", "(op,"),
+        ],
+    ),
+    (
+        "rawseg/functional/binary_loss.py",
+        LOSSES,
+        [
+            ("missing step", "= t if positive is None else t * positive", "= t"),
+            ("missing step", "target if positive is None else target * positive", "target"),
+            ("missing step", "xp.exp(-abs(wide_x))", "xp.exp(-wide_x)"),
+            ("wrong sign", "grad_output * (x - target) /", "grad_output * (target - x) /"),
+            ("missing step", "xp.maximum(wide(xp.log, x), LOG_FLOOR)", "wide(xp.log, x)"),
+        ],
+    ),
+    (
+        "rawseg/functional/regression_loss.py",
+        LOSSES,
+        [
+            ("wrong formula", "small * (size - small / 2)", "small * (size - small)"),
+            ("missing step", "delta=beta) / beta if beta", "delta=beta) if beta"),
+            ("wrong formula", "x.clamp(-ctx.delta, ctx.delta)", "x.clamp(0, ctx.delta)"),
+        ],
+    ),
+    (
+        "rawseg/functional/reduction.py",
+        LOSSES,
+        [
+            ("wrong axis", 'losses.mean() if reduction == "mean"', 'losses.mean(0) if reduction == "mean"'),
+            ("wrong formula", 'if reduction == "mean" else losses.sum()', 'if reduction == "sum" else losses.sum()'),
+        ],
+    ),
+    (
+        "rawseg/functional/segmentation_loss.py",
+        MASKS,
+        [
+            ("missing step", "2 * common + smooth, p + g + smooth", "2 * common, p + g + smooth"),
+            ("missing step", "p + g - common + smooth", "p + g + smooth"),
+            ("wrong axis", '"image": (1,), "class": (0,)', '"image": (0,), "class": (1,)'),
+            ("missing step", "== classes) & kept[:, None]", "== classes)"),
+            ("missing step", "p = x if kept is None else where(kept, x, 0.0)", "p = x"),
+            ("count", "total = weights * (ids != ignore_index)", "total = weights"),
+        ],
+    ),
+    (
+        "rawseg/functional/border.py",
+        MASKS,
+        [
+            ("wrong formula", "(2 * sigma**2)", "sigma**2"),
+            ("missing step", "np.minimum(second, np.maximum(nearest, distance))", "np.minimum(second, nearest)"),
+            ("wrong order", "background, foreground = _class_weights", "foreground, background = _class_weights"),
+        ],
+    ),
+    (
+        "rawseg/functional/normalization.py",
+        STATISTICS,
+        [
+            ("biased for unbiased", "var.array * (count / (count - 1))", "var.array"),
+            ("shared memory", "(mean.copy(), var.copy())", "(mean, var)"),
+            ("missing step", "if running and x.size:", "if running:"),
+        ],
+    ),
+    (
+        "rawseg/functional/normalization.py",
+        f"{SECOND} -k 'batch_norm or recorded'",
+        [
+            ("missing step", "grad_output - total / count - z * (moment / count) if", "grad_output - z * (moment / count) if"),
+            ("missing step", "spread = ((x - centre) * (x - centre))", "spread = ((x - centre) * (x - centre)).detach()"),
+        ],
+    ),
+    (
+        "rawseg/functional/convolution.py",
+        f"{SECOND} -k conv",
+        [
+            (
+                "wrong sign",
+                "ConvolutionBackwardInput.apply(grad_output, grad_weight,",
+                "ConvolutionBackwardInput.apply(-grad_output, grad_weight,",
+            ),
+            ("wrong formula", "first = Convolution.apply(x, grad_weight,", "first = Convolution.apply(x * 2, grad_weight,"),
+            (
+                "wrong sign",
+                "ConvolutionBackwardWeight.apply(grad_output, grad_x,",
+                "ConvolutionBackwardWeight.apply(grad_output, -grad_x,",
+            ),
+        ],
+    ),
+    (
+        "rawseg/functional/pooling.py",
+        f"{SECOND} -k pool",
+        [
+            (
+                "wrong sign",
+                "Scatter.apply(grad_output, indices=ctx.indices,",
+                "Scatter.apply(-grad_output, indices=ctx.indices,",
+            ),
+            (
+                "missing step",
+                "return AvgPool2d.apply(grad_input, geometry=ctx.geometry)",
+                "return AvgPool2d.apply(grad_input.detach(), geometry=ctx.geometry)",
+            ),
+        ],
+    ),
+    (
+        "rawseg/functional/resize.py",
+        PLANES,
+        [
+            ("height for width", "(1 / factors[0], 1 / factors[1])", "(1 / factors[1], 1 / factors[0])"),
+            ("floor for ceil", "math.floor(length * factor)", "math.ceil(length * factor)"),
+        ],
+    ),
+    (
+        "rawseg/functional/padding.py",
+        PLANES,
+        [
+            ("height for width", "zip(numbers[0::2], numbers[1::2]))[::-1]", "zip(numbers[0::2], numbers[1::2]))"),
+            ("off by one", "(n - 1) - np.abs(np.abs(i) - (n - 1))", "n - 1 - np.abs(np.abs(i + 0.5).astype(int) - (n - 1))"),
+        ],
+    ),
+    (
+        "rawseg/functional/dropout.py",
+        "functional/test_dropout.py",
+        [
+            ("missing step", "1 / (1 - p))", "1)"),
+            ("wrong axis", "(*x.shape[:-2], 1, 1)", "(1, 1, *x.shape[-2:])"),
+            ("wrong comparison", "np.float32) >= p", "np.float32) < p"),
+        ],
+    ),
+]

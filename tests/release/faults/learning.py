@@ -1,0 +1,126 @@
+"""Faults in layers, update rules and training."""
+
+from __future__ import annotations
+
+RULES = "optim/test_rules.py"
+OPTIMIZER = "optim/test_optimizer.py"
+CLIP = "optim/test_clip_grad.py"
+SCHEDULES = "optim/test_schedules.py"
+
+FAULTS = [
+    (
+        "rawseg/optim/sgd.py",
+        RULES,
+        [
+            ("wrong formula", "b += g if share == 1 else xp", "b += xp.multiply(g, 1 - momentum) if share == 1 else xp"),
+            ("wrong formula", "share = 1.0 if fresh else 1 - float", "share = 1 - float"),
+            ("missing step", 'if group["nesterov"] else b', "if False else b"),
+            ("missing step", "b *= momentum", "pass"),
+        ],
+    ),
+    (
+        "rawseg/optim/adam.py",
+        RULES,
+        [
+            ("missing step", "lr / (1 - beta1**step)", "lr"),
+            ("missing step", "math.sqrt(1 - beta2**step)", "1.0"),
+            ("off by one", 'state.get("step", 0) + 1', 'state.get("step", 0) + 2'),
+            ("wrong formula", "more /= root\n            more += eps", "more += eps\n            more /= root"),
+            ("wrong formula", "xp.maximum(top, v, out=top)", "xp.minimum(top, v, out=top)"),
+            ("wrong formula", "x_block *= 1 - lr * decay", "x_block *= 1 - decay"),
+            ("missing step", "0.0 if self.decoupled else decay", "decay"),
+        ],
+    ),
+    (
+        "rawseg/optim/blocks.py",
+        RULES,
+        [
+            (
+                "wrong sign",
+                "xp.subtract(scratch, gradient, out=scratch) if maximize",
+                "xp.add(scratch, gradient, out=scratch) if maximize",
+            ),
+            ("off by one", "count = min(BLOCK, first.size - start)", "count = min(BLOCK, first.size - start - 1)"),
+        ],
+    ),
+    (
+        "rawseg/optim/clip_grad.py",
+        CLIP,
+        [
+            ("missing step", "min(1.0, float(max_norm) / (norm + 1e-6)) if", "float(max_norm) / (norm + 1e-6) if"),
+            ("missing step", "** (1 / p)", "** 1"),
+            ("missing step", "change(gradient._write(op))", "change(gradient.array)"),
+        ],
+    ),
+    (
+        "rawseg/optim/lr_scheduler.py",
+        SCHEDULES,
+        [
+            ("off by one", "bisect_right(self.milestones, epoch)", "bisect_right(self.milestones, epoch - 1)"),
+            ("wrong sign", "(1 + math.cos(", "(1 - math.cos("),
+            ("missing step", "span * min(self.total_iters, epoch)", "span * epoch"),
+        ],
+    ),
+    (
+        "rawseg/optim/schedule.py",
+        SCHEDULES,
+        [
+            ("missing step", "epoch - (self.milestones[which - 1] if which else 0)", "epoch"),
+            ("missing step", 'group.setdefault("initial_lr", group["lr"])', 'group["initial_lr"] = group["lr"]'),
+        ],
+    ),
+    (
+        "rawseg/optim/optimizer.py",
+        OPTIMIZER,
+        [
+            ("missing step", "param._write(self.name), param.grad", "param.array, param.grad"),
+            ("shared memory", "move(value.copy(), param.device)", "move(value, param.device)"),
+            ("missing check", "if id(param) in seen:", "if False:"),
+            ("missing check", "if gradient.shape != param.shape:", "if gradient.size != param.size:"),
+        ],
+    ),
+    ("rawseg/nn/hooks.py", "nn/test_hooks.py", [("missing step", "grad_input = _same_count(answer", "_same_count(answer")]),
+    (
+        "rawseg/nn/module.py",
+        "nn/test_hooks.py",
+        [
+            ("missing step", "out = out if answer is None else answer", "pass"),
+            ("missing step", "args = answer if isinstance(answer, tuple) else (answer,)", "pass"),
+        ],
+    ),
+    (
+        "rawseg/nn/normalization.py",
+        "nn/test_layers.py -k batches_are_counted",
+        [
+            ("missing step", "self.num_batches_tracked.add_(1)", "pass"),
+            ("missing step", "and input.size > 0", "and True"),
+        ],
+    ),
+    (
+        "rawseg/nn/normalization.py",
+        "nn/test_layers.py",
+        [
+            ("off by one", "1 / (int(self.num_batches_tracked) + 1)", "1 / (int(self.num_batches_tracked) + 2)"),
+            ("missing step", "self.training or not self.track_running_stats", "self.training"),
+        ],
+    ),
+    (
+        "rawseg/training/checkpoint.py",
+        "training/test_checkpoint.py training/test_resume.py",
+        [
+            ("missing step", 'random.set_rng_state(state["rng"]["rawseg"])', "pass"),
+            ("missing step", "optimizer.adopt(fitted)", "pass"),
+            ("missing check", "schedule.check_state(", "("),
+        ],
+    ),
+    (
+        "rawseg/training/loop.py",
+        "training/test_loop.py training/test_failures.py",
+        [
+            ("count", "progress.loss_sum += loss * len(images)", "progress.loss_sum += loss"),
+            ("missing check", "if not math.isfinite(value):", "if False:"),
+            ("wrong comparison", 'scores["val_mean_iou"] > before', 'scores["val_mean_iou"] < before'),
+            ("missing step", "self.model.train()", "pass"),
+        ],
+    ),
+]
