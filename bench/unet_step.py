@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import time
@@ -18,6 +19,7 @@ from importlib import metadata
 import numpy as np
 import torch
 import torch_twins
+from llvmlite import binding
 
 import rawseg
 from rawseg import functional as F
@@ -101,7 +103,8 @@ def main() -> None:
         print(f"{name:22s} {median:8.1f} ms   min {min(values):8.1f}   torch time / rawseg time {median / ours:5.2f}")
     if args.json:
         versions = {package: metadata.version(package) for package in ("numpy", "numba", "torch")}
-        record = {"case": vars(args), "machine": platform.processor() or platform.machine(), "versions": versions, "ms": times}
+        machine = f"{binding.get_host_cpu_name()}, {os.cpu_count()} cores, {platform.system()}"
+        record = {"case": vars(args), "machine": machine, "versions": versions, "ms": times}
         with open(args.json, "w") as file:
             json.dump(record, file, indent=1)
 
