@@ -187,6 +187,7 @@ def test_an_abandoned_iterator_may_be_collected_in_one_of_its_own_threads():
     until = time.monotonic() + 5
     while loader_threads() and time.monotonic() < until:
         time.sleep(0.001)
+    assert not loader_threads()
 
 
 def test_two_iterations_at_once_do_not_disturb_each_other():
