@@ -185,11 +185,14 @@ class Optimizer:
             expected = f"groups of {sizes} parameters, as this optimizer has"
             raise CheckpointError(self.name, "param_groups", expected, saved_sizes)
         groups = [self._fitted_group(group, other) for group, other in zip(self.param_groups, saved)]
+        rules = [group for group, now in zip(groups, self.param_groups) for _ in now["params"]]
         state = {}
         for index, slots in state_dict["state"].items():
             if not 0 <= int(index) < len(params):
                 raise CheckpointError(self.name, "state", f"positions below {len(params)}", index)
-            param = params[int(index)]
+            param, wanted = params[int(index)], set(self.slots(rules[int(index)]))
+            if not wanted <= set(slots) <= wanted | {"step"}:
+                raise CheckpointError(self.name, f"state {index}", f"the slots {sorted(wanted)}", sorted(slots))
             state[param] = {name: self._fitted_slot(f"state {index} {name}", value, param) for name, value in slots.items()}
         return groups, state
 

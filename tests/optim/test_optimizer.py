@@ -263,3 +263,20 @@ def test_a_rule_of_ones_own():
     (x * rawseg.tensor([3.0, -3.0])).sum().backward()
     SignDescent([x], lr=0.5).step()
     assert x.tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda slots: slots.pop("exp_avg_sq"), lambda slots: slots.update(momentum_buffer=slots["exp_avg"])]
+)
+def test_slots_of_another_rule_are_refused(change):
+    def adam():
+        x = rawseg.ones(2, requires_grad=True)
+        x.grad = rawseg.ones(2)
+        optimizer = Adam([x], 0.1)
+        optimizer.step()
+        return optimizer
+
+    state = adam().state_dict()
+    change(state["state"][0])
+    with pytest.raises(CheckpointError, match=r"Adam: state 0: expected the slots \['exp_avg', 'exp_avg_sq'\], got \["):
+        adam().load_state_dict(state)
