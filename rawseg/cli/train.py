@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +67,7 @@ def train(
     training, held_out = divide(everything, validation, seed)
     if schedule != "constant":
         settings["epochs"] = epochs  # the other schedules are laid out over them
-    settings["held_out"] = held_out.names
+    settings["images"] = fingerprint(training.names, held_out.names)
     check_run(out, resume, settings)
     manual_seed(seed)
     options = {"width": width, "depth": depth, "up": up}
@@ -80,9 +82,8 @@ def train(
     plan = make_schedule(schedule, update, len(batches), epochs)
     make_folder(out)
     size = sum(p.size for p in net.parameters())
-    console().print(
-        f"{len(training)} images to train on, held out: {', '.join(held_out.names)}; {model} with {size:,} parameters"
-    )
+    apart = f"{len(held_out)} held out ({some(held_out.names)})"
+    console().print(f"{len(training)} images to train on, {apart}; {model} with {size:,} parameters")
     trainer = Trainer(
         net,
         criterion,
@@ -95,7 +96,7 @@ def train(
         clip_norm=clip or None,
         ignore_index=uncounted,
         seed=seed,
-        about={**models.describe(net, names), "settings": settings},
+        about={**models.describe(net, names), "settings": settings, "held_out": held_out.names},
         plain=plain or None,
     )
     result = trainer.fit(epochs, resume=resume)
@@ -153,7 +154,18 @@ def check_run(out: Path, resume: bool, settings: dict[str, Any]) -> None:
 
 def option(name: str) -> str:
     """Return a setting as it is given on the command line."""
-    return "held-out images" if name == "held_out" else "--" + name.replace("_", "-")
+    return name if name == "images" else "--" + name.replace("_", "-")
+
+
+def fingerprint(training: list[str], held_out: list[str]) -> str:
+    """Return what tells one division of one set of images from all others, in a few characters."""
+    digest = hashlib.sha256(json.dumps([training, held_out]).encode()).hexdigest()
+    return f"{len(training)}+{len(held_out)} #{digest[:12]}"
+
+
+def some(names: list[str], most: int = 8) -> str:
+    """Return names in a row; of many, the first."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def recipe(side: int, augment: bool) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,6 +206,15 @@ def test_a_run_is_continued_only_with_its_own_options(folder, trained, capsys):
     assert (trained / "last.safetensors").read_bytes() == before
 
 
+def test_a_run_is_continued_only_with_its_own_images(folder, trained, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    for kind in ("images", "masks"):
+        (other / kind / "scan3.png").rename(other / kind / "scan9.png")
+    common = ("--out", trained, *TINY, "--class-names", "ground,blob", "--resume")
+    assert "begun with: images 5+1 #" in refused(capsys, "train", other, *common)
+
+
 @pytest.mark.parametrize("names", ["a", "a,b,c", "a,a", "a,"])
 def test_class_names_must_name_every_class_once(folder, tmp_path, capsys, names):
     message = refused(capsys, "train", folder, "--out", tmp_path / "run", *TINY, "--class-names", names)
@@ -234,7 +243,6 @@ def test_masks_that_do_not_fit_are_refused(folder, tmp_path, capsys):
     assert "255" in message
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes")
 def test_an_output_folder_that_cannot_be_made_is_told_before_any_work(folder, tmp_path, capsys):
     blocker = tmp_path / "file"
     blocker.write_text("in the way")

@@ -127,8 +127,8 @@ def test_batches_are_prepared_ahead_but_not_without_limit():
     next(batches)
     until = time.monotonic() + 5
     while len(started) < 3 and time.monotonic() < until:
-        time.sleep(0.001)
-    time.sleep(0.02)
+        time.sleep(0.001)  # until the threads have begun
+    time.sleep(0.02)  # a chance to run too far ahead, if anything let them
     assert len(started) == 3  # the one that was handed out, and one ahead for each worker
     batches.close()
 
@@ -149,7 +149,7 @@ def test_an_error_surfaces_at_its_own_batch_with_the_sample(workers):
 
 
 def test_threads_end_when_the_iteration_is_abandoned():
-    loader = Loader(Numbers(50, lambda index: time.sleep(0.001)), 2, workers=4)
+    loader = Loader(Numbers(50, lambda index: time.sleep(0.001)), 2, workers=4)  # slow: threads are still at work
     for _ in loader:
         assert len(loader_threads()) >= 1
         break
