@@ -17,7 +17,7 @@ from numpy import float32, float64, int32, int64, uint8
 
 from rawseg_kernels._threads import get_num_threads, set_num_threads
 
-from . import autograd, errors, functional, nn, optim
+from . import autograd, errors, functional, nn, ops, optim
 from .autograd import Tensor, detect_anomaly, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 from .autograd.arithmetic import maximum, minimum, where
 from .autograd.linear import einsum, matmul
@@ -89,6 +89,7 @@ __all__ = [
     "no_grad",
     "ones",
     "ones_like",
+    "ops",
     "optim",
     "rand",
     "randint",

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels._arrays import integer
+
 from . import random
 from .autograd.operands import DEFAULT_DTYPE
 from .autograd.tensor import Tensor
 from .device import device_of, move
-from .errors import ArgumentTypeError, DTypeError
+from .errors import ArgumentError, ArgumentTypeError, DTypeError
 
 __all__ = [
     "arange",
@@ -109,29 +111,30 @@ def _made(array: np.ndarray, device: str | None, requires_grad: bool) -> Tensor:
     return Tensor(array if device is None else move(array, device), requires_grad)
 
 
-def _shape(sizes: tuple) -> tuple:
-    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+def _shape(op: str, sizes: tuple) -> tuple[int, ...]:
+    sizes = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    return tuple(integer(op, "size", length, 0) for length in sizes)
 
 
-def zeros(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def zeros(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return zeros."""
-    return _made(np.zeros(_shape(shape), dtype), device, requires_grad)
+    return _made(np.zeros(_shape("zeros", size), dtype), device, requires_grad)
 
 
-def ones(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def ones(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return ones."""
-    return _made(np.ones(_shape(shape), dtype), device, requires_grad)
+    return _made(np.ones(_shape("ones", size), dtype), device, requires_grad)
 
 
-def empty(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def empty(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return uninitialised elements."""
-    return _made(np.empty(_shape(shape), dtype), device, requires_grad)
+    return _made(np.empty(_shape("empty", size), dtype), device, requires_grad)
 
 
-def full(shape: Any, value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def full(size: Any, fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return one number everywhere."""
-    default = DEFAULT_DTYPE if isinstance(value, float) else None
-    return _made(np.full(shape, value, dtype or default), device, requires_grad)
+    default = DEFAULT_DTYPE if isinstance(fill_value, float) else None
+    return _made(np.full(_shape("full", (size,)), fill_value, dtype or default), device, requires_grad)
 
 
 def zeros_like(x: Tensor) -> Tensor:
@@ -152,29 +155,32 @@ def arange(*limits: Any, dtype: Any = None, device: str | None = None) -> Tensor
 
 def linspace(start: float, stop: float, steps: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:
     """Return ``steps`` evenly spaced numbers from ``start`` to ``stop``, both included."""
-    return _made(np.linspace(start, stop, steps).astype(dtype), device, False)
+    return _made(np.linspace(start, stop, integer("linspace", "steps", steps, 0)).astype(dtype), device, False)
 
 
 def eye(n: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:
     """Return the identity matrix."""
-    return _made(np.eye(n, dtype=dtype), device, False)
+    return _made(np.eye(integer("eye", "n", n, 0), dtype=dtype), device, False)
 
 
-def rand(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def rand(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return numbers uniform in [0, 1) from rawseg's generator."""
-    return _made(random.generator().random(_shape(shape), dtype), device, requires_grad)  # type: ignore[arg-type]
+    return _made(random.generator().random(_shape("rand", size), dtype), device, requires_grad)  # type: ignore[arg-type]
 
 
-def randn(*shape: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def randn(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return standard normal numbers from rawseg's generator."""
-    return _made(random.generator().standard_normal(_shape(shape), dtype), device, requires_grad)  # type: ignore[arg-type]
+    return _made(random.generator().standard_normal(_shape("randn", size), dtype), device, requires_grad)  # type: ignore[arg-type]
 
 
-def randint(low: int, high: int, shape: Any, device: str | None = None) -> Tensor:
+def randint(low: int, high: int, size: Any, device: str | None = None) -> Tensor:
     """Return int64 numbers in [low, high) from rawseg's generator."""
-    return _made(random.generator().integers(low, high, shape), device, False)
+    low, high = integer("randint", "low", low, -(2**63)), integer("randint", "high", high, -(2**63))
+    if high <= low:
+        raise ArgumentError("randint", "high", f"greater than low={low}", high)
+    return _made(random.generator().integers(low, high, _shape("randint", (size,))), device, False)
 
 
 def randperm(n: int, device: str | None = None) -> Tensor:
     """Return the numbers below ``n`` in random order, from rawseg's generator."""
-    return _made(random.generator().permutation(n), device, False)
+    return _made(random.generator().permutation(integer("randperm", "n", n, 0)), device, False)

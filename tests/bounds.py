@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from evidence import record_ratio
 
 
 def unit_roundoff(dtype) -> float:
@@ -27,6 +28,8 @@ def assert_within(got: np.ndarray, want: np.ndarray, bound: np.ndarray | float, 
     error = np.abs(np.asarray(got, np.float64) - np.asarray(want, np.float64))
     bound = np.broadcast_to(np.asarray(bound, np.float64), error.shape)
     bad = ~(error <= bound)  # NaN is bad
+    if error.size:
+        record_ratio(float(np.max(np.divide(error, bound, out=np.zeros_like(error), where=bound > 0))))
     if bad.any():
         ratio = np.where(bad, error / np.maximum(bound, np.finfo(np.float64).tiny), 0)
         at = np.unravel_index(int(np.nanargmax(np.where(np.isnan(ratio), np.inf, ratio))), error.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import evidence
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -25,3 +26,18 @@ def _ctrl_c_as_in_a_terminal():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def pytest_collection_modifyitems(items):
+    evidence.count_examples(items)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        evidence.record_outcome(item, outcome.get_result().passed)
+
+
+def pytest_sessionfinish():
+    evidence.write()

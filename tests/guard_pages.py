@@ -13,6 +13,8 @@ _kept: list[mmap.mmap] = []
 
 def guarded(array: np.ndarray, end: bool = True) -> np.ndarray:
     """Return a copy that lies between two unreadable pages, its last element (or its first) flush against one."""
+    if array.size == 0:
+        return array.copy()
     size = -(-max(array.nbytes, 1) // mmap.PAGESIZE) * mmap.PAGESIZE
     memory = mmap.mmap(-1, size + 2 * mmap.PAGESIZE)
     base = ctypes.addressof(ctypes.c_char.from_buffer(memory))

@@ -15,6 +15,7 @@ from rawseg.errors import CheckpointError
 from rawseg.serialization import load_arrays, save_arrays, signed
 
 
+@pytest.mark.spec("checkpoint.load")
 def test_every_flipped_bit_is_seen(tmp_path):
     path = tmp_path / "a.safetensors"
     save_arrays(path, {"w": np.arange(3, dtype=np.float32), "n": np.array(5)}, "checkpoint", {"step": 3})

@@ -90,6 +90,7 @@ def test_scores_by_hand():
     assert isinstance(iou(MATRIX, "macro"), float)
 
 
+@pytest.mark.spec("metrics.absent-class")
 def test_a_class_that_occurs_nowhere_follows_the_policy():
     matrix = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
     for score in SCORES.values():

@@ -171,6 +171,7 @@ def test_a_folder_that_is_not_there(tmp_path):
         rawseg.save({}, tmp_path / "no" / "a")
 
 
+@pytest.mark.spec("checkpoint.atomic")
 def test_a_disk_that_returns_other_bytes_is_caught(old, monkeypatch):
     real = hashlib.file_digest
 
@@ -184,6 +185,7 @@ def test_a_disk_that_returns_other_bytes_is_caught(old, monkeypatch):
             rawseg.save({"x": np.ones(3)}, old)
 
 
+@pytest.mark.spec("checkpoint.atomic")
 def test_the_steps_of_a_save_come_in_an_order_that_a_power_cut_cannot_break(old, monkeypatch):
     steps = []
 
@@ -206,6 +208,7 @@ def test_the_steps_of_a_save_come_in_an_order_that_a_power_cut_cannot_break(old,
 
 
 # Between the end of a with block and the call of __exit__ nobody can close the file; its memory being freed does.
+@pytest.mark.spec("checkpoint.atomic")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_at_any_line_leaves_the_old_file_or_the_new_one(tmp_path):
     path, outcomes = tmp_path / "a.safetensors", []

@@ -112,5 +112,18 @@ def check_not_empty(op: str, argument: str, array: Any, axes: str = "CHW") -> No
 
 
 def contiguous(array: Any) -> Any:
-    """Return the array itself if C-contiguous, else a fresh C-contiguous copy."""
-    return array if array.flags.c_contiguous else array.copy(order="C")
+    """Return the array itself if C-contiguous, else a fresh C-contiguous copy; a read-only one as `_Unlocked` shows it."""
+    array = array if array.flags.c_contiguous else array.copy(order="C")
+    return array if getattr(array.flags, "writeable", True) else np.asarray(_Unlocked(array))
+
+
+class _Unlocked:
+    """The memory of a read-only array without the flag: for Numba it is part of the type, and would compile all kernels twice.
+
+    Kernels never write to their inputs.
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        address = array.__array_interface__["data"][0]
+        self.array = array  # keeps the memory alive
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}

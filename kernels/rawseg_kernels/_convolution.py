@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._arrays import integer, pair
+from ._arrays import check_floating, check_rank, integer, pair
 from ._errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Pair = tuple[int, int]
 Sides = tuple[int, int, int, int]  # top, bottom, left, right
+
+
+def check_arrays(op: str, weight_axes: str, **arrays: Any) -> str:
+    """Check the arrays of a call; return their device.
+
+    All share dtype and device; all but the bias have four axes, of which only the batch may be empty. ``weight_axes`` spells
+    the weight's, e.g. ``"(C_out, C_in / groups, kH, kW)"``.
+    """
+    device = check_floating(op, **arrays)
+    for name, array in arrays.items():
+        if name == "bias":
+            continue
+        axes = weight_axes if name == "weight" else "(N, C, H, W)"
+        check_rank(op, name, array, axes)
+        for axis, size in zip(axes.strip("()").split(", "), array.shape):
+            if size < 1 and axis != "N":
+                raise ShapeError(op, name, f"at least 1 along {axis}", f"{size} (shape {array.shape})")
+    return device
 
 
 def channels(op: str, in_channels: int, out_channels: int, groups: Any) -> int:
@@ -56,17 +74,22 @@ def output_size(
 def transposed_output_size(
     op: str, size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, output_padding: Pair, dilation: Pair
 ) -> Pair:
-    """Return ``(out_h, out_w)`` of a transposed convolution: ``(size - 1) * stride - 2 * padding + reach + output_padding``."""
-    out = []
+    """Return `smallest_transposed_size` larger by ``output_padding``: ``(out_h, out_w)``, at least 1 each."""
+    smallest = smallest_transposed_size(size, kernel_size, stride, padding, dilation)
+    out = smallest[0] + output_padding[0], smallest[1] + output_padding[1]
     for axis, name in enumerate(("height", "width")):
-        reach = dilation[axis] * (kernel_size[axis] - 1) + 1
-        length = (size[axis] - 1) * stride[axis] - 2 * padding[axis] + reach + output_padding[axis]
-        if length < 1:
-            raise ShapeError(
-                op, "padding", f"an output {name} of at least 1", f"{length} ({name} {size[axis]}, padding {padding})"
-            )
-        out.append(length)
-    return out[0], out[1]
+        if out[axis] < 1:
+            taken = f"{out[axis]} ({name} {size[axis]}, padding {padding})"
+            raise ShapeError(op, "padding", f"an output {name} of at least 1", taken)
+    return out
+
+
+def smallest_transposed_size(size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
+    """Return the size that a transposed convolution fills, ``(size - 1) * stride - 2 * padding + reach``; perhaps below 1."""
+    height, width = (
+        (size[axis] - 1) * stride[axis] - 2 * padding[axis] + dilation[axis] * (kernel_size[axis] - 1) + 1 for axis in (0, 1)
+    )
+    return height, width
 
 
 def output_paddings(op: str, output_padding: Any, stride: Pair, dilation: Pair) -> Pair:

@@ -58,6 +58,11 @@ def kernel(function: Callable[..., Any]) -> Any:
             numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a function for the inner loops of kernels: its code goes into theirs, so that they stay vector loops."""
+    return numba.njit(function, nogil=True, error_model="numpy", forceinline=True)
+
+
 @cache
 def compiled(function: Callable[..., Any]) -> Any:
     """Return `kernel(function)`, made once: for functions that must also stay plain Python, as every ``reference.py``."""

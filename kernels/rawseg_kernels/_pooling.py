@@ -1,4 +1,4 @@
-"""The window arithmetic that max and average pooling share: every rule once, in Python ints."""
+"""The window arithmetic that the poolings share: every rule once, in Python ints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ._arrays import check_rank, check_shape, device_of, flag, pair
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
+from ._memory import check_size
 
 Pair = tuple[int, int]
 SIDES = ("height", "width")
@@ -96,3 +97,26 @@ def check_indices(op: str, indices: Any, planes: Pair, plane: Pair, device: str)
     at = np.unravel_index(int(np.argmax((indices < 0) | (indices >= pixels))), indices.shape)
     position = tuple(int(axis) for axis in at)
     raise IndexRangeError(op, "indices", f"0 <= index < {pixels}, the plane {plane}", f"{indices[at]} at {position}")
+
+
+def bins(size: int, count: int) -> tuple[Any, Any]:
+    """Return the first pixel of each of ``count`` bins, and the one past its last.
+
+    ``floor(i * size / count)`` and ``ceil((i + 1) * size / count)``: bins cover the axis, hold at least one pixel, and overlap
+    where ``count`` does not divide ``size``. With the two numbers exchanged it tells which bins hold a pixel.
+    """
+    index = np.arange(count, dtype=np.int64)
+    return index * size // count, -(-(index + 1) * size // count)
+
+
+def adaptive_bins(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any) -> tuple[Pair, tuple, tuple]:
+    """Return ``(output_size, rows, columns)`` of an adaptive pooling: its size, where None keeps a side, and both axes' `bins`.
+
+    The memory of an output of ``dtype`` is checked first, because the tables grow with it.
+    """
+    asked = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    if len(asked) != 2:
+        raise ArgumentError(op, "output_size", "an int or a pair (height, width), None to keep a side", output_size)
+    size = pair(op, "output_size", tuple(side if new is None else new for side, new in zip(shape[2:], asked)), 1)
+    check_size(op, (max(shape[0], 1), shape[1], *size), dtype)
+    return size, bins(shape[2], size[0]), bins(shape[3], size[1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import array_module
-from ..errors import DTypeError
+from ..errors import ArgumentError, DTypeError
 from .function import Function
 from .operands import DEFAULT_DTYPE, as_tensor, is_floating, pair_of_operands, wide
 from .shaping import sum_to
@@ -207,7 +207,11 @@ def power(a: Any, b: Any) -> Tensor:
     if isinstance(a, Tensor) and isinstance(b, (int, float)) and is_floating(a):
         return PowScalar.apply(a, exponent=b)
     a, b = pair_of_operands("power", a, b)
-    return Pow.apply(a, b) if is_floating(a) else _constant(lambda x, y: x**y, "power", a, b)
+    if is_floating(a):
+        return Pow.apply(a, b)
+    if (b.array < 0).any():
+        raise ArgumentError("power", "other", "exponents of at least 0 for integers (or a floating base)", b.array.min())
+    return _constant(lambda x, y: x**y, "power", a, b)
 
 
 def maximum(a: Any, b: Any) -> Tensor:

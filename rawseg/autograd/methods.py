@@ -10,6 +10,7 @@ import numpy as np
 
 from . import arithmetic, elementwise, linear, reductions, shaping
 from .elementwise import apply_floating
+from .operands import dtype_of
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -122,8 +123,8 @@ class Methods:
 
     @numpy_names
     def std(self: Any, dim: Any = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-        """Return the square root of the variance."""
-        return reductions.var(self, dim, correction, keepdim).sqrt()
+        """Return the square root of the variance; its gradient where that is 0 is 0."""
+        return reductions.std(self, dim, correction, keepdim)
 
     @numpy_names
     def amax(self: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
@@ -231,7 +232,8 @@ class Methods:
 
     def astype(self: Any, dtype: Any) -> Tensor:
         """Return another dtype; the same Tensor if it has that dtype."""
-        return self if self.dtype == np.dtype(dtype) else elementwise.Cast.apply(self, dtype=np.dtype(dtype))
+        wanted = dtype_of("astype", "dtype", dtype)
+        return self if self.dtype == wanted else elementwise.Cast.apply(self, dtype=wanted)
 
     def float(self: Any) -> Tensor:
         """Return float32."""

@@ -20,6 +20,17 @@ def is_floating(array: Any) -> bool:
     return array.dtype.kind == "f"
 
 
+def dtype_of(op: str, argument: str, dtype: Any) -> np.dtype:
+    """Return a NumPy dtype of bools, integers or floats from whatever names one."""
+    try:
+        found = np.dtype(dtype) if dtype is not None else None  # NumPy reads None as float64
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.kind not in "biuf":
+        raise ArgumentTypeError(op, argument, "a dtype of bools, integers or floats", repr(dtype))
+    return found
+
+
 def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) -> Tensor:
     """Return a Tensor: the value itself, an array as a constant, or a Python scalar in the dtype of ``like``."""
     from .tensor import Tensor
@@ -27,10 +38,12 @@ def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) ->
     if isinstance(value, Tensor):
         return value
     if isinstance(value, (bool, int, float)):
-        return Tensor(_weak(value, like))
-    if device_of(value) or isinstance(value, np.generic):
-        return Tensor(value)
-    raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type(value).__name__)
+        value = _weak(value, like)
+    elif not device_of(value) and not isinstance(value, np.generic):
+        raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type(value).__name__)
+    if value.dtype.kind not in "biuf":
+        raise DTypeError(op, argument, "bools, integers or floats", value.dtype)
+    return Tensor(value)
 
 
 def _weak(value: float, like: Tensor | None) -> Any:

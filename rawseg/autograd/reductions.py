@@ -90,6 +90,13 @@ def var(x: Tensor, dim: Any = None, correction: int = 1, keepdim: bool = False) 
     return sum(centred * centred, axes, keepdim) / max(0, count - correction)
 
 
+def std(x: Tensor, dim: Any = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """Return the square root of the variance; where all elements are equal, both it and its gradient are 0."""
+    variance = var(x, dim, correction, keepdim)
+    nothing = variance == 0
+    return where(nothing, 0.0, where(nothing, 1.0, variance).sqrt())
+
+
 def extremum(name: str, x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Return ``amax`` or ``amin`` over all axes, or over those named.
 

@@ -1,13 +1,14 @@
-"""The same elements in another arrangement: reshape, transpose, expand, join, pad. Each adjoint is its partner here."""
+"""The same elements in another arrangement: reshape, transpose, expand, join. Each adjoint is its partner here."""
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from rawseg_kernels._arrays import integer
 
 from ..device import array_module, device_of
 from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
@@ -113,21 +114,6 @@ class Concat(Function):
         return tuple(gradients)
 
 
-class PadConstant(Function):
-    """A constant frame around the array; negative widths crop."""
-
-    @staticmethod
-    def forward(ctx, x, *, widths, value):
-        ctx.shape, ctx.widths = x.shape, widths
-        inner = x[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, x.shape))]
-        frame = [(max(0, low), max(0, high)) for low, high in widths]
-        return array_module(x).pad(inner, frame, constant_values=value)
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return PadConstant.apply(grad_output, widths=[(-low, -high) for low, high in ctx.widths], value=0)
-
-
 def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return ``x`` summed over broadcast axes down to ``shape``, in a fixed order."""
     return x if x.shape == tuple(shape) else SumTo.apply(x, shape=tuple(shape))
@@ -141,7 +127,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     ShapeError
         If the sizes do not hold the same number of elements.
     """
-    wanted = tuple(operator.index(n) for n in _unpack(shape))
+    wanted = tuple(integer("reshape", "shape", n, -(1 << 62)) for n in _unpack(shape))
     known = math.prod(n for n in wanted if n != -1)
     fits = x.size == known if -1 not in wanted else wanted.count(-1) == 1 and known > 0 and x.size % known == 0
     if not fits or any(n < -1 for n in wanted):
@@ -266,7 +252,7 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
 
 def axis_of(op: str, argument: str, axis: Any, ndim: int) -> int:
     """Return an axis as a non-negative number."""
-    number = operator.index(axis)
+    number = integer(op, argument, axis, -(1 << 62))
     if not -ndim <= number < ndim:
         raise ArgumentError(op, argument, f"an axis in [{-ndim}, {ndim - 1}]", number)
     return number % ndim

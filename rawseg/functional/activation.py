@@ -1,4 +1,4 @@
-"""Activations that select or bound: relu and its kin. What they select is copied bit for bit."""
+"""Activations without parameters of their own: relu and its kin, and the smooth gates."""
 
 from __future__ import annotations
 
@@ -6,85 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor
-from ..autograd.arithmetic import where
-from ..autograd.operands import as_tensor, is_floating
-from ..device import array_module
+from rawseg_kernels._arrays import FLOATING, real
+
+from ..autograd import Tensor
+from ..autograd.operands import as_tensor
 from ..errors import ArgumentError, DTypeError
+from .naming import operation
+from .nonlinearity import activated
 
 __all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
     "hardtanh",
     "leaky_relu",
+    "mish",
     "relu",
     "relu6",
+    "selu",
+    "silu",
     "tanh",
 ]
 
-
-def _zero_unless(keep: Any, x: Any) -> Any:
-    """Return the elements of x where ``keep`` holds, bit for bit, and +0 elsewhere.
-
-    The bits times 1 or 0, as integers: as quick as a product of floats, but inf and NaN vanish too where they must.
-    """
-    bits = np.dtype(f"i{x.dtype.itemsize}")
-    return (x.view(bits) * keep).view(x.dtype)
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+GELU = {"none": "gelu", "tanh": "gelu_tanh"}
 
 
-class Keep(Function):
-    """Selected elements, 0 elsewhere; its own adjoint."""
-
-    @staticmethod
-    def forward(ctx, x, *, keep):
-        ctx.keep = keep
-        return _zero_unless(keep, x)
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return Keep.apply(grad_output, keep=ctx.keep)
-
-
-class ReLU(Function):
-    """max(x, 0); -0 and NaN pass, and so does the gradient at NaN."""
-
-    @staticmethod
-    def forward(ctx, x):
-        out = _zero_unless(~(x < 0), x)
-        ctx.save(out)  # not x: the next operation keeps the output anyway
-        return out
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        (out,) = ctx.saved
-        return Keep.apply(grad_output, keep=~(out.array <= 0))
-
-
-class HardTanh(Function):
-    """x held between two bounds; the gradient is 0 at the bounds and outside, 1 at NaN."""
-
-    @staticmethod
-    def forward(ctx, x, *, low, high):
-        ctx.keep = ~((x <= low) | (x >= high))
-        xp = array_module(x)
-        return xp.where(x < low, x.dtype.type(low), xp.where(x > high, x.dtype.type(high), x))
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return Keep.apply(grad_output, keep=ctx.keep)
-
-
-class LeakyReLU(Function):
-    """x where positive, else slope * x; the gradient at 0 and at NaN is the slope."""
-
-    @staticmethod
-    def forward(ctx, x, *, slope):
-        ctx.slope, ctx.positive = slope, x > 0
-        return array_module(x).where(ctx.positive, x, x * x.dtype.type(slope))
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return where(ctx.positive, grad_output, grad_output * ctx.slope)
-
-
+@operation
 def relu(input: Any, inplace: bool = False) -> Tensor:
     """Return max(input, 0).
 
@@ -99,36 +49,145 @@ def relu(input: Any, inplace: bool = False) -> Tensor:
     -------
     Tensor, the shape of ``input``
         -0 stays -0 and NaN stays NaN; the gradient is 0 at 0 and 1 at NaN.
+
+    Examples
+    --------
+    >>> import rawseg
+    >>> relu(rawseg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
     """
-    return ReLU.apply(floating("relu", input))
+    return activated("relu", floating("relu", input))
 
 
+@operation
 def relu6(input: Any, inplace: bool = False) -> Tensor:
-    """Return min(max(input, 0), 6); the gradient is 0 at 0 and at 6. ``inplace`` as in `relu`."""
-    return HardTanh.apply(floating("relu6", input), low=0.0, high=6.0)
+    """Return min(max(input, 0), 6); the gradient is 0 at 0 and at 6, and 1 at NaN. ``inplace`` as in `relu`."""
+    return activated("hardtanh", floating("relu6", input), 0.0, 6.0)
 
 
+@operation
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """Return the input held between two bounds; the gradient is 0 at the bounds. ``inplace`` as in `relu`."""
-    if not min_val <= max_val:
-        raise ArgumentError("hardtanh", "min_val", f"at most max_val={max_val}", min_val)
-    return HardTanh.apply(floating("hardtanh", input), low=min_val, high=max_val)
+    """Return the input held between two bounds; the gradient is 0 at the bounds, and 1 at NaN. ``inplace`` as in `relu`."""
+    return activated("hardtanh", floating("hardtanh", input), min_val, max_val)
 
 
+@operation
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """Return the input where positive, else ``negative_slope * input``. ``inplace`` as in `relu`."""
-    return LeakyReLU.apply(floating("leaky_relu", input), slope=float(negative_slope))
+    """Return the input where positive, else ``negative_slope * input``; its gradient is the slope at 0 and at NaN.
+
+    ``inplace`` as in `relu`. Maas et al., Rectifier nonlinearities improve neural network acoustic models (ICML 2013).
+    """
+    return activated("leaky_relu", floating("leaky_relu", input), negative_slope)
 
 
+@operation
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return the input where positive, else ``alpha * (exp(input) - 1)``.
+
+    ``inplace`` as in `relu`. The gradient is ``alpha`` at 0 and 1 at NaN. Clevert et al., arXiv 1511.07289.
+    """
+    return activated("elu", floating("elu", input), 1.0, real("elu", "alpha", alpha), 1.0)
+
+
+@operation
+def selu(input: Any, inplace: bool = False) -> Tensor:
+    """Return ``scale * elu(input, alpha)`` with the constants that keep mean 0 and variance 1.
+
+    ``inplace`` as in `relu`. Klambauer et al., Self-normalizing neural networks, arXiv 1706.02515, equation 2.
+    """
+    return activated("elu", floating("selu", input), SELU_SCALE, SELU_SCALE * SELU_ALPHA, 1.0)
+
+
+@operation
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return the input where positive, else ``alpha * (exp(input / alpha) - 1)``: an `elu` without a kink.
+
+    ``inplace`` as in `relu`. Barron, arXiv 1704.07483.
+
+    Raises
+    ------
+    ArgumentError
+        If ``alpha`` is not greater than 0. (PyTorch refuses 0 alone; below 0 the exponential grows without bound.)
+    """
+    if not real("celu", "alpha", alpha) > 0:
+        raise ArgumentError("celu", "alpha", "greater than 0", alpha)
+    return activated("elu", floating("celu", input), 1.0, alpha, 1 / alpha)
+
+
+@operation
+def hardsigmoid(input: Any, inplace: bool = False) -> Tensor:
+    """Return ``relu6(input + 3) / 6``; the gradient is 0 at -3, at 3 and at NaN. ``inplace`` as in `relu`.
+
+    The second derivative, 0 everywhere, exists; PyTorch has none. Howard et al., MobileNetV3, arXiv 1905.02244.
+    """
+    return activated("hardsigmoid", floating("hardsigmoid", input))
+
+
+@operation
+def hardswish(input: Any, inplace: bool = False) -> Tensor:
+    """Return ``input * relu6(input + 3) / 6``; the gradient is 0 at -3, and 1 at 3 and at NaN. ``inplace`` as in `relu`.
+
+    Howard et al., MobileNetV3, arXiv 1905.02244, section 5.2.
+    """
+    return activated("hardswish", floating("hardswish", input))
+
+
+@operation
+def silu(input: Any, inplace: bool = False) -> Tensor:
+    """Return ``input * sigmoid(input)``, also called swish; NaN at -inf. ``inplace`` as in `relu`.
+
+    Elfwing et al., arXiv 1702.03118.
+    """
+    return activated("silu", floating("silu", input))
+
+
+@operation
+def gelu(input: Any, approximate: str = "none") -> Tensor:
+    """Return the input times the probability that a standard normal number is below it; NaN at -inf.
+
+    Parameters
+    ----------
+    input : Tensor, any shape
+        float32 or float64.
+    approximate : {"none", "tanh"}
+        ``"tanh"``: ``x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2``.
+
+    Notes
+    -----
+    Hendrycks and Gimpel, arXiv 1606.08415. The probability is computed from its tail, so that the result is accurate far below
+    0 too; PyTorch's ``1 + erf`` cancels there.
+    """
+    if not isinstance(approximate, str) or approximate not in GELU:
+        raise ArgumentError("gelu", "approximate", f"one of {tuple(GELU)}", repr(approximate))
+    return activated(GELU[approximate], floating("gelu", input))
+
+
+@operation
+def mish(input: Any, inplace: bool = False) -> Tensor:
+    """Return ``input * tanh(log(1 + exp(input)))``; NaN at -inf. ``inplace`` as in `relu`. Misra, arXiv 1908.08681."""
+    return activated("mish", floating("mish", input))
+
+
+@operation
 def tanh(input: Any) -> Tensor:
     """Return the hyperbolic tangent."""
-    return floating("tanh", input).tanh()
+    return activated("tanh", floating("tanh", input))
 
 
 def floating(op: str, input: Any, dtype: Any = None) -> Tensor:
     """Return the input as a floating Tensor, cast first if a dtype is asked for."""
     x = as_tensor(op, "input", input)
-    x = x if dtype is None else x.astype(dtype)
-    if not is_floating(x):
+    x = x if dtype is None else x.astype(_dtype(op, dtype))
+    if x.dtype not in FLOATING:
         raise DTypeError(op, "input", "float32 or float64", x.dtype)
     return x
+
+
+def _dtype(op: str, dtype: Any) -> np.dtype:
+    try:
+        wanted = np.dtype(dtype)
+    except (TypeError, ValueError):
+        wanted = None
+    if wanted not in (np.float32, np.float64):
+        raise DTypeError(op, "dtype", "float32 or float64", repr(dtype))
+    return wanted

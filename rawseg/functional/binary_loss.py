@@ -10,7 +10,8 @@ from ..autograd import Function, Tensor
 from ..autograd.operands import as_tensor, wide
 from ..device import array_module
 from ..errors import ArgumentError, DTypeError, ShapeError
-from .logistic import Sigmoid, Softplus
+from .naming import operation
+from .nonlinearity import activated
 from .reduction import check_same, reduced
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
@@ -37,7 +38,7 @@ class LogitCrossEntropy(Function):
         share = target if positive is None else target * positive
         grad_x = grad_target = grad_positive = None
         if ctx.needs_grad[0]:
-            grad_x = grad_output * ((1 - target) * Sigmoid.apply(x) - share * Sigmoid.apply(-x))
+            grad_x = grad_output * ((1 - target) * activated("sigmoid", x) - share * activated("sigmoid", -x))
         if ctx.needs_grad[1]:
             slope = -x if positive is None else positive * _softplus(-x) - _softplus(x)
             grad_target = grad_output * slope
@@ -72,9 +73,10 @@ def _logarithms(x: Any) -> tuple[Any, Any]:
 
 
 def _softplus(x: Tensor) -> Tensor:
-    return Softplus.apply(x, beta=1.0, threshold=np.inf)
+    return activated("softplus", x, 1.0, np.inf)
 
 
+@operation
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,
@@ -117,6 +119,7 @@ def binary_cross_entropy_with_logits(
     return reduced(op, losses, reduction)
 
 
+@operation
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Tensor:
     """Return the cross entropy between targets and probabilities; parameters as in `binary_cross_entropy_with_logits`.
 

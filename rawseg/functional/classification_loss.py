@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels._arrays import integer, real
+
 from ..autograd import Function, Tensor, is_grad_enabled
 from ..autograd.arithmetic import where
 from ..autograd.operands import as_tensor
@@ -14,6 +16,7 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..labels import check_class_ids
 from .activation import floating
 from .logistic import log_softmax, softmax
+from .naming import operation
 from .reduction import EMPTY, REDUCTIONS, check_choice, mean_over, reduced
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -105,6 +108,7 @@ class PutClass(Function):
         return TakeClass.apply(grad_output, target=ctx.target)
 
 
+@operation
 def cross_entropy(
     input: Any,
     target: Any,
@@ -154,7 +158,8 @@ def cross_entropy(
     op = "cross_entropy"
     x = floating(op, input)
     target = as_tensor(op, "target", target)
-    _check_options(op, x, reduction, empty)
+    ignore_index = _check_options(op, x, reduction, empty, ignore_index)
+    label_smoothing = real(op, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(op, "label_smoothing", "0 to 1", label_smoothing)
     weights = _class_weights(op, x, weight)
@@ -170,6 +175,7 @@ def cross_entropy(
     return reduced(op, losses.reshape(target.shape), reduction)
 
 
+@operation
 def nll_loss(
     input: Any,
     target: Any,
@@ -186,7 +192,7 @@ def nll_loss(
     op = "nll_loss"
     x = floating(op, input)
     target = as_tensor(op, "target", target)
-    _check_options(op, x, reduction, empty)
+    ignore_index = _check_options(op, x, reduction, empty, ignore_index)
     weights = _class_weights(op, x, weight)
     ids, kept = _class_ids(op, x, target, ignore_index)
     picked = TakeClass.apply(x.reshape(kept.shape[0], len(weights), kept.shape[1]), target=ids)
@@ -211,11 +217,13 @@ def _soft_cross_entropy(op, x, target, weights, ignore_index, reduction, label_s
     return mean_over(op, losses.sum(), losses.size, empty) if reduction == "mean" else reduced(op, losses, reduction)
 
 
-def _check_options(op: str, x: Tensor, reduction: str, empty: str) -> None:
+def _check_options(op: str, x: Tensor, reduction: str, empty: str, ignore_index: Any) -> int:
+    """Check what both losses take; return ``ignore_index``."""
     check_choice(op, "reduction", reduction, REDUCTIONS)
     check_choice(op, "empty", empty, EMPTY)
     if x.ndim == 0 or x.shape[0 if x.ndim == 1 else 1] < 1:
         raise ShapeError(op, "input", "shape (C,), (N, C) or (N, C, ...) with at least one class", f"shape {x.shape}")
+    return integer(op, "ignore_index", ignore_index, -(2**63))
 
 
 def _class_weights(op: str, x: Tensor, weight: Any) -> Any:

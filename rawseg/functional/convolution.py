@@ -14,7 +14,8 @@ from rawseg_kernels import conv_transpose2d as conv_transpose2d_room
 from ..autograd import Function, Tensor
 from ..autograd.operands import as_tensor
 from ..autograd.shaping import Expand
-from ..errors import ShapeError
+from .images import batch_of_images
+from .naming import operation
 
 __all__ = ["conv2d", "conv_transpose2d"]
 
@@ -98,6 +99,7 @@ class ChannelSum(Function):
         return Expand.apply(grad_output.reshape(1, -1, 1, 1), shape=ctx.shape)
 
 
+@operation
 def conv2d(
     input: Any,
     weight: Any,
@@ -154,6 +156,7 @@ def conv2d(
     return _convolve("conv2d", conv2d_room, input, weight, bias, geometry, {})
 
 
+@operation
 def conv_transpose2d(
     input: Any,
     weight: Any,
@@ -193,7 +196,7 @@ def conv_transpose2d(
     Raises
     ------
     ShapeError
-        If the arrays do not fit each other, or the output would be empty (PyTorch returns an empty Tensor at size 0).
+        If the arrays do not fit each other, or the output would be empty (PyTorch may return an empty Tensor at 0).
     ArgumentError
         If a plain argument is outside its domain.
 
@@ -207,10 +210,7 @@ def conv_transpose2d(
 
 
 def _convolve(op: str, room: Any, input: Any, weight: Any, bias: Any, geometry: dict, sizing: dict) -> Tensor:
-    x, weight = as_tensor(op, "input", input), as_tensor(op, "weight", weight)
+    x, restored = batch_of_images(op, input)
+    weight = as_tensor(op, "weight", weight)
     bias = None if bias is None else as_tensor(op, "bias", bias)
-    if x.ndim not in (3, 4):
-        raise ShapeError(op, "input", "shape (N, C, H, W) or (C, H, W)", f"shape {x.shape}")
-    batched = x if x.ndim == 4 else x.unsqueeze(0)
-    out = Convolution.apply(batched, weight, bias, room=room, geometry=geometry, sizing=sizing)
-    return out if x.ndim == 4 else out.squeeze(0)
+    return restored(Convolution.apply(x, weight, bias, room=room, geometry=geometry, sizing=sizing))

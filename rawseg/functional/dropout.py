@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels._arrays import flag
+
 from .. import random
 from ..autograd import Tensor
 from ..device import move
 from ..errors import ArgumentError, ShapeError
 from .activation import floating
+from .naming import operation
 
 __all__ = ["dropout", "dropout2d"]
 
 
+@operation
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Set each element to 0 with probability ``p`` and divide the others by ``1 - p``.
 
@@ -47,6 +51,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     return _dropped("dropout", x, x.shape, p, training)
 
 
+@operation
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Set each whole channel to 0 with probability ``p`` and divide the others by ``1 - p``.
 
@@ -73,10 +78,11 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 
 def _dropped(op: str, x: Tensor, mask_shape: tuple[int, ...], p: float, training: bool) -> Tensor:
-    if not 0 <= p <= 1:
-        raise ArgumentError(op, "p", "a probability, 0 to 1", p)
-    if not training or p == 0:
+    if not (isinstance(p, (int, float, np.integer, np.floating)) and 0 <= p <= 1):
+        raise ArgumentError(op, "p", "a probability, 0 to 1", repr(p))
+    if not flag(op, "training", training) or p == 0:
         return x
+    p = float(p)
     kept = random.generator().random(mask_shape, np.float32) >= p
     scale = kept.astype(x.dtype) * x.dtype.type(0 if p == 1 else 1 / (1 - p))
-    return x * Tensor(move(scale, x.device))
+    return x * Tensor(move(np.asarray(scale), x.device))  # not a NumPy scalar

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
 from rawseg_kernels import batch_norm as batch_norm_room
-from rawseg_kernels._arrays import check_floating, check_shape, real
+from rawseg_kernels._arrays import flag
 
-from ..autograd import Function, Tensor, is_grad_enabled, no_grad
+from ..autograd import Function, Tensor, is_grad_enabled
 from ..autograd.operands import as_tensor
-from ..device import array_module
-from ..errors import ArgumentError
+from .naming import operation
+from .normalization_gradient import composed, statistics
+from .running_statistics import checked_momentum, checked_statistics, update
 
 __all__ = ["batch_norm"]
 
@@ -35,9 +33,7 @@ class BatchNormTraining(Function):
         x, weight, mean, inv_std = ctx.saved
         if is_grad_enabled():  # the gradient will be differentiated: compose it of operations that can be
             axes = _axes(x)
-            centre = x.mean(axes, keepdim=True)
-            spread = ((x - centre) * (x - centre)).mean(axes, keepdim=True)
-            return _composed(grad_output, x, weight, centre, 1 / (spread + ctx.eps).sqrt(), ctx.needs_grad, True)
+            return composed(grad_output, x, _broadcast(weight, x), *statistics(x, axes, ctx.eps), axes, axes)
         arrays = grad_output.array, x.array, None if weight is None else weight.array, mean.array, inv_std.array
         return _wanted(ctx, batch_norm_room.backward_train(*arrays))
 
@@ -56,23 +52,10 @@ class BatchNormEvaluation(Function):
         x, weight = ctx.saved
         mean, var = ctx.statistics
         if is_grad_enabled():
-            centre, spread = (Tensor(s.reshape(_channels(x))) for s in (mean, var))
-            return _composed(grad_output, x, weight, centre, 1 / (spread + ctx.eps).sqrt(), ctx.needs_grad, False)
+            centre, spread = (_broadcast(Tensor(s), x) for s in (mean, var))
+            return composed(grad_output, x, _broadcast(weight, x), centre, 1 / (spread + ctx.eps).sqrt(), (), _axes(x))
         arrays = grad_output.array, x.array, None if weight is None else weight.array, mean, var, ctx.eps
         return _wanted(ctx, batch_norm_room.backward_eval(*arrays))
-
-
-def _composed(grad_output, x, weight, mean, inv_std, needs_grad, through_statistics):
-    """Return the three gradients as compositions of Tensor operations."""
-    axes = _axes(x)
-    z = (x - mean) * inv_std
-    total, moment = grad_output.sum(axes, keepdim=True), (grad_output * z).sum(axes, keepdim=True)
-    grad_input = None
-    if needs_grad[0]:
-        count = max(1, math.prod(x.shape[axis] for axis in axes))
-        inner = grad_output - total / count - z * (moment / count) if through_statistics else grad_output
-        grad_input = inner * inv_std if weight is None else inner * inv_std * weight.reshape(_channels(x))
-    return grad_input, moment.squeeze(axes) if needs_grad[1] else None, total.squeeze(axes) if needs_grad[2] else None
 
 
 def _wanted(ctx, arrays):
@@ -83,10 +66,12 @@ def _axes(x: Tensor) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
-def _channels(x: Tensor) -> tuple[int, ...]:
-    return (1, x.shape[1], *[1] * (x.ndim - 2))
+def _broadcast(channels: Any, x: Tensor) -> Any:
+    """Give an array of one value a channel the axes of ``x``."""
+    return None if channels is None else channels.reshape(1, x.shape[1], *[1] * (x.ndim - 2))
 
 
+@operation
 def batch_norm(
     input: Any,
     running_mean: Any,
@@ -129,44 +114,21 @@ def batch_norm(
 
     Notes
     -----
-    Ioffe and Szegedy, arXiv 1502.03167. Statistics are computed in float64. After an exception, and for an empty batch, the
-    running statistics are what they were. PyTorch accepts invalid running statistics and returns NaN.
+    Ioffe and Szegedy, arXiv 1502.03167. Statistics are computed in float64, in one order for any number of threads. After an
+    exception, and for an empty batch, the running statistics are what they were; a channel whose statistics of the batch are
+    not finite keeps its running ones, so that one batch with inf or NaN does not spoil them (PyTorch's become inf or NaN, for
+    ever). PyTorch accepts invalid running statistics, which it turns into NaN, and ``eps=0`` in evaluation. Differentiable to
+    every order.
     """
-    x = as_tensor(OP, "input", input)
+    training, x = flag(OP, "training", training), as_tensor(OP, "input", input)
     weight = None if weight is None else as_tensor(OP, "weight", weight)
     bias = None if bias is None else as_tensor(OP, "bias", bias)
-    running = _checked_statistics(x, running_mean, running_var, training)
+    running = checked_statistics(OP, x, running_mean, running_var, training)
     if not training:
         return BatchNormEvaluation.apply(x, weight, bias, mean=running[0].array, var=running[1].array, eps=eps)
-    if running and not 0 <= real(OP, "momentum", momentum) <= 1:
-        raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
+    share = checked_momentum(OP, momentum) if running else 0.0
     out, mean, var = BatchNormTraining.apply(x, weight, bias, eps=eps)
     if running and x.size:
         count = x.size // x.shape[1]
-        batch = mean.array, var.array * (count / (count - 1))
-        updated = [batch_norm_room.updated_running(r.array, b, momentum) for r, b in zip(running, batch)]
-        with no_grad():
-            for tensor, array in zip(running, updated):
-                tensor.copy_(Tensor(array))
+        update(running, mean.array, var.array * (count / (count - 1)), share)
     return out
-
-
-def _checked_statistics(x: Tensor, running_mean: Any, running_var: Any, training: bool) -> list[Tensor]:
-    """Return the running statistics as two Tensors on the caller's memory, or none."""
-    if (running_mean is None) != (running_var is None) or (running_mean is None and not training):
-        missing = "running_mean" if running_mean is None else "running_var"
-        raise ArgumentError(OP, missing, "running_mean and running_var, or neither, in training only", None)
-    if running_mean is None:
-        return []
-    statistics = {"running_mean": as_tensor(OP, "running_mean", running_mean)}
-    statistics["running_var"] = as_tensor(OP, "running_var", running_var)
-    for name, tensor in statistics.items():
-        check_floating(OP, input=x.array, **{name: tensor.array})
-        check_shape(OP, name, tensor, x.shape[1:2])
-        if not array_module(tensor.array).isfinite(tensor.array).all():
-            raise ArgumentError(OP, name, "finite values", tensor.array)
-        if training and isinstance(tensor.array, np.ndarray) and not tensor.array.flags.writeable:
-            raise ArgumentError(OP, name, "a writeable array in training", "a read-only one")
-    if (statistics["running_var"].array < 0).any():
-        raise ArgumentError(OP, "running_var", "no negative value", statistics["running_var"].array)
-    return list(statistics.values())

@@ -6,10 +6,11 @@ from typing import Any
 
 from rawseg_kernels import avg_pool2d as avg_pool2d_room
 from rawseg_kernels import max_pool2d as max_pool2d_room
+from rawseg_kernels._arrays import flag
 
 from ..autograd import Function, Tensor
-from ..autograd.operands import as_tensor
-from ..errors import ShapeError
+from .images import batch_of_images
+from .naming import operation
 
 __all__ = ["PoolIndices", "avg_pool2d", "max_pool2d"]
 
@@ -30,6 +31,13 @@ class PoolIndices(Tensor):
     def __init__(self, array: Any, plane: tuple[int, int]) -> None:
         super().__init__(array)
         self.plane = plane
+
+
+def pool_indices(indices: Tensor, image_shape: tuple[int, ...]) -> PoolIndices:
+    """Return the indices of a pooling with the plane of its image."""
+    chosen = PoolIndices(indices.array, (image_shape[-2], image_shape[-1]))
+    chosen._version = indices._version  # backward reads this memory
+    return chosen
 
 
 class MaxPool2d(Function):
@@ -100,6 +108,7 @@ class AvgPool2dBackward(Function):
         return AvgPool2d.apply(grad_input, geometry=ctx.geometry)
 
 
+@operation
 def max_pool2d(
     input: Any,
     kernel_size: Any,
@@ -143,17 +152,14 @@ def max_pool2d(
     Ties go to the first element in row order, and so does the gradient. NaN wins: the last one in the window. Differentiable to
     every order with the choice held fixed.
     """
-    x, batched = _batched("max_pool2d", input)
+    x, restored = batch_of_images("max_pool2d", input)
+    wanted = flag("max_pool2d", "return_indices", return_indices)
     geometry = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
-    out, indices = MaxPool2d.apply(batched, geometry=geometry)
-    out = out if x.ndim == 4 else out.squeeze(0)
-    if not return_indices:
-        return out
-    chosen = PoolIndices(indices.array if x.ndim == 4 else indices.array[0], (x.shape[-2], x.shape[-1]))
-    chosen._version = indices._version  # backward reads this memory
-    return out, chosen
+    out, indices = MaxPool2d.apply(x, geometry=geometry)
+    return (restored(out), pool_indices(restored(indices), x.shape)) if wanted else restored(out)
 
 
+@operation
 def avg_pool2d(
     input: Any,
     kernel_size: Any,
@@ -183,9 +189,9 @@ def avg_pool2d(
 
     Notes
     -----
-    Linear; differentiable to every order.
+    Linear; differentiable to every order. Sums run in float64. PyTorch also takes a negative ``divisor_override``.
     """
-    x, batched = _batched("avg_pool2d", input)
+    x, restored = batch_of_images("avg_pool2d", input)
     geometry = {
         "kernel_size": kernel_size,
         "stride": stride,
@@ -194,13 +200,4 @@ def avg_pool2d(
         "count_include_pad": count_include_pad,
         "divisor_override": divisor_override,
     }
-    out = AvgPool2d.apply(batched, geometry=geometry)
-    return out if x.ndim == 4 else out.squeeze(0)
-
-
-def _batched(op: str, input: Any) -> tuple[Tensor, Tensor]:
-    """Return the input as it came and with a batch axis."""
-    x = as_tensor(op, "input", input)
-    if x.ndim not in (3, 4):
-        raise ShapeError(op, "input", "shape (N, C, H, W) or (C, H, W)", f"shape {x.shape}")
-    return x, x if x.ndim == 4 else x.unsqueeze(0)
+    return restored(AvgPool2d.apply(x, geometry=geometry))

@@ -18,7 +18,7 @@ EMPTY = ("nan", "zero", "raise")
 
 def check_choice(op: str, argument: str, value: Any, choices: tuple[str, ...]) -> None:
     """Check a named option."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ArgumentError(op, argument, f"one of {choices}", repr(value))
 
 

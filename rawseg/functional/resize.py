@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from rawseg_kernels import resize as resize_room
-from rawseg_kernels._arrays import pair, real
+from rawseg_kernels._arrays import LARGEST, flag, pair, real
 
 from ..autograd import Function, Tensor
 from ..autograd.operands import as_tensor
 from ..errors import ArgumentError, ShapeError
+from .naming import operation
 
 __all__ = ["interpolate"]
 
@@ -44,6 +45,7 @@ class ResizeBackward(Function):
         return Resize.apply(grad_input, size=ctx.size, options=ctx.options)
 
 
+@operation
 def interpolate(
     input: Any,
     size: Any = None,
@@ -93,15 +95,17 @@ def interpolate(
     x = as_tensor(OP, "input", input)
     if x.ndim != 4:
         raise ShapeError(OP, "input", "shape (N, C, H, W)", f"shape {x.shape}")
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise ArgumentError(OP, "mode", f"one of {MODES}", repr(mode))
     if align_corners is not None and mode != "bilinear":
         raise ArgumentError(OP, "align_corners", f"None with mode {mode!r}", align_corners)
+    align_corners = align_corners is not None and flag(OP, "align_corners", align_corners)
+    recompute = recompute_scale_factor is not None and flag(OP, "recompute_scale_factor", recompute_scale_factor)
     if (size is None) == (scale_factor is None):
         raise ArgumentError(OP, "size", "exactly one of size and scale_factor", f"size={size}, scale_factor={scale_factor}")
     scale = None
     if size is not None:
-        if recompute_scale_factor:
+        if recompute:
             raise ArgumentError(OP, "recompute_scale_factor", "None beside a size", True)
         out_size = pair(OP, "size", size, 1)
     else:
@@ -109,8 +113,8 @@ def interpolate(
         out_size = tuple(math.floor(length * factor) for length, factor in zip(x.shape[2:], factors))
         if min(out_size) < 1:
             raise ShapeError(OP, "scale_factor", f"at least one pixel a side (input {x.shape[2:]})", f"{factors}")
-        scale = None if recompute_scale_factor else (1 / factors[0], 1 / factors[1])  # source pixels per pixel of the result
-    options = {"mode": mode, "align_corners": bool(align_corners), "scale": scale, "compat": compat}
+        scale = None if recompute else (1 / factors[0], 1 / factors[1])  # source pixels per pixel of the result
+    options = {"mode": mode, "align_corners": align_corners, "scale": scale, "compat": compat}
     return Resize.apply(x, size=out_size, options=options)
 
 
@@ -119,6 +123,6 @@ def _factors(scale_factor: Any) -> tuple[float, float]:
     if len(both) != 2:
         raise ArgumentError(OP, "scale_factor", "a number or a pair (height, width)", scale_factor)
     factors = real(OP, "scale_factor", both[0]), real(OP, "scale_factor", both[1])
-    if min(factors) <= 0:
-        raise ArgumentError(OP, "scale_factor", "greater than 0", factors)
+    if min(factors) <= 0 or max(factors) > LARGEST:
+        raise ArgumentError(OP, "scale_factor", f"greater than 0, at most {LARGEST}", factors)
     return factors

@@ -1,4 +1,4 @@
-"""Losses over masks: soft Dice and Jaccard, and cross entropy with a weight for each pixel."""
+"""Losses over masks: soft Dice, Jaccard and Tversky, and cross entropy with a weight for each pixel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rawseg_kernels._arrays import real
+from rawseg_kernels._arrays import integer, real
 
 from ..autograd import Tensor
 from ..autograd.arithmetic import where
@@ -17,13 +17,15 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..labels import check_class_ids
 from .activation import floating
 from .classification_loss import cross_entropy
-from .reduction import EMPTY, check_choice, check_same, mean_over, reduced
+from .naming import operation
+from .reduction import EMPTY, REDUCTIONS, check_choice, check_same, mean_over, reduced
 
-__all__ = ["dice_loss", "jaccard_loss", "weighted_cross_entropy"]
+__all__ = ["dice_loss", "jaccard_loss", "tversky_loss", "weighted_cross_entropy"]
 
 GROUPS = {"image-class": (), "image": (1,), "class": (0,), "batch": (0, 1)}  # axes summed beside the pixels
 
 
+@operation
 def dice_loss(
     input: Any,
     target: Any,
@@ -72,6 +74,7 @@ def dice_loss(
     return _one_minus("dice_loss", 2 * common + smooth, p + g + smooth, empty, reduction)
 
 
+@operation
 def jaccard_loss(
     input: Any,
     target: Any,
@@ -90,10 +93,49 @@ def jaccard_loss(
     return _one_minus("jaccard_loss", common + smooth, p + g - common + smooth, empty, reduction)
 
 
+@operation
+def tversky_loss(
+    input: Any,
+    target: Any,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 1.0,
+    per: str = "image-class",
+    reduction: str = "mean",
+    *,
+    ignore_index: int = -100,
+    empty: str = "raise",
+) -> Tensor:
+    """Return 1 minus the Tversky index: ``1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth)``.
+
+    ``TP = sum(p g)``, ``FP = sum(p) - TP`` and ``FN = sum(g) - TP``: a ``beta`` above ``alpha`` makes misses cost more than
+    false alarms. ``alpha = beta = 1`` is `jaccard_loss`; ``alpha = beta = 0.5`` is `dice_loss` with twice the smoothing.
+
+    Parameters
+    ----------
+    alpha, beta : float
+        At least 0.
+    input, target, smooth, per, reduction, ignore_index, empty
+        As in `dice_loss`, and so are the errors.
+
+    Notes
+    -----
+    Salehi et al., Tversky loss function for image segmentation, arXiv 1706.05721.
+    """
+    op = "tversky_loss"
+    alpha, beta = real(op, "alpha", alpha), real(op, "beta", beta)
+    for name, value in (("alpha", alpha), ("beta", beta)):
+        if value < 0:
+            raise ArgumentError(op, name, "at least 0", value)
+    common, p, g, smooth = _overlap(op, input, target, smooth, per, ignore_index, empty)
+    return _one_minus(op, common + smooth, common + alpha * (p - common) + beta * (g - common) + smooth, empty, reduction)
+
+
 def _overlap(op: str, input: Any, target: Any, smooth: float, per: str, ignore_index: int, empty: str) -> tuple:
     """Check everything; return sum(p g), sum(p) and sum(g) of each group, and the smoothing."""
     x, target = floating(op, input), as_tensor(op, "target", target)
     check_choice(op, "per", per, tuple(GROUPS))
+    ignore_index = integer(op, "ignore_index", ignore_index, -(2**63))
     check_choice(op, "empty", empty, EMPTY)
     smooth = real(op, "smooth", smooth)
     if smooth < 0:
@@ -129,6 +171,7 @@ def _masks(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tenso
 
 
 def _one_minus(op: str, numerator: Tensor, denominator: Tensor, empty: str, reduction: str) -> Tensor:
+    check_choice(op, "reduction", reduction, REDUCTIONS)
     nothing = denominator.array == 0
     if empty == "raise" and (nothing.any() or (reduction == "mean" and not nothing.size)):
         raise ArgumentError(op, "target", "a prediction or a target to compare (or smooth > 0)", "neither, in some group")
@@ -140,6 +183,7 @@ def _one_minus(op: str, numerator: Tensor, denominator: Tensor, empty: str, redu
     return reduced(op, losses, reduction)
 
 
+@operation
 def weighted_cross_entropy(
     input: Any,
     target: Any,
@@ -169,6 +213,8 @@ def weighted_cross_entropy(
         With equal pixel weights that of `cross_entropy`.
     """
     op = "weighted_cross_entropy"
+    check_choice(op, "reduction", reduction, REDUCTIONS)
+    ignore_index = integer(op, "ignore_index", ignore_index, -(2**63))
     check_choice(op, "empty", empty, EMPTY)
     target = as_tensor(op, "target", target)
     if target.dtype != np.int64:

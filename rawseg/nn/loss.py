@@ -14,12 +14,16 @@ __all__ = [
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "DiceLoss",
+    "FocalLoss",
     "HuberLoss",
     "JaccardLoss",
     "L1Loss",
+    "LovaszHingeLoss",
+    "LovaszSoftmaxLoss",
     "MSELoss",
     "NLLLoss",
     "SmoothL1Loss",
+    "TverskyLoss",
 ]
 
 
@@ -55,6 +59,29 @@ class CrossEntropyLoss(_Loss):
     def forward(self, input: Tensor, target: Any) -> Tensor:
         options = self.weight, self.ignore_index, self.reduction, self.label_smoothing
         return F.cross_entropy(input, target, *options, empty=self.empty)
+
+
+class FocalLoss(_Loss):
+    """`rawseg.functional.focal_loss` with its options held."""
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        weight: Any = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        *,
+        empty: str = "nan",
+    ) -> None:
+        super().__init__(reduction)
+        self._register_weight("weight", weight)
+        self.gamma, self.ignore_index, self.empty = gamma, ignore_index, empty
+
+    def forward(self, input: Tensor, target: Any) -> Tensor:
+        options = self.gamma, self.weight, self.ignore_index, self.reduction
+        return F.focal_loss(input, target, *options, empty=self.empty)
 
 
 class NLLLoss(_Loss):
@@ -161,3 +188,50 @@ class JaccardLoss(DiceLoss):
     def forward(self, input: Tensor, target: Any) -> Tensor:
         options = {"ignore_index": self.ignore_index, "empty": self.empty}
         return F.jaccard_loss(input, target, self.smooth, self.per, self.reduction, **options)
+
+
+class TverskyLoss(_Loss):
+    """`rawseg.functional.tversky_loss` with its options held; the input is probabilities."""
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        smooth: float = 1.0,
+        per: str = "image-class",
+        reduction: str = "mean",
+        *,
+        ignore_index: int = -100,
+        empty: str = "raise",
+    ) -> None:
+        super().__init__(reduction)
+        self.alpha, self.beta, self.smooth, self.per = alpha, beta, smooth, per
+        self.ignore_index, self.empty = ignore_index, empty
+
+    def forward(self, input: Tensor, target: Any) -> Tensor:
+        options = {"ignore_index": self.ignore_index, "empty": self.empty}
+        return F.tversky_loss(input, target, self.alpha, self.beta, self.smooth, self.per, self.reduction, **options)
+
+
+class LovaszSoftmaxLoss(Module):
+    """`rawseg.functional.lovasz_softmax` with its options held; the input is probabilities."""
+
+    def __init__(
+        self, classes: str = "present", per_image: bool = False, ignore_index: int = -100, *, empty: str = "zero"
+    ) -> None:
+        super().__init__()
+        self.classes, self.per_image, self.ignore_index, self.empty = classes, per_image, ignore_index, empty
+
+    def forward(self, input: Tensor, target: Any) -> Tensor:
+        return F.lovasz_softmax(input, target, self.classes, self.per_image, self.ignore_index, empty=self.empty)
+
+
+class LovaszHingeLoss(Module):
+    """`rawseg.functional.lovasz_hinge` with its options held; the input is logits."""
+
+    def __init__(self, per_image: bool = True, ignore_index: int = -100, *, empty: str = "zero") -> None:
+        super().__init__()
+        self.per_image, self.ignore_index, self.empty = per_image, ignore_index, empty
+
+    def forward(self, input: Tensor, target: Any) -> Tensor:
+        return F.lovasz_hinge(input, target, self.per_image, self.ignore_index, empty=self.empty)

@@ -1,8 +1,8 @@
-"""Batch normalisation with its own scale, shift and running statistics."""
+"""Batch and instance normalisation with their own scale, shift and running statistics."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["BatchNorm2d"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "InstanceNorm2d"]
 
 
-class BatchNorm2d(Module):
-    """Normalise every channel; see `rawseg.functional.batch_norm`.
+class ChannelNorm(Module):
+    """What the layers of this file share: a scale, a shift and running statistics of every channel.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ class BatchNorm2d(Module):
     eps : float
         Added to the variance.
     momentum : float or None
-        Weight of a batch in the running statistics; None keeps the plain average of all batches.
+        Weight of a batch in the running statistics; None: see the layers.
     affine : bool
         Learn a scale and a shift.
     track_running_stats : bool
-        Keep running statistics and use them in evaluation; otherwise the batch's own are always used.
+        Keep running statistics and use them in evaluation; otherwise the input's own are always used.
     device : str, optional
         Where the parameters live.
     dtype : dtype, optional
@@ -49,8 +49,10 @@ class BatchNorm2d(Module):
     running_mean, running_var : Tensor, shape (C,), or None
         Running statistics.
     num_batches_tracked : Tensor of int64, shape (), or None
-        How many batches they have seen; an empty batch does not count.
+        How many batches batch normalisation has seen; an empty batch does not count.
     """
+
+    layouts: ClassVar[dict[int, tuple[str, int]]] = {}  # number of axes: what they are, and which one the channels are
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class BatchNorm2d(Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.num_features = integer("BatchNorm2d", "num_features", num_features, 1)
+        self.num_features = integer(type(self).__name__, "num_features", num_features, 1)
         self.eps, self.momentum, self.affine, self.track_running_stats = eps, momentum, affine, track_running_stats
         kind = {"dtype": dtype or DEFAULT_DTYPE, "device": device}
         self.register_parameter("weight", Parameter(ones(num_features, **kind)) if affine else None)
@@ -74,20 +76,44 @@ class BatchNorm2d(Module):
         self.register_buffer("running_var", ones(num_features, **kind) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", zeros(dtype=np.int64, device=device) if track_running_stats else None)
 
-    def reset_parameters(self) -> None:
-        """Forget what was learned and seen."""
+    def reset_running_stats(self) -> None:
+        """Forget what was seen."""
         if self.track_running_stats:
             init.zeros_(self.running_mean)
             init.ones_(self.running_var)
             self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Forget what was learned and seen."""
+        self.reset_running_stats()
         if self.weight is not None:
             init.ones_(self.weight)
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def _check(self, input: Tensor) -> None:
+        _, channels = self.layouts.get(input.ndim, ("", None))
+        if channels is None or input.shape[channels] != self.num_features:
+            expected = " or ".join(layout.replace("C", str(self.num_features)) for layout, _ in self.layouts.values())
+            raise ShapeError(type(self).__name__, "input", f"shape {expected}", f"shape {input.shape}")
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm2d(ChannelNorm):
+    """Normalise every channel over the batch; see `rawseg.functional.batch_norm` and, for the parameters, `ChannelNorm`.
+
+    ``momentum=None`` keeps the plain average of all batches.
+    """
+
+    layouts: ClassVar[dict[int, tuple[str, int]]] = {4: ("(N, C, H, W)", 1)}
+
     def forward(self, input: Tensor) -> Tensor:
-        if input.ndim != 4 or input.shape[1] != self.num_features:
-            raise ShapeError("BatchNorm2d", "input", f"shape (N, {self.num_features}, H, W)", f"shape {input.shape}")
+        self._check(input)
         from_batch = self.training or not self.track_running_stats
         counting = self.training and self.track_running_stats and input.size > 0
         momentum = self.momentum
@@ -99,8 +125,40 @@ class BatchNorm2d(Module):
                 self.num_batches_tracked.add_(1)
         return out
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
+
+class BatchNorm1d(BatchNorm2d):
+    """The same for vectors (N, C) and sequences (N, C, L)."""
+
+    layouts: ClassVar[dict[int, tuple[str, int]]] = {2: ("(N, C)", 1), 3: ("(N, C, L)", 1)}
+
+
+class InstanceNorm2d(ChannelNorm):
+    """Normalise every channel of every image; see `rawseg.functional.instance_norm` and, for the parameters, `ChannelNorm`.
+
+    By default nothing is learned and nothing is kept. ``momentum=None`` leaves the running statistics alone.
+    """
+
+    layouts: ClassVar[dict[int, tuple[str, int]]] = {4: ("(N, C, H, W)", 1), 3: ("(C, H, W)", 0)}
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: str | None = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check(input)
+        from_input = self.training or not self.track_running_stats
+        momentum = 0.0 if self.momentum is None else self.momentum
+        statistics = self.running_mean, self.running_var
+        images = input if input.ndim == 4 else input.unsqueeze(0)
+        out = F.instance_norm(images, *statistics, self.weight, self.bias, from_input, momentum, self.eps)
+        return out if input.ndim == 4 else out.squeeze(0)

@@ -28,9 +28,9 @@ class Tree:
         if "_parameters" not in self.__dict__:
             raise ArgumentError(type(self).__name__, name, "super().__init__() before the first attribute", "none")
         if isinstance(value, Parameter):
-            self.register_parameter(name, value)
+            self._place("_parameters", name, value)
         elif isinstance(value, Tree):
-            self.register_module(name, value)
+            self._place("_modules", name, value)
         elif name in self._parameters and value is None:
             self._parameters[name] = None
         elif name in self._parameters:
@@ -62,13 +62,15 @@ class Tree:
         """Add a parameter; None keeps the name free for one."""
         if param is not None and not isinstance(param, Parameter):
             raise ArgumentTypeError("register_parameter", name, "a Parameter or None", type(param).__name__)
-        self._place(self._parameters, name, param)
+        self._refuse_taken("_parameters", name)
+        self._place("_parameters", name, param)
 
     def register_module(self, name: str, module: Tree | None) -> None:
         """Add a submodule."""
         if module is not None and not isinstance(module, Tree):
             raise ArgumentTypeError("register_module", name, "a Module or None", type(module).__name__)
-        self._place(self._modules, name, module)
+        self._refuse_taken("_modules", name)
+        self._place("_modules", name, module)
 
     add_module = register_module
 
@@ -86,10 +88,17 @@ class Tree:
         """
         if tensor is not None and not isinstance(tensor, Tensor):
             raise ArgumentTypeError("register_buffer", name, "a Tensor or None", type(tensor).__name__)
-        self._place(self._buffers, name, tensor)
+        self._refuse_taken("_buffers", name)
+        self._place("_buffers", name, tensor)
         (self._not_saved.discard if persistent else self._not_saved.add)(name)
 
-    def _place(self, registry: dict, name: str, value: Any) -> None:
+    def _refuse_taken(self, registry: str, name: str) -> None:
+        """Refuse to register a name that is another kind of attribute; setting the attribute replaces it."""
+        if isinstance(name, str) and name not in self.__dict__[registry] and hasattr(self, name):
+            raise ArgumentError(type(self).__name__, "name", "one that is no attribute yet", repr(name))
+
+    def _place(self, kind: str, name: str, value: Any) -> None:
+        registry = self.__dict__[kind]
         if not isinstance(name, str) or not name or "." in name:
             raise ArgumentError(type(self).__name__, "name", "a name without dots", repr(name))
         if name not in registry and hasattr(self, name):
@@ -145,6 +154,21 @@ class Tree:
                 if value is not None and id(value) not in seen:
                     seen.add(id(value))
                     yield f"{path}.{name}" if path else name, value
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter of a dotted name."""
+        return self._get("_parameters", "get_parameter", "a parameter", target)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Return the buffer of a dotted name."""
+        return self._get("_buffers", "get_buffer", "a buffer", target)
+
+    def _get(self, registry: str, op: str, what: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if owner.__dict__[registry].get(name) is None:
+            raise ArgumentError(op, "target", f"{what} of {type(owner).__name__}", repr(target))
+        return owner.__dict__[registry][name]
 
     def get_submodule(self, target: str) -> Tree:
         """Return the module of a dotted name; "" is this one."""

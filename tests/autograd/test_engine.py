@@ -20,6 +20,7 @@ def test_hand_computed():
     assert x.grad.tolist() == [5.0, 7.0]  # 2x + 1
 
 
+@pytest.mark.spec("autograd.accumulation", "autograd.unused")
 def test_gradients_accumulate_and_unused_leaves_stay_none():
     x, unused = rawseg.ones(2, requires_grad=True), rawseg.ones(2, requires_grad=True)
     (x * 2).sum().backward()
@@ -71,6 +72,7 @@ def test_the_graph_is_freed_without_the_cycle_collector():
         gc.enable()
 
 
+@pytest.mark.spec("autograd.freed")
 def test_a_second_backward_needs_retain_graph():
     x = rawseg.ones(2, requires_grad=True)
     y = (x * x).sum()
@@ -82,6 +84,7 @@ def test_a_second_backward_needs_retain_graph():
     assert x.grad.tolist() == [4.0, 4.0]
 
 
+@pytest.mark.spec("autograd.version")
 def test_an_in_place_change_of_a_saved_array_is_noticed():
     x, w = rawseg.ones(2), rawseg.ones(2, requires_grad=True)
     y = (x * w).sum()
@@ -107,6 +110,7 @@ def test_a_change_through_a_detached_twin_is_noticed():
         y.backward()
 
 
+@pytest.mark.spec("autograd.version")
 def test_a_change_of_a_saved_output_is_noticed():
     x = rawseg.ones(2, requires_grad=True)
     y = x.exp()
@@ -227,6 +231,7 @@ def test_a_hook_of_a_computed_tensor_replaces_its_gradient():
     assert x.grad.tolist() == [20.0, 20.0]
 
 
+@pytest.mark.spec("autograd.seed")
 def test_non_scalars_need_a_gradient_of_their_shape_and_dtype():
     x = rawseg.ones(2, requires_grad=True)
     with pytest.raises(ShapeError, match=r"gradient of shape \(2,\)"):
@@ -283,6 +288,7 @@ def test_a_function_without_second_derivative_says_so():
         FirstOrderOnly.apply(x).sum().backward(create_graph=True)
 
 
+@pytest.mark.spec("autograd.exception")
 def test_an_exception_in_backward_changes_no_gradient():
     x, y = rawseg.ones(2, requires_grad=True), rawseg.ones(2, requires_grad=True)
     loss = (y * 3).sum() + Broken.apply(x).sum()
@@ -292,6 +298,7 @@ def test_an_exception_in_backward_changes_no_gradient():
     assert y.grad is None
 
 
+@pytest.mark.spec("autograd.anomaly")
 def test_anomaly_detection_names_the_operation():
     x = rawseg.tensor([0.0], requires_grad=True)
     with rawseg.detect_anomaly(), pytest.raises(GraphError, match="Log: out: expected finite values"):

@@ -166,6 +166,41 @@ def test_creation():
         rawseg.tensor(["a"])
 
 
+def test_creation_takes_torchs_keywords():
+    assert rawseg.full(size=(1, 2), fill_value=3).tolist() == [[3, 3]]
+    assert rawseg.randint(2, 3, size=(2,)).tolist() == [2, 2]
+    assert rawseg.zeros(np.int64(2), 0).shape == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: rawseg.zeros(2, -1), ArgumentError, "zeros: size: expected at least 0, got -1"),
+        (lambda: rawseg.ones((2.5,)), ArgumentTypeError, "ones: size: expected an int, got 2.5"),
+        (lambda: rawseg.empty("a"), ArgumentTypeError, "empty: size: expected an int, got 'a'"),
+        (lambda: rawseg.full((-2,), 1.0), ArgumentError, "full: size: expected at least 0, got -2"),
+        (lambda: rawseg.rand(-3), ArgumentError, "rand: size: expected at least 0, got -3"),
+        (lambda: rawseg.randn(True), ArgumentTypeError, "randn: size: expected an int, got True"),
+        (lambda: rawseg.randint(3, 3, (1,)), ArgumentError, "randint: high: expected greater than low=3, got 3"),
+        (lambda: rawseg.eye(-1), ArgumentError, "eye: n: expected at least 0, got -1"),
+        (lambda: rawseg.randperm(-1), ArgumentError, "randperm: n: expected at least 0, got -1"),
+        (lambda: rawseg.linspace(0, 1, -1), ArgumentError, "linspace: steps: expected at least 0, got -1"),
+        (lambda: rawseg.tensor([2, 3]) ** -1, ArgumentError, "power: other: expected exponents of at least 0 for integers"),
+        (lambda: 2 ** rawseg.tensor([1, -2]), ArgumentError, r"power: other: .* \(or a floating base\), got -2"),
+    ],
+)
+def test_errors_of_creation_and_powers_name_the_argument(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_the_deviation_of_equal_elements_has_no_slope():
+    x = rawseg.Tensor(np.array([[2.0, 2.0, 2.0], [0.0, 1.0, 2.0]]), requires_grad=True)
+    deviation = x.std(1)
+    assert deviation.tolist() == [0, 1]
+    assert rawseg.grad(deviation.sum(), x)[0].tolist() == [[0, 0, 0], [-0.5, 0, 0.5]]  # as PyTorch
+
+
 @pytest.mark.parametrize("value", [2.5, float("nan"), np.float64(1)])
 def test_a_float_is_not_cut_to_an_integer_in_place(value):
     x = rawseg.tensor([1, 2])

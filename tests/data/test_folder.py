@@ -81,6 +81,7 @@ def test_missing_and_empty_folders_are_refused(tmp_path):
         SegmentationFolder(tmp_path)
 
 
+@pytest.mark.spec("images.pairs")
 def test_a_mask_of_another_size_names_both_files_and_sizes(tmp_path):
     fill(tmp_path)
     write_mask(tmp_path / "masks" / "a.png", np.zeros((5, 3), int))

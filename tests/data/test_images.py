@@ -66,6 +66,7 @@ def test_grey_8_bit(tmp_path, suffix):
     np.testing.assert_array_equal(image[0], RAMP.astype(np.float32) / 255)
 
 
+@pytest.mark.spec("images.modes")
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_grey_16_bit_is_scaled_by_65535(tmp_path, suffix):
     values = np.array([[0, 1, 255], [256, 40000, 65535]], np.uint16)
@@ -121,6 +122,7 @@ def test_palette_images_show_their_colours(tmp_path, transparency):
     np.testing.assert_array_equal(image, want.astype(np.float32) / 255)
 
 
+@pytest.mark.spec("images.modes")
 @pytest.mark.parametrize(
     ("orientation", "upright"),
     [
@@ -176,6 +178,7 @@ def test_channels_are_1_or_3(tmp_path):
 # Masks: the stored numbers are the ids
 
 
+@pytest.mark.spec("images.modes")
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_palette_masks_are_read_as_indices(tmp_path, suffix):
     mask = read_mask(saved(tmp_path / f"a.{suffix}", palette_image(IDS)))
@@ -223,6 +226,7 @@ def test_compressed_white_is_zero_tiff_masks_are_read_as_stored(tmp_path):
     np.testing.assert_array_equal(read_mask(path), 1 - ids if inverted else ids)
 
 
+@pytest.mark.spec("images.modes")
 def test_16_and_32_bit_masks_keep_large_ids(tmp_path):
     ids = np.array([[0, 300], [65535, 7]])
     np.testing.assert_array_equal(read_mask(saved(tmp_path / "a.png", ids.astype(np.uint16))), ids)
@@ -243,6 +247,7 @@ def test_jpeg_masks_are_refused(tmp_path):
         read_mask(saved(tmp_path / "a.jpg", IDS))
 
 
+@pytest.mark.spec("images.modes")
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_an_orientation_on_a_mask_is_refused_but_1_is_not(tmp_path, suffix):
     path = saved(tmp_path / f"a.{suffix}", IDS, exif=with_orientation(6))
@@ -268,6 +273,7 @@ def test_missing_files_folders_and_other_things_are_named(tmp_path, read):
             read(tmp_path / "a.png")
 
 
+@pytest.mark.spec("images.pairs")
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
 def test_files_cut_short_anywhere_are_refused(tmp_path, read, suffix):
@@ -311,6 +317,7 @@ def test_damage_anywhere_ends_in_a_data_error_or_an_image(tmp_path, suffix):
             assert read_image(tmp_path / "b", max_pixels=100_000).dtype == np.float32
 
 
+@pytest.mark.spec("images.limits")
 @pytest.mark.parametrize("read", READERS)
 def test_bombs_are_refused_from_the_header(tmp_path, read):
     path = png(tmp_path / "a.png", 20_000, 20_000, 8, 0, [])  # claims 400 megapixels in 70 bytes

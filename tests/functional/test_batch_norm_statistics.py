@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeErr
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.spec("batch_norm.training", "batch_norm.running")
 def test_by_hand():
     x = rawseg.Tensor(np.array([[1.0, 10], [3, 10], [5, 40]]))  # (N, C)
     mean, var = np.array([0.0, 100]), np.array([1.0, 1])
@@ -24,6 +27,8 @@ def test_by_hand():
     assert var.tolist() == [2.5, 150.5]  # half of 1 and half of the *unbiased* 4 and 300
 
 
+@pytest.mark.proves("batch_norm", "torch")
+@pytest.mark.spec("batch_norm.running")
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 5), (2, 3, 4, 5)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_running_statistics_as_torch(shape, dtype):
@@ -47,6 +52,7 @@ def test_a_write_to_running_statistics_is_counted():
         kept.sum().backward()
 
 
+@pytest.mark.spec("batch_norm.evaluation")
 def test_evaluation_may_be_followed_by_training_before_backward():
     x = rawseg.Tensor(RNG.standard_normal((4, 2)), requires_grad=True)
     mean, var = np.array([1.0, 2]), np.array([3.0, 0.5])
@@ -56,6 +62,7 @@ def test_evaluation_may_be_followed_by_training_before_backward():
     assert np.array_equal(rawseg.grad(loss, x)[0].numpy(), want.numpy())
 
 
+@pytest.mark.spec("batch_norm.one-value", "batch_norm.running")
 def test_an_empty_batch_leaves_the_statistics():
     mean, var = np.array([1.0, 2]), np.array([3.0, 4])
     x = rawseg.zeros(0, 2, 3, 3, dtype=np.float64, requires_grad=True)
@@ -77,6 +84,8 @@ def locked(array):
     return array
 
 
+@pytest.mark.proves("batch_norm", "bad input")
+@pytest.mark.spec("batch_norm.running", "batch_norm.domain", "batch_norm.momentum")
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -103,6 +112,43 @@ def test_after_an_error_the_statistics_are_what_they_were(arguments, error, mess
     assert [None if a is None else a.tobytes() for a in arguments[1:3]] == before
 
 
+@pytest.mark.spec("batch_norm.momentum")
 def test_momentum_is_a_number():
     with pytest.raises(ArgumentTypeError, match="batch_norm: momentum: expected a real number, got None"):
         F.batch_norm(rawseg.randn(2, 3, 2, 2), rawseg.zeros(3), rawseg.ones(3), training=True, momentum=None)
+
+
+@pytest.mark.spec("batch_norm.nonfinite-batch")
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan, 3e38])
+def test_a_batch_that_is_not_finite_leaves_its_channel_alone(bad):
+    """3e38 is finite, but its variance is none of float32: that would be refused as much as inf."""
+    x = RNG.standard_normal((4, 3, 2)).astype(np.float32)
+    mean, var = rawseg.zeros(3), rawseg.ones(3)
+    clean_mean, clean_var = mean.clone(), var.clone()
+    F.batch_norm(rawseg.Tensor(x), clean_mean, clean_var, training=True)
+    x[2, 1, 0] = bad
+    y = F.batch_norm(rawseg.Tensor(x), mean, var, training=True)
+    assert np.isfinite(y.numpy()[:, 1]).all() == np.isfinite(bad)
+    assert (mean[1].item(), var[1].item()) == (0, 1)  # both, even if one of them could be kept
+    for got, want in ((mean, clean_mean), (var, clean_var)):
+        assert got.numpy()[[0, 2]].tolist() == want.numpy()[[0, 2]].tolist()
+    F.batch_norm(rawseg.Tensor(x), mean, var, training=True)  # nothing is refused afterwards
+
+
+@pytest.mark.spec("batch_norm.domain")
+def test_statistics_that_came_not_finite_tell_the_way_out():
+    message = r"running_mean: expected finite values \(a layer's reset_running_stats\(\) starts them anew\), got"
+    with pytest.raises(ArgumentError, match=message):
+        F.batch_norm(X, MEAN * np.nan, VAR, training=True)
+    layer = rawseg.nn.BatchNorm1d(4, dtype=np.float64)
+    layer.running_mean.copy_(rawseg.Tensor(MEAN * np.nan))
+    with pytest.raises(ArgumentError, match=message):
+        layer(X)
+    layer.reset_running_stats()
+    assert layer(X).shape == X.shape
+
+
+def test_a_flag_is_a_bool():
+    one: Any = 1
+    with pytest.raises(ArgumentTypeError, match="batch_norm: training: expected a bool, got 1"):
+        F.batch_norm(X, MEAN, VAR, None, None, one)

@@ -21,6 +21,8 @@ INF = np.inf
 LOGITS = np.log(np.array([[1.0, 2, 1], [3, 1, 4]]))  # softmax: quarters and eighths
 
 
+@pytest.mark.proves("cross_entropy", "reference")
+@pytest.mark.spec("cross_entropy.weight")
 def test_by_hand():
     x = rawseg.Tensor(LOGITS, requires_grad=True)
     losses = F.cross_entropy(x, np.array([1, 2]), reduction="none")
@@ -31,6 +33,8 @@ def test_by_hand():
     np.testing.assert_allclose(x.grad.numpy(), [[0.0625, -0.125, 0.0625], [0.28125, 0.09375, -0.375]], rtol=1e-15)
 
 
+@pytest.mark.proves("cross_entropy", "reference")
+@pytest.mark.spec("cross_entropy.smoothing", "cross_entropy.target")
 def test_smoothing_by_hand():
     x = rawseg.Tensor(np.log(np.array([[1.0, 3]])))
     want = 0.5 * math.log(4) + 0.5 * (math.log(4) + math.log(4 / 3)) / 2  # half on the target, half spread over both
@@ -51,6 +55,8 @@ def cases(draw):
     return logits, target, weight, draw(st.sampled_from(["mean", "sum", "none"])), draw(st.sampled_from([0.0, 0.1, 1.0]))
 
 
+@pytest.mark.proves("cross_entropy", "torch", "first order", "bound")
+@pytest.mark.spec("cross_entropy.weight")
 @given(cases())
 def test_as_torch(case):
     logits, target, weight, reduction, smoothing = case
@@ -76,6 +82,7 @@ def test_as_torch(case):
     assert_within(grad, oracle, bound, "gradient")
 
 
+@pytest.mark.proves("nll_loss", "torch", "first order", "bound")
 @given(cases())
 def test_nll_loss_as_torch(case):
     logits, target, weight, reduction, _ = case
@@ -92,6 +99,8 @@ def test_nll_loss_as_torch(case):
     assert_within(grad, oracle, factor, "gradient")
 
 
+@pytest.mark.proves("cross_entropy", "torch", "first order", "bound")
+@pytest.mark.spec("cross_entropy.target")
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_class_probabilities_as_torch(smoothing):
     rng = np.random.default_rng(3)
@@ -116,6 +125,7 @@ def test_one_hot_probabilities_are_class_ids():
     assert F.cross_entropy(rawseg.Tensor(LOGITS), np.eye(3)[target]).item() == pytest.approx(by_id, rel=2**-50)
 
 
+@pytest.mark.spec("cross_entropy.infinite")
 def test_infinite_logits():
     x = rawseg.Tensor(np.array([[-INF, 0.0], [0.0, -INF], [INF, 0.0], [-INF, -INF]]), requires_grad=True)
     losses = F.cross_entropy(x, np.array([0, 0, 0, 0]), reduction="none")
@@ -140,11 +150,13 @@ def test_an_ignored_pixel_gives_nothing_whatever_it_holds():
         assert grad.tolist() == [[0, 0], [0.5, -0.5]]
 
 
+@pytest.mark.spec("cross_entropy.ignore-real-class")
 def test_an_ignored_class_leaves_the_mean_but_not_the_softmax():
     loss = F.cross_entropy(rawseg.Tensor(LOGITS), np.array([1, 0]), ignore_index=0)
     assert loss.item() == pytest.approx(math.log(2), rel=4e-16)  # -log(2 / (1 + 2 + 1)): class 0 still counts below
 
 
+@pytest.mark.spec("cross_entropy.empty")
 @pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
 @pytest.mark.parametrize(
     ("shape", "target", "weight"),
@@ -178,6 +190,7 @@ def test_a_class_alone_is_certain():
     assert F.cross_entropy(rawseg.tensor([[3.0], [-3.0]]), np.array([0, 0])).item() == 0
 
 
+@pytest.mark.spec("elementwise.rounding")
 def test_float32_is_rounded_once():
     x = np.random.default_rng(4).standard_normal((1, 7, 50)).astype(np.float32) * 9
     target = np.random.default_rng(5).integers(0, 7, (1, 50))
@@ -196,6 +209,9 @@ def with_id(value):
     return target
 
 
+@pytest.mark.spec("cross_entropy.target", "cross_entropy.smoothing")
+@pytest.mark.proves("cross_entropy", "bad input")
+@pytest.mark.proves("nll_loss", "bad input")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -44,6 +44,7 @@ def convolutions(draw):
     return draw(st.integers(1, 2)), c_in, c_out, kernel, stride, padding, dilation, groups, tuple(size)
 
 
+@pytest.mark.proves("conv2d", "torch", "first order")
 @given(convolutions(), st.booleans(), DTYPES, SEEDS)
 def test_conv2d_as_torch(case, with_bias, dtype, seed):
     n, c_in, c_out, kernel, stride, padding, dilation, groups, size = case
@@ -58,6 +59,7 @@ def test_conv2d_as_torch(case, with_bias, dtype, seed):
     )
 
 
+@pytest.mark.proves("conv_transpose2d", "torch", "first order")
 @given(convolutions(), st.booleans(), st.data(), DTYPES, SEEDS)
 def test_conv_transpose2d_as_torch(case, with_bias, data, dtype, seed):
     n, c_in, c_out, kernel, stride, _, dilation, groups, size = case
@@ -75,6 +77,7 @@ def test_conv_transpose2d_as_torch(case, with_bias, data, dtype, seed):
     assert_multilinear(f, lambda x, w, b=None: TF.conv_transpose2d(x, w, b, *options), arrays, g, terms)
 
 
+@pytest.mark.spec("conv_transpose2d.output_size")
 def test_an_output_size_is_one_of_the_sizes_that_the_stride_allows():
     x, weight = rawseg.ones(1, 2, 3, 4), rawseg.ones(2, 1, 3, 2)
     assert F.conv_transpose2d(x, weight, stride=2, output_size=(8, 9)).shape == (1, 1, 8, 9)
@@ -83,6 +86,8 @@ def test_an_output_size_is_one_of_the_sizes_that_the_stride_allows():
         F.conv_transpose2d(x, weight, stride=2, output_size=(9, 8))
 
 
+@pytest.mark.proves("conv2d", "torch")
+@pytest.mark.spec("conv2d.padding")
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_named_padding(padding):
     arrays = [numbers(0, 1, 2, 5, 6, dtype=np.float64), numbers(1, 3, 2, 3, 3, dtype=np.float64)]
@@ -96,11 +101,13 @@ def test_named_padding(padding):
     )
 
 
+@pytest.mark.spec("conv2d.padding")
 def test_an_odd_same_padding_goes_to_the_bottom_and_the_right():
     y = F.conv2d(rawseg.ones(1, 1, 3, 3), rawseg.ones(1, 1, 2, 2), padding="same")
     assert y.tolist() == [[[[4, 4, 2], [4, 4, 2], [2, 2, 1]]]]
 
 
+@pytest.mark.spec("conv2d.shapes")
 @pytest.mark.parametrize(
     "f",
     [
@@ -118,6 +125,7 @@ def test_an_image_without_a_batch_axis_is_a_batch_of_one(f):
         f(x[0])
 
 
+@pytest.mark.proves("linear", "torch", "first order")
 @pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4)])
 def test_linear_as_torch(shape):
     arrays = [numbers(i, *s, dtype=np.float32) for i, s in enumerate([shape, (5, 4), (5,)])]

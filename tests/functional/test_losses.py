@@ -16,6 +16,8 @@ from rawseg.errors import ArgumentError, DTypeError, ShapeError
 INF = np.inf
 
 
+@pytest.mark.spec("bce.logits")
+@pytest.mark.proves("binary_cross_entropy_with_logits", "reference")
 def test_bce_with_logits_is_exact_far_out():
     x = rawseg.tensor([1000.0, -1000.0, 1000.0, -1000.0, -30.0])
     losses = F.binary_cross_entropy_with_logits(x, rawseg.tensor([0.0, 1.0, 1.0, 0.0, 0.0]), reduction="none")
@@ -30,6 +32,7 @@ def test_bce_with_logits_by_hand():
     np.testing.assert_allclose(x.grad.numpy(), [-2, 0.75], rtol=4e-16)
 
 
+@pytest.mark.proves("binary_cross_entropy", "reference")
 def test_bce_holds_its_logarithms_at_minus_100():
     x = rawseg.Tensor(np.array([0.0, 1.0, 0.0, 1.0]), requires_grad=True)
     target = np.array([1.0, 0.0, 0.0, 1.0])
@@ -39,6 +42,8 @@ def test_bce_holds_its_logarithms_at_minus_100():
     assert x.grad.tolist() == [-1e12, 1e12, 0, 0]  # (p - t) / max(p (1 - p), 1e-12), as PyTorch
 
 
+@pytest.mark.proves("binary_cross_entropy", "torch", "first order", "bound")
+@pytest.mark.proves("binary_cross_entropy_with_logits", "torch", "first order", "bound")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_binary_losses_as_torch(dtype, reduction):
@@ -67,6 +72,11 @@ def test_binary_losses_as_torch(dtype, reduction):
             assert_within(one, other, 2 * gamma(16, dtype) * 102, "gradient")
 
 
+@pytest.mark.spec("smooth_l1_loss.beta")
+@pytest.mark.proves("mse_loss", "reference")
+@pytest.mark.proves("l1_loss", "reference")
+@pytest.mark.proves("smooth_l1_loss", "reference")
+@pytest.mark.proves("huber_loss", "reference")
 def test_squared_and_absolute_by_hand():
     x = rawseg.tensor([1.0, -2.0, 3.0], requires_grad=True)
     target = rawseg.tensor([0.0, 0.0, 3.0])
@@ -100,6 +110,30 @@ def test_regression_losses_as_torch(name, dtype):
             assert_within(one, other, 2 * gamma(6, dtype) * 2 * np.sqrt(size), "gradient")
 
 
+@pytest.mark.spec("regression.weight")
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_weighted_regression_losses_as_torch(name, reduction):
+    rng = np.random.default_rng(2)
+    arrays = [rng.standard_normal((4, 5)), rng.standard_normal((4, 5)), rng.uniform(0.5, 2, (4, 5))]
+    got, grads = ours(lambda x, t, w: getattr(F, name)(x, t, reduction, weight=w), arrays)
+    want, oracles = torchs(lambda x, t, w: getattr(TF, name)(x, t, reduction=reduction, weight=w), arrays)
+    bound = 2 * gamma(60, np.float64) * 2 * (36 if reduction == "none" else 20 * 36)  # differences below 6, weights below 2
+    assert_within(got, want, bound, "loss")
+    for one, other in zip(grads, oracles, strict=True):
+        assert_within(one, other, bound, "gradient")
+
+
+@pytest.mark.spec("regression.weight")
+def test_weighted_regression_losses_by_hand():
+    x, target, weight = rawseg.tensor([1.0, 3.0]), rawseg.zeros(2), rawseg.tensor([1.0, 0.5])
+    assert F.mse_loss(x, target, weight=weight).item() == np.float32(5.5 / 1.5)
+    assert F.l1_loss(x, target, weight=weight).item() == np.float32(2.5 / 1.5)
+    assert F.huber_loss(x, target, weight=weight).item() == np.float32((0.5 + 1.25) / 2)  # by elements, as PyTorch
+    assert F.l1_loss(x, target, "sum", weight).item() == 2.5
+
+
+@pytest.mark.spec("smooth_l1_loss.beta")
 def test_an_infinite_difference_has_a_finite_gradient():
     x = rawseg.tensor([INF, -INF], requires_grad=True)
     loss = F.smooth_l1_loss(x, rawseg.zeros(2), "sum")
@@ -127,7 +161,9 @@ X = rawseg.zeros(2, 3)
         (lambda: F.mse_loss(X > 0, X > 0), DTypeError, "input: expected float32 or float64, got bool"),
         (lambda: F.mse_loss(X, X, "average"), ArgumentError, "mse_loss: reduction: expected one of"),
         (lambda: F.smooth_l1_loss(X, X, beta=-1), ArgumentError, "smooth_l1_loss: beta: expected at least 0, got -1"),
-        (lambda: F.huber_loss(X, X, delta=0), ArgumentError, "huber_loss: delta: expected greater than 0, got 0"),
+        (lambda: F.mse_loss(X, X, weight=X[0]), ShapeError, r"mse_loss: weight: expected shape \(2, 3\), that of input"),
+        (lambda: F.huber_loss(X, X, weight=X.double()), DTypeError, "huber_loss: weight: expected float32, the dtype of input"),
+        (lambda: F.huber_loss(X, X, delta=0), ArgumentError, "huber_loss: delta: expected greater than 0, got 0.0"),
         (
             lambda: F.binary_cross_entropy_with_logits(X, X + 2),
             ArgumentError,

@@ -15,6 +15,7 @@ import rawseg
 from rawseg import functional as F
 
 
+@pytest.mark.spec("max_pool2d.backward")
 def test_max_pool2d_sends_the_gradient_to_the_first_of_equals():
     x = rawseg.tensor([[[[1.0, 1, 0], [1, 1, 5]]]], requires_grad=True)
     y, indices = F.max_pool2d(x, 2, stride=1, return_indices=True)
@@ -23,6 +24,7 @@ def test_max_pool2d_sends_the_gradient_to_the_first_of_equals():
     assert x.grad.tolist() == [[[[1, 0, 0], [0, 0, 1]]]]
 
 
+@pytest.mark.spec("max_pool2d.indices")
 def test_pool_indices_know_their_plane_until_they_are_cut():
     _, indices = F.max_pool2d(rawseg.Tensor(spread((2, 3, 5, 7))), 2, return_indices=True)
     assert isinstance(indices, F.PoolIndices)
@@ -40,6 +42,7 @@ def poolings(draw):
     return kernel, draw(pairs(1, 3)), padding, draw(st.booleans()), tuple(size)
 
 
+@pytest.mark.proves("max_pool2d", "torch", "first order")
 @given(poolings(), DTYPES, SEEDS)
 def test_max_pool2d_as_torch(case, dtype, seed):
     kernel, stride, padding, ceil_mode, size = case
@@ -54,6 +57,7 @@ def test_max_pool2d_as_torch(case, dtype, seed):
     assert np.array_equal(ours(run(F), [x], g)[1][0], torchs(run(TF), [x], g)[1][0])
 
 
+@pytest.mark.proves("avg_pool2d", "torch", "first order")
 @given(poolings(), st.booleans(), DTYPES, SEEDS)
 def test_avg_pool2d_as_torch(case, include, dtype, seed):
     kernel, stride, padding, ceil_mode, size = case
@@ -63,6 +67,7 @@ def test_avg_pool2d_as_torch(case, include, dtype, seed):
     assert_multilinear(lambda x: F.avg_pool2d(x, *options), lambda x: TF.avg_pool2d(x, *options), [x], g, 2 * 9 + 2)
 
 
+@pytest.mark.proves("interpolate", "torch", "first order")
 @given(pairs(1, 6), pairs(1, 9), st.booleans(), DTYPES, SEEDS)
 def test_bilinear_as_torch(old, new, corners, dtype, seed):
     x = numbers(seed, 1, 2, *old, dtype=dtype)
@@ -78,6 +83,8 @@ def test_bilinear_as_torch(old, new, corners, dtype, seed):
     assert np.abs(gradients[0] - wants[0]).max() <= bound
 
 
+@pytest.mark.proves("interpolate", "torch", "first order")
+@pytest.mark.spec("interpolate.size", "interpolate.scale")
 @pytest.mark.parametrize("factors", [2, (2.5, 1.3), (0.5, 0.75), (3, 0.4)])
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear"])
 def test_scale_factors_as_torch(mode, factors):
@@ -89,6 +96,7 @@ def test_scale_factors_as_torch(mode, factors):
     assert_multilinear(f, lambda x: TF.interpolate(x, **options), [x], g, 1000)
 
 
+@pytest.mark.spec("interpolate.scale")
 def test_a_recomputed_scale_is_that_of_the_sizes():
     x = rawseg.Tensor(numbers(0, 1, 1, 3, 3, dtype=np.float64))
     bilinear: dict[str, Any] = {"mode": "bilinear"}
@@ -98,6 +106,8 @@ def test_a_recomputed_scale_is_that_of_the_sizes():
     assert not np.array_equal(F.interpolate(x, scale_factor=2.5, **bilinear).numpy(), by_size)
 
 
+@pytest.mark.proves("pad", "torch", "first order")
+@pytest.mark.spec("pad.modes")
 @pytest.mark.parametrize("mode", ["reflect", "replicate", "circular", "constant"])
 @pytest.mark.parametrize("widths", [(1, 2), (2, 0, 1, 3), (0, 0, 3, 1)])
 def test_pad_as_torch(mode, widths):
@@ -107,6 +117,7 @@ def test_pad_as_torch(mode, widths):
     assert_multilinear(lambda x: F.pad(x, widths, mode), lambda x: TF.pad(x, widths, mode), [x], g, 40)
 
 
+@pytest.mark.spec("pad.modes")
 def test_pad_by_hand():
     x = rawseg.tensor([1, 2, 3])
     assert F.pad(x, (2, 1), "reflect").tolist() == [3, 2, 1, 2, 3, 2]

@@ -17,6 +17,8 @@ P = np.array([[[[0.5, 1.0]], [[0.5, 0.0]]]])  # (1, 2, 1, 2)
 IDS = np.array([[[0, 0]]])  # class 0 everywhere
 
 
+@pytest.mark.spec("dice_loss.formula")
+@pytest.mark.proves("dice_loss", "reference")
 def test_dice_by_hand():
     p = rawseg.Tensor(P, requires_grad=True)
     each = F.dice_loss(p, IDS, smooth=1.0, reduction="none")
@@ -30,6 +32,7 @@ def test_dice_by_hand():
     np.testing.assert_allclose(p.grad.numpy(), [[[[-20 / 81, -20 / 81]], [[4 / 9, 4 / 9]]]], rtol=1e-14)
 
 
+@pytest.mark.proves("jaccard_loss", "reference")
 def test_jaccard_by_hand():
     each = F.jaccard_loss(rawseg.Tensor(P), IDS, smooth=1.0, reduction="none").numpy()
     # class 0: 1 - (1.5 + 1) / (1.5 + 2 - 1.5 + 1) = 1/6; class 1: 1 - 1 / (0.5 + 1) = 1/3
@@ -44,6 +47,7 @@ def test_a_perfect_prediction_costs_nothing():
         assert loss(rawseg.Tensor(p), p.astype(bool)).item() == 0
 
 
+@pytest.mark.spec("dice_loss.both-empty")
 @pytest.mark.parametrize("smooth", [1.0, 0.5])
 def test_two_empty_masks_agree_but_push_down(smooth):
     p = rawseg.Tensor(np.zeros((1, 1, 2, 2)), requires_grad=True)
@@ -53,6 +57,7 @@ def test_two_empty_masks_agree_but_push_down(smooth):
     assert rawseg.grad(loss, p)[0].tolist() == np.full((1, 1, 2, 2), 1 / smooth).tolist()
 
 
+@pytest.mark.spec("dice_loss.both-empty")
 def test_two_empty_masks_without_smoothing():
     p = rawseg.Tensor(np.stack([np.zeros((1, 2, 2)), np.full((1, 2, 2), 0.5)]), requires_grad=True)
     target = np.zeros((2, 1, 2, 2))
@@ -77,6 +82,7 @@ def test_an_empty_batch(shape):
         F.dice_loss(p, target)
 
 
+@pytest.mark.spec("dice_loss.ignore")
 @pytest.mark.parametrize("ignored", [255, 1])  # no class, and a class
 def test_ignored_pixels_leave_all_three_sums(ignored):
     rng = np.random.default_rng(1)
@@ -90,6 +96,7 @@ def test_ignored_pixels_leave_all_three_sums(ignored):
         assert not rawseg.grad(got, x)[0][..., 3:].numpy().any()
 
 
+@pytest.mark.spec("dice_loss.formula")
 @pytest.mark.parametrize(("per", "axes"), [("image-class", (2,)), ("image", (1, 2)), ("class", (0, 2)), ("batch", (0, 1, 2))])
 def test_groups(per, axes):
     rng = np.random.default_rng(2)
@@ -98,6 +105,42 @@ def test_groups(per, axes):
     got = F.dice_loss(rawseg.Tensor(p), g, per=per, reduction="none").numpy()
     assert_within(got, want, 2 * gamma(80, np.float64), per)
     assert F.dice_loss(rawseg.Tensor(p), g, per=per).item() == pytest.approx(want.mean(), rel=1e-14)
+
+
+@pytest.mark.spec("tversky_loss.formula")
+@pytest.mark.proves("tversky_loss", "reference")
+def test_tversky_by_hand():
+    p = rawseg.Tensor(P, requires_grad=True)
+    each = F.tversky_loss(p, IDS, 0.25, 2.0, reduction="none")
+    # class 0: TP 1.5, FP 0, FN 0.5: 1 - 2.5 / (1.5 + 2 0.5 + 1) = 2/7
+    # class 1: TP 0, FP 0.5, FN 0: 1 - 1 / (0.25 0.5 + 1) = 1/9
+    np.testing.assert_allclose(each.numpy(), [[2 / 7, 1 / 9]], rtol=1e-15)
+    each.sum().backward()
+    # class 0: with D = 3.5 and N = 2.5, each pixel of the object adds 1 to N and 1 - 2 to D: -(D + N) / D**2
+    np.testing.assert_allclose(p.grad.numpy(), [[[[-24 / 49, -24 / 49]], [[0.25 / 1.265625, 0.25 / 1.265625]]]], rtol=1e-14)
+
+
+@pytest.mark.spec("tversky_loss.formula")
+@pytest.mark.parametrize("per", ["image-class", "image", "class", "batch"])
+def test_tversky_is_dice_with_halves_and_jaccard_with_ones(per):
+    rng = np.random.default_rng(4)
+    p, ids = rawseg.Tensor(rng.random((2, 3, 4, 5))), rng.integers(0, 3, (2, 4, 5))
+    ids[0, 0] = 7
+    options = {"per": per, "reduction": "none", "ignore_index": 7}
+    half = F.tversky_loss(p, ids, smooth=0.75, **options).numpy()
+    assert_within(half, F.dice_loss(p, ids, 1.5, **options).numpy(), 4 * gamma(140, np.float64), "halves")
+    ones = F.tversky_loss(p, ids, 1.0, 1.0, 0.75, **options).numpy()
+    assert_within(ones, F.jaccard_loss(p, ids, 0.75, **options).numpy(), 4 * gamma(140, np.float64), "ones")
+
+
+def test_tversky_of_two_empty_masks():
+    p, target = rawseg.zeros(1, 1, 2, requires_grad=True), np.zeros((1, 1, 2), bool)
+    loss = F.tversky_loss(p, target, 0.25, 0.75, 0.5)
+    assert loss.item() == 0
+    assert rawseg.grad(loss, p)[0].tolist() == [[[0.5, 0.5]]]  # alpha / smooth pushes down
+    with pytest.raises(ArgumentError, match="tversky_loss: target: expected a prediction or a target to compare"):
+        F.tversky_loss(p, target, smooth=0)
+    assert F.tversky_loss(p, target, smooth=0, empty="zero").item() == 0
 
 
 def test_border_weights_by_hand():
@@ -171,6 +214,11 @@ THREE: Any = (1, 2, 3)
         (lambda: F.dice_loss(X[0, 0], T), ShapeError, r"input: expected shape \(N, C, ...\), got shape \(4,\)"),
         (lambda: F.dice_loss(X, T, -1), ArgumentError, "smooth: expected at least 0, got -1.0"),
         (lambda: F.dice_loss(X, T, per="pixel"), ArgumentError, "per: expected one of .* got 'pixel'"),
+        (lambda: F.dice_loss(X, T, reduction="avg"), ArgumentError, "reduction: expected one of .* got 'avg'"),
+        (lambda: F.dice_loss(X, T, ignore_index=0.5), ArgumentTypeError, "ignore_index: expected an int, got 0.5"),
+        (lambda: F.tversky_loss(X, T, -1), ArgumentError, "tversky_loss: alpha: expected at least 0, got -1.0"),
+        (lambda: F.tversky_loss(X, T, beta=-0.5), ArgumentError, "tversky_loss: beta: expected at least 0, got -0.5"),
+        (lambda: F.tversky_loss(X, T, TEXT), ArgumentTypeError, "tversky_loss: alpha: expected a real number, got '1'"),
         (lambda: F.jaccard_loss(X, T, empty="skip"), ArgumentError, "jaccard_loss: empty: expected one of"),
         (lambda: F.border_weights(MASK * 1.0), DTypeError, "border_weights: mask: expected integers, got float64"),
         (lambda: F.border_weights(MASK[0]), ShapeError, r"mask: expected shape \(H, W\), got shape \(2,\)"),

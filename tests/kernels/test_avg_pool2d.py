@@ -44,6 +44,7 @@ def test_by_hand():
     assert grad.tolist() == [[[[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]]]
 
 
+@pytest.mark.spec("avg_pool2d.divisor")
 def test_what_the_divisor_counts():
     x = np.ones((1, 1, 3, 3), np.float32)
     assert avg_pool2d.forward(x, 2, 2, 1).tolist() == [[[[0.25, 0.5], [0.5, 1]]]]  # padding counts
@@ -52,6 +53,7 @@ def test_what_the_divisor_counts():
     assert (avg_pool2d.forward(np.ones((1, 1, 5, 5), np.float32), 2, ceil_mode=True) == 1).all()  # overhang never counts
 
 
+@pytest.mark.spec("all.nonfinite")
 def test_padding_is_never_multiplied():
     x = np.array([[[[np.inf, 1], [2, np.nan]]]], np.float32)
     out = avg_pool2d.forward(x, 2, 1, 1)
@@ -63,6 +65,7 @@ HALF: Any = 1.5
 X = np.zeros((1, 1, 4, 4), np.float32)
 
 
+@pytest.mark.proves("avg_pool2d", "bad input")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -94,16 +97,14 @@ def test_errors_name_the_argument_and_the_numbers(call, error, message):
         call()
 
 
-def test_torch_still_takes_a_negative_divisor():
-    assert torch.nn.functional.avg_pool2d(torch.ones(1, 1, 2, 2), 2, divisor_override=-4).item() == -1
-
-
 def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
     monkeypatch.setattr(_memory, "limit_bytes", lambda: 15)
     with pytest.raises(MemoryError, match="avg_pool2d: out: expected at most 15 bytes, got 16 bytes"):
         avg_pool2d.forward(X, 2)
 
 
+@pytest.mark.proves("avg_pool2d", "reference", "torch", "bound")
+@pytest.mark.spec("avg_pool2d.divisor")
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(geometries(), DIVISORS, st.sampled_from([2, 1, 0]), st.integers(0, 2**16))
 def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, case, divisor, batch, seed):
@@ -131,6 +132,7 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, case, divi
         assert_within(got, torch_backward(x.astype(np.float64), grad.astype(np.float64), options), bound, "backward torch")
 
 
+@pytest.mark.proves("avg_pool2d", "adjoint")
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(geometries(), st.integers(0, 2**16))
 def test_integers_are_exact_and_backward_is_the_adjoint(dtype, case, seed):
@@ -145,6 +147,7 @@ def test_integers_are_exact_and_backward_is_the_adjoint(dtype, case, seed):
     assert np.vdot(out, grad_output) == np.vdot(x, grad_input)
 
 
+@pytest.mark.proves("avg_pool2d", "determinism")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_promises(monkeypatch, dtype):
     rng = np.random.default_rng(0)
@@ -167,6 +170,7 @@ def test_the_compiled_loops_are_the_plain_loops():
     assert_same_bits(compiled, reference.backward(grad, x.shape, *geometry, *counts))
 
 
+@pytest.mark.proves("avg_pool2d", "complex step")
 def test_complex_numbers_pass_through_the_loops():
     x = np.arange(16).reshape(1, 1, 4, 4) * (1 + 2j)
     out = reference.forward(x, (2, 2), (2, 2), (0, 0), (2, 2), True, 0)

@@ -11,7 +11,7 @@ from batch_norm_cases import EPS, cases, exact_statistics, flat, forward_bounds,
 from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_promises, assert_same_bits
+from promises import assert_same_bits
 
 from rawseg_kernels import _memory, batch_norm
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
@@ -21,6 +21,7 @@ DTYPES = [np.float32, np.float64]
 U = unit_roundoff(np.float64)
 
 
+@pytest.mark.spec("batch_norm.training", "batch_norm.evaluation")
 def test_by_hand():
     x = np.array([[1, 10], [3, 10], [5, 40]], np.float32)  # (N, C), no spatial axis
     out, mean, inv_std, variance = batch_norm.forward_train(x, eps=1.0)
@@ -36,6 +37,7 @@ def test_by_hand():
     assert [grad.tolist() for grad in grads] == [x.tolist(), [13, 400], [9, 60]]  # (0 + 6 + 20) / 2 and 1200 / 3
 
 
+@pytest.mark.spec("batch_norm.backward")
 def test_gradient_by_hand():
     x = np.array([[-1.0], [1.0]])  # mean 0, variance 1; with eps = 3, inv_std = 1/2 and z = x / 2
     _, mean, inv_std, _ = batch_norm.forward_train(x, eps=3.0)
@@ -49,6 +51,8 @@ X = np.zeros((2, 3, 4), np.float32)
 C3 = np.ones(3, np.float32)
 
 
+@pytest.mark.proves("batch_norm", "bad input")
+@pytest.mark.spec("batch_norm.domain", "batch_norm.one-value", "batch_norm.momentum")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -97,6 +101,7 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
         batch_norm.forward_train(X)
 
 
+@pytest.mark.spec("batch_norm.one-value")
 @pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 5), (2, 3, 0), (2, 0, 4)])
 def test_an_empty_batch_gives_an_empty_output_and_no_gradient(shape):
     x = np.zeros(shape, np.float32)
@@ -110,6 +115,8 @@ def test_an_empty_batch_gives_an_empty_output_and_no_gradient(shape):
     assert not grads[2].any()
 
 
+@pytest.mark.proves("batch_norm", "bound", "torch", "reference", "cpu")
+@pytest.mark.spec("batch_norm.training")
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(st.data())
 def test_training_stays_within_the_bound_of_exact_statistics(dtype, data):
@@ -132,6 +139,8 @@ def test_training_stays_within_the_bound_of_exact_statistics(dtype, data):
     assert_within(out, loops[0].reshape(x.shape), 2 * (error + last), "loops")
 
 
+@pytest.mark.proves("batch_norm", "bound", "torch", "reference", "cpu")
+@pytest.mark.spec("batch_norm.evaluation")
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(st.data())
 def test_evaluation_stays_within_the_bound_of_loops_and_torch(dtype, data):
@@ -157,6 +166,8 @@ def test_evaluation_stays_within_the_bound_of_loops_and_torch(dtype, data):
         assert_within(flat(got) if got.ndim > 1 else got, want, 2 * gamma(count + 10, np.float64) * size + last, "backward")
 
 
+@pytest.mark.proves("batch_norm", "bound", "torch", "reference", "cpu", "first order")
+@pytest.mark.spec("batch_norm.backward")
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(st.data())
 def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, data):
@@ -175,6 +186,7 @@ def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, data):
         assert_within(got, oracle.numpy(), bound, "torch")
 
 
+@pytest.mark.proves("batch_norm", "complex step")
 @given(cases(np.float64))
 def test_complex_steps_agree_with_the_gradients(case):
     x, weight, bias, grad_output = case
@@ -193,6 +205,7 @@ def test_complex_steps_agree_with_the_gradients(case):
     assert_within(np.vdot(slope, grad_output), want, 8 * gamma(2 * x.size + 40, np.float64) * error, "complex step")
 
 
+@pytest.mark.spec("batch_norm.backward")
 @given(cases(np.float64))
 def test_a_shift_of_the_input_changes_nothing(case):
     x, weight, bias, grad_output = case
@@ -204,19 +217,6 @@ def test_a_shift_of_the_input_changes_nothing(case):
     drift = np.abs(weight) * inv_std**2 * np.abs(x).mean(axes) * sizes[1]
     left = grad_input.sum(axes)
     assert_within(left, np.zeros_like(left), gamma(terms, np.float64) * (sizes[0].sum(axes) + drift), "sum of grad_input")
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_promises(monkeypatch, dtype):
-    rng = np.random.default_rng(0)
-    x, grad = (rng.standard_normal((2, 5, 9, 70)).astype(dtype) for _ in range(2))  # 630 pixels: more than one round of lanes
-    weight, bias = rng.standard_normal(5).astype(dtype), rng.standard_normal(5).astype(dtype)
-    assert_promises(monkeypatch, lambda x, w, b: batch_norm.forward_train(x, w, b, EPS), x, weight, bias)
-    _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
-    assert_promises(monkeypatch, batch_norm.backward_train, grad, x, weight, mean, inv_std)
-    statistics = bias, np.abs(weight)
-    assert_promises(monkeypatch, batch_norm.forward_eval, x, weight, bias, *statistics)
-    assert_promises(monkeypatch, batch_norm.backward_eval, grad, x, weight, *statistics)
 
 
 def test_the_compiled_loops_are_the_plain_loops():
@@ -249,6 +249,7 @@ def test_channels_do_not_see_each_other():
     assert_same_bits(poisoned[:, [0, 1, 3]], out[:, [0, 1, 3]])
 
 
+@pytest.mark.spec("batch_norm.running")
 def test_running_statistics_move_towards_the_batch():
     running, batch = np.array([1, 2], np.float32), np.array([5.0, -2.0])
     assert batch_norm.updated_running(running, batch, 0.25).tolist() == [2, 1]

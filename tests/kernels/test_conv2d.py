@@ -43,6 +43,7 @@ def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
     return torch_gradients(lambda *leaves: torch_conv2d(*leaves, **case.options), grad_output, x, weight, bias)
 
 
+@pytest.mark.spec("conv2d.formula")
 def test_by_hand():
     x = np.arange(1, 10, dtype=np.float32).reshape(1, 1, 3, 3)
     weight = np.array([[[[1, 2], [3, 4]]]], np.float32)
@@ -59,6 +60,8 @@ def test_by_hand():
     assert conv2d.backward_bias(grad).tolist() == [11]
 
 
+@pytest.mark.proves("conv2d", "reference", "torch")
+@pytest.mark.spec("conv2d.formula", "conv2d.order", "conv2d.backward")
 @given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_whole_numbers_are_exact(case, seed, dtype):
     arrays = integers(seed, *shapes(case), dtype=dtype)
@@ -69,6 +72,7 @@ def test_whole_numbers_are_exact(case, seed, dtype):
             np.testing.assert_array_equal(got, expected, err_msg=algorithm)
 
 
+@pytest.mark.proves("conv2d", "torch")
 @pytest.mark.parametrize(("what", "case"), LARGE, ids=[what for what, _ in LARGE])
 def test_however_the_work_is_cut_up(what, case):
     arrays = integers(0, *shapes(case))
@@ -78,6 +82,8 @@ def test_however_the_work_is_cut_up(what, case):
             np.testing.assert_array_equal(got, expected, err_msg=algorithm)
 
 
+@pytest.mark.proves("conv2d", "bound")
+@pytest.mark.spec("conv2d.order")
 @given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
     arrays = normals(seed, *shapes(case), dtype=dtype)
@@ -92,6 +98,8 @@ def test_rounding_stays_in_its_bound(case, seed, dtype):
             assert_within(got, want, bound, algorithm)
 
 
+@pytest.mark.proves("conv2d", "bound")
+@pytest.mark.spec("conv2d.order")
 def test_reference_and_bias_gradient_round_once():
     case = Case((2, 5, 9, 11), (4, 5, 3, 2), (1, 2), (1, 1), (1, 1), 1)
     arrays = normals(3, *shapes(case))
@@ -103,6 +111,7 @@ def test_reference_and_bias_gradient_round_once():
         assert_within(got, want, once * np.abs(want) + 2 * gamma(500, np.float64) * magnitude)
 
 
+@pytest.mark.proves("conv2d", "complex step")
 def test_reference_is_plain_python_and_holomorphic():
     x, weight, bias = (array.astype(np.complex128) for array in integers(1, (1, 2, 4, 3), (2, 1, 2, 2), (2,)))
     geometry = (1, 1), (0, 1), (1, 1), 2
@@ -114,6 +123,8 @@ def test_reference_is_plain_python_and_holomorphic():
     assert (adjoint * x).sum() == (reference.forward(x, weight, None, (3, 4), *geometry)).sum()
 
 
+@pytest.mark.proves("conv2d", "adjoint")
+@pytest.mark.spec("conv2d.backward")
 @given(case=cases(), seed=st.integers(0, 99))
 def test_gradients_are_adjoints(case, seed):
     x, weight, bias, grad_output = integers(seed, *shapes(case), dtype=np.float64)
@@ -121,6 +132,8 @@ def test_gradients_are_adjoints(case, seed):
     assert (out * grad_output).sum() == (x * grad_x).sum() == (weight * grad_weight).sum()
 
 
+@pytest.mark.proves("conv2d", "determinism")
+@pytest.mark.spec("all.bits", "all.strides", "all.fresh")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("case", [LARGE[1][1], LARGE[9][1], LARGE[12][1], LARGE[7][1], LARGE[4][1], LARGE[5][1]])
 def test_promises(monkeypatch, case, algorithm):
@@ -145,6 +158,33 @@ def test_images_and_channels_do_not_meet(algorithm):
     assert_same_bits(some, whole[0][:, order])
 
 
+@pytest.mark.spec("conv2d.depthwise")
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+def test_depthwise_channels_follow_their_input(algorithm):
+    x = np.array([1, 10], np.float32).reshape(1, 2, 1, 1)
+    weight = np.array([1, 2, 3, 4, 5, 6], np.float32).reshape(6, 1, 1, 1)  # three output channels for each input channel
+    assert conv2d.forward(x, weight, groups=2, algorithm=algorithm).ravel().tolist() == [1, 2, 3, 40, 50, 60]
+
+
+@pytest.mark.spec("conv2d.empty")
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+def test_no_image_gives_no_output_and_zero_gradients(algorithm):
+    case = Case((0, 4, 7, 6), (6, 2, 3, 2), (2, 1), (1, 0), (1, 2), 2)
+    out, grad_x, grad_weight, grad_bias = run(case, algorithm, *normals(0, *shapes(case)))
+    assert (out.shape, grad_x.shape) == ((0, 6, 4, 4), (0, 4, 7, 6))
+    assert_same_bits((grad_weight, grad_bias), (np.zeros((6, 2, 3, 2), np.float32), np.zeros(6, np.float32)))
+
+
+@pytest.mark.spec("conv2d.backward")
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+def test_rows_that_no_window_covers_have_exactly_no_gradient(algorithm):
+    weight, grad_output = np.full((2, 3, 2, 1), np.inf, np.float32), np.ones((1, 2, 2, 2), np.float32)
+    grad = conv2d.backward_input(grad_output, weight, (1, 3, 7, 6), stride=(3, 4), algorithm=algorithm)
+    assert np.isinf(grad[:, :, [0, 1, 3, 4]][..., [0, 4]]).all()
+    assert_same_bits(np.abs(grad[:, :, [2, 5, 6]]), np.zeros((1, 3, 3, 6), np.float32))  # a row between windows, two left over
+    assert_same_bits(np.abs(grad[..., [1, 2, 3, 5]]), np.zeros((1, 3, 7, 4), np.float32))
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_groups_are_separate_convolutions(algorithm):
     case = LARGE[12][1]
@@ -165,6 +205,7 @@ def test_padding_is_zeros_around_the_input(case, seed):
     assert_same_bits(conv2d.forward(x, weight, bias, **case.options), padded)
 
 
+@pytest.mark.spec("conv2d.padding")
 @pytest.mark.parametrize(
     ("kernel", "sides"),  # left, right, top, bottom, at dilation (1, 3)
     [((3, 4), (4, 5, 1, 1)), ((2, 1), (0, 0, 0, 1)), ((4, 3), (3, 3, 1, 2))],
@@ -182,6 +223,7 @@ def test_same_puts_the_odd_row_at_the_bottom(kernel, sides):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.spec("conv2d.nonfinite", "all.nonfinite")
 @pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_padding_is_never_multiplied(algorithm, value):
@@ -193,8 +235,6 @@ def test_padding_is_never_multiplied(algorithm, value):
     assert np.isfinite(out[:, 0, :, 0]).all()
     assert np.isfinite(out[:, 1:]).all()
     np.testing.assert_array_equal(out[:, 0, 1:, 1:], np.full((1, 3, 4), value, np.float32))
-    torch_out = torch_conv2d(*map(torch.from_numpy, (x, weight, bias)), **case.options)
-    assert torch_out[:, 0, 0].isnan().all()  # PyTorch multiplies its zeros
 
     grad_input = conv2d.backward_input(grad_output, weight, x.shape, **case.options, algorithm=algorithm)
     assert np.isfinite(grad_input[:, 0, 3]).all()
@@ -236,6 +276,7 @@ for what, case in LARGE:
 """
 
 
+@pytest.mark.spec("all.memory-safety")
 def test_nothing_beyond_the_arrays_is_read():
     paths = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(

@@ -16,13 +16,25 @@ Y = np.zeros((2, 6, 3, 5), np.float32)
 ANY: Any = None
 
 
+@pytest.mark.proves("conv2d", "bad input")
+@pytest.mark.spec("conv2d.shapes", "conv2d.output", "conv2d.domain", "conv2d.padding", "all.integers")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: conv2d.forward(X[0], W), ShapeError, r"conv2d: x: expected shape \(N, C, H, W\), got shape \(4, 5, 6\)"),
         (lambda: conv2d.forward(X, W[0]), ShapeError, r"weight: expected shape \(C_out, C_in / groups, kH, kW\)"),
         (lambda: conv2d.forward(X[:, :, :0], W), ShapeError, "x: expected at least 1 along H"),
-        (lambda: conv2d.forward(X, W[:0]), ShapeError, "weight: expected at least 1 along N"),
+        (
+            lambda: conv2d.forward(X, W[:0]),
+            ShapeError,
+            r"weight: expected at least 1 along C_out, got 0 \(shape \(0, 4, 3, 2\)\)",
+        ),
+        (
+            lambda: conv2d.forward(X, W[:, :0]),
+            ShapeError,
+            r"weight: expected at least 1 along C_in / groups, got 0 \(shape \(6, 0, 3, 2\)\)",
+        ),
+        (lambda: conv2d.forward(X, W[..., :0]), ShapeError, "weight: expected at least 1 along kW"),
         (lambda: conv2d.forward(X, W, Y[0, :5, 0, 0]), ShapeError, r"bias: expected shape \(6,\), got shape \(5,\)"),
         (
             lambda: conv2d.forward(X, W[:, :3]),
@@ -84,12 +96,14 @@ def test_errors(call, error, message):
         call()
 
 
+@pytest.mark.spec("all.memory")
 def test_too_large_for_the_machine(monkeypatch):
     monkeypatch.setattr(_memory, "limit_bytes", lambda: 719)
     with pytest.raises(MemoryError, match=r"conv2d: out: expected at most 719 bytes, got 720 bytes for shape \(2, 6, 3, 5\)"):
         conv2d.forward(X, W)
 
 
+@pytest.mark.spec("all.layout")
 def test_on_another_device():
     class Elsewhere:
         dtype, device = np.dtype(np.float32), type("Device", (), {"id": 1})()

@@ -51,6 +51,7 @@ def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
     return torch_gradients(lambda *leaves: torch_conv_transpose2d(*leaves, **options), grad_output, x, weight, bias)
 
 
+@pytest.mark.spec("conv_transpose2d.formula", "conv_transpose2d.output")
 def test_by_hand():
     x = np.array([[[[1, 2], [3, 4]]]], np.float32)
     weight = np.array([[[[1, 10], [100, 1000]]]], np.float32)
@@ -63,6 +64,8 @@ def test_by_hand():
     assert conv_transpose2d.backward_weight(grad, x, weight.shape).tolist() == [[[[27, 37], [57, 67]]]]
 
 
+@pytest.mark.proves("conv_transpose2d", "reference", "torch")
+@pytest.mark.spec("conv_transpose2d.output")
 @given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_whole_numbers_are_exact(case, seed, dtype):
     arrays = arrays_of(integers, case, seed, dtype)
@@ -73,6 +76,7 @@ def test_whole_numbers_are_exact(case, seed, dtype):
             np.testing.assert_array_equal(got, expected, err_msg=algorithm)
 
 
+@pytest.mark.proves("conv_transpose2d", "torch")
 @pytest.mark.parametrize(("what", "case"), LARGE, ids=[what for what, _ in LARGE])
 def test_however_the_work_is_cut_up(what, case):
     arrays = arrays_of(integers, case, 0)
@@ -81,6 +85,7 @@ def test_however_the_work_is_cut_up(what, case):
             np.testing.assert_array_equal(got, expected, err_msg=algorithm)
 
 
+@pytest.mark.proves("conv_transpose2d", "bound")
 @given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
     arrays = arrays_of(normals, case, seed, dtype)
@@ -95,6 +100,8 @@ def test_rounding_stays_in_its_bound(case, seed, dtype):
             assert_within(got, want, bound, algorithm)
 
 
+@pytest.mark.proves("conv_transpose2d", "adjoint")
+@pytest.mark.spec("conv_transpose2d.formula")
 @given(case=cases(), seed=st.integers(0, 99))
 def test_it_is_the_adjoint_of_convolution(case, seed):
     x, weight, _, y = arrays_of(integers, case, seed, np.float64)
@@ -105,6 +112,7 @@ def test_it_is_the_adjoint_of_convolution(case, seed):
     assert (grad_weight * weight).sum() == (back * y).sum()
 
 
+@pytest.mark.spec("conv_transpose2d.domain")
 @pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
 def test_output_padding_of_a_dilated_kernel_may_exceed_the_stride(algorithm):
     x, weight, bias, grad = integers(1, (2, 3, 4, 5), (3, 2, 2, 3), (2,), (2, 2, 9, 11))
@@ -123,6 +131,7 @@ def test_output_padding_of_a_dilated_kernel_may_exceed_the_stride(algorithm):
     )
 
 
+@pytest.mark.spec("conv_transpose2d.output_size")
 @pytest.mark.parametrize(("size", "extra"), [((8, 15), (0, 0)), ((9, 16), (1, 1)), ((2, 2, 8, 17), (0, 2))])
 def test_output_size_stands_for_an_output_padding(size, extra):
     x, weight = normals(2, (2, 3, 4, 5), (3, 2, 2, 3))
@@ -131,6 +140,7 @@ def test_output_size_stands_for_an_output_padding(size, extra):
     assert_same_bits(got, conv_transpose2d.forward(x, weight, stride=(2, 3), output_padding=extra))
 
 
+@pytest.mark.proves("conv_transpose2d", "determinism")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("case", [LARGE[1][1], LARGE[9][1], LARGE[12][1]])
 def test_promises(monkeypatch, case, algorithm):
@@ -144,6 +154,20 @@ def test_promises(monkeypatch, case, algorithm):
     assert_promises(monkeypatch, lambda g, x: conv_transpose2d.backward_weight(g, x, weight.shape, **options), grad_output, x)
 
 
+@pytest.mark.spec("conv_transpose2d.bias")
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+def test_a_pixel_that_no_tap_hits_is_exactly_the_bias(algorithm):
+    bias = np.array([0.1, -7e-41], np.float32)  # a subnormal that any arithmetic on the way would lose or round
+    x, weight = np.full((1, 1, 2, 2), np.inf, np.float32), np.ones((1, 2, 1, 2), np.float32)
+    out = conv_transpose2d.forward(x, weight, bias, stride=3, output_padding=(2, 1), algorithm=algorithm)
+    hit = np.zeros((6, 6), bool)
+    hit[np.ix_([0, 3], [0, 1, 3, 4])] = True
+    assert np.isinf(out[:, :, hit]).all()
+    for k in (0, 1):
+        assert_same_bits(out[0, k][~hit], np.full((~hit).sum(), bias[k]))
+
+
+@pytest.mark.spec("conv_transpose2d.nonfinite")
 @pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
 def test_only_elements_meet_the_weights(algorithm):
     x = np.array([[[[0, 1], [1, 1]]]], np.float32)
@@ -157,6 +181,7 @@ def test_only_elements_meet_the_weights(algorithm):
     np.testing.assert_array_equal(out, want)
 
 
+@pytest.mark.proves("conv_transpose2d", "complex step")
 def test_reference_is_plain_python_and_holomorphic():
     x, weight, bias = (array.astype(np.complex128) for array in integers(3, (1, 2, 3, 2), (2, 1, 2, 2), (2,)))
     geometry: Any = (2, 1), (0, 1), (1, 1), 2

@@ -16,12 +16,21 @@ Y = np.zeros((2, 4, 5, 6), np.float32)
 ANY: Any = 5
 
 
+@pytest.mark.proves("conv_transpose2d", "bad input")
+@pytest.mark.spec(
+    "conv_transpose2d.shapes", "conv_transpose2d.output", "conv_transpose2d.domain", "conv_transpose2d.output_size"
+)
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: conv_transpose2d.forward(X[0], W), ShapeError, r"conv_transpose2d: x: expected shape \(N, C, H, W\)"),
         (lambda: conv_transpose2d.forward(X, W[0]), ShapeError, r"weight: expected shape \(C_in, C_out / groups, kH, kW\)"),
         (lambda: conv_transpose2d.forward(X[..., :0], W), ShapeError, "x: expected at least 1 along W"),
+        (
+            lambda: conv_transpose2d.forward(X, W[:, :0]),
+            ShapeError,
+            r"weight: expected at least 1 along C_out / groups, got 0 \(shape \(6, 0, 3, 2\)\)",
+        ),
         (
             lambda: conv_transpose2d.forward(X, W[:5]),
             ShapeError,
@@ -45,6 +54,11 @@ ANY: Any = 5
             lambda: conv_transpose2d.forward(X, W, padding=(0, 3)),
             ShapeError,
             r"padding: expected an output width of at least 1, got 0 \(width 5, padding \(0, 3\)\)",
+        ),
+        (
+            lambda: conv_transpose2d.forward(X, W, stride=3, padding=(5, 1), output_size=(0, 12)),
+            ShapeError,
+            "padding: expected an output height of at least 1, got 0",
         ),
         (
             lambda: conv_transpose2d.forward(X, W, stride=2, output_size=(7, 12)),

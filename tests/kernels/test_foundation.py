@@ -16,11 +16,13 @@ from rawseg_kernels._algorithms import find
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, BackendError, DTypeError, RawsegError, ShapeError
 
 
+@pytest.mark.spec("all.integers")
 @pytest.mark.parametrize(("value", "want"), [(3, (3, 3)), ((1, 2), (1, 2)), ([4, 5], (4, 5)), (np.int32(7), (7, 7))])
 def test_pairs(value, want):
     assert _arrays.pair("op", "stride", value, 1) == want
 
 
+@pytest.mark.spec("all.integers")
 @pytest.mark.parametrize(
     ("value", "error", "message"),
     [
@@ -37,6 +39,7 @@ def test_bad_pairs(value, error, message):
         _arrays.pair("op", "stride", value, 1)
 
 
+@pytest.mark.spec("all.layout")
 def test_arrays_must_agree():
     x = np.zeros(2, np.float32)
     with pytest.raises(DTypeError, match="op: w: expected float32, the dtype of x, got float64"):
@@ -59,6 +62,7 @@ def test_errors_are_builtins_too_and_carry_their_parts():
     assert str(again) == str(error) == "conv2d: weight: expected 2 channels, got 3"
 
 
+@pytest.mark.spec("all.memory")
 def test_an_array_larger_than_the_machine_is_refused_with_its_size():
     with pytest.raises(MemoryError, match=r"op: out: expected at most \d+ bytes, got 40{15} bytes for shape \(10{15},\)"):
         _memory.check_size("op", (10**15,), np.dtype(np.float32))
@@ -201,6 +205,7 @@ def test_kernels_work_where_no_cache_can_be_written(tmp_path):
         assert hits == 0
 
 
+@pytest.mark.spec("all.memory")
 @pytest.mark.parametrize("argument", ["stride", "padding", "dilation"])
 def test_a_geometry_number_stays_inside_64_bit_arithmetic(argument):
     x, weight = np.ones((1, 1, 2, 2)), np.ones((1, 1, 1, 1))

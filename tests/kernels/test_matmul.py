@@ -34,6 +34,7 @@ A, B = np.zeros((2, 3, 4), np.float32), np.zeros((4, 5), np.float32)
 FLAG: Any = 1
 
 
+@pytest.mark.proves("matmul", "bad input")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -70,6 +71,7 @@ def stored(array, transposed):
     return np.ascontiguousarray(np.swapaxes(array, -1, -2)) if transposed else array
 
 
+@pytest.mark.proves("matmul", "reference")
 @given(SIZES, SIZES, SIZES, STACKS, st.booleans(), st.booleans(), st.integers(0, 99), st.sampled_from(FLOATS))
 def test_whole_numbers_are_exact(rows, depth, columns, stacks, transpose_a, transpose_b, seed, dtype):
     a, b = integers(seed, (*stacks[0], rows, depth), (*stacks[1], depth, columns), dtype=dtype)
@@ -91,6 +93,7 @@ def test_however_the_work_is_cut_up(sizes):
         np.testing.assert_array_equal(matmul.forward(stored(a, flags[0]), stored(b, flags[1]), *flags), want)
 
 
+@pytest.mark.proves("matmul", "bound")
 @given(SIZES, SIZES, SIZES, st.integers(0, 99), st.sampled_from(FLOATS))
 def test_rounding_stays_in_its_bound(rows, depth, columns, seed, dtype):
     a, b = normals(seed, (rows, depth), (depth, columns), dtype=dtype)
@@ -100,12 +103,14 @@ def test_rounding_stays_in_its_bound(rows, depth, columns, seed, dtype):
         assert_within(matmul.forward(a, b, algorithm=algorithm), wide[0] @ wide[1], bound, algorithm)
 
 
+@pytest.mark.proves("matmul", "adjoint")
 def test_gradients_are_adjoints():
     a, b, grad = integers(1, (3, 20, 30), (3, 30, 40), (3, 20, 40), dtype=np.float64)
     grad_a, grad_b = matmul.forward(grad, b, transpose_b=True), matmul.forward(a, grad, transpose_a=True)
     assert (matmul.forward(a, b) * grad).sum() == (a * grad_a).sum() == (b * grad_b).sum()
 
 
+@pytest.mark.proves("matmul", "determinism")
 @pytest.mark.parametrize("flags", [(False, False), (True, True)])
 def test_promises(monkeypatch, flags):
     a, b = normals(2, (3, 40, 40), (1, 40, 40))
@@ -119,6 +124,7 @@ def test_a_product_does_not_depend_on_its_neighbours():
     assert_same_bits(matmul.forward(a[:, 5:6], b[:, 60:]), whole[:, 5:6, 60:])
 
 
+@pytest.mark.proves("matmul", "complex step")
 def test_reference_is_plain_python():
     a, b = (array.astype(np.complex128) for array in integers(4, (1, 2, 3), (1, 3, 2)))
     np.testing.assert_array_equal(reference.forward(a, b, np.zeros((1, 2), np.int64), False, False), a @ b)

@@ -33,6 +33,7 @@ def bilinear_tables(in_size, out_size, align_corners, dtype, scale=(None, None))
     return tuple(tables.bilinear(old, new, align_corners, step, dtype) for old, new, step in axes)
 
 
+@pytest.mark.spec("interpolate.bilinear", "interpolate.nearest", "interpolate.nearest-exact", "interpolate.scale")
 def test_by_hand():
     x = np.array([[[[0, 4], [8, 12]]]], np.float32)
     assert resize.forward(x, 4, "nearest").tolist() == [[[[0, 0, 4, 4], [0, 0, 4, 4], [8, 8, 12, 12], [8, 8, 12, 12]]]]
@@ -59,6 +60,8 @@ TEXT: Any = "1"
 X = np.zeros((1, 2, 3, 4), np.float32)
 
 
+@pytest.mark.proves("interpolate", "bad input")
+@pytest.mark.spec("interpolate.size")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -101,6 +104,8 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
         resize.forward(X, 2, "nearest")
 
 
+@pytest.mark.proves("interpolate", "reference", "adjoint", "torch")
+@pytest.mark.spec("interpolate.nearest", "interpolate.nearest-exact")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("compat", ["exact", "torch"])
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
@@ -125,6 +130,8 @@ def test_nearest_copies_and_its_adjoint_adds(dtype, compat, mode, in_size, out_s
     assert np.vdot(grad_input, x) == np.vdot(grad_output, resize.forward(x, out_size, mode, compat=compat))
 
 
+@pytest.mark.proves("interpolate", "reference", "torch", "bound")
+@pytest.mark.spec("interpolate.bilinear", "interpolate.coordinates")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("align_corners", [False, True])
 @given(SIZES, SIZES, BATCHES, st.integers(0, 2**16))
@@ -154,6 +161,8 @@ def test_bilinear_equals_loops_and_torch_within_the_rounding_bound(dtype, align_
         assert_within(grad_input, want_grad, bound, "backward torch")
 
 
+@pytest.mark.proves("interpolate", "adjoint")
+@pytest.mark.spec("interpolate.bilinear")
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(SIZES, st.tuples(st.sampled_from([0.5, 2.0, 4.0]), st.sampled_from([1.0, 2.0, 8.0])))
 def test_factors_of_two_are_exact_on_integers_and_adjoint(dtype, half, factors):
@@ -172,6 +181,7 @@ def test_factors_of_two_are_exact_on_integers_and_adjoint(dtype, half, factors):
     assert np.vdot(out, grad_output) == np.vdot(x, grad_input)
 
 
+@pytest.mark.spec("interpolate.scale")
 def test_an_axis_that_keeps_its_size_is_copied():
     x = np.random.default_rng(0).choice(np.array([-0.0, 1, 2, 3], np.float32), (2, 2, 5, 4))
     for mode in ("nearest", "nearest-exact", "bilinear"):
@@ -181,6 +191,7 @@ def test_an_axis_that_keeps_its_size_is_copied():
     np.testing.assert_array_equal(resize.forward(x, (5, 8), "bilinear", scale=(1 / 1.1, 0.5)), wide)
 
 
+@pytest.mark.spec("interpolate.bilinear", "all.nonfinite")
 def test_all_four_terms_are_evaluated():
     spike = np.array([[[[1, 1, 1], [1, np.inf, 1], [1, 1, 1]]]], np.float32)  # 0 * inf: a neighbour of weight 0 gives NaN
     got = resize.forward(spike, 5, "bilinear", align_corners=True)
@@ -191,6 +202,7 @@ def test_all_four_terms_are_evaluated():
     assert np.isnan(resize.backward(grad, 3, "bilinear", align_corners=True)[0, 0, 1, 1])
 
 
+@pytest.mark.proves("interpolate", "determinism")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("mode", "options"), [("nearest", {}), ("bilinear", {}), ("bilinear", {"align_corners": True})])
 def test_promises(monkeypatch, dtype, mode, options):

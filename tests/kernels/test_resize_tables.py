@@ -30,6 +30,7 @@ def torch_resize(x, mode, **size):
     return torch.nn.functional.interpolate(x, mode=mode, **size).numpy()
 
 
+@pytest.mark.spec("interpolate.nearest", "interpolate.nearest-exact")
 def test_nearest_tables_are_exact_for_every_pair_of_sizes():
     for old in range(1, 42):
         for new in range(1, 42):
@@ -38,17 +39,8 @@ def test_nearest_tables_are_exact_for_every_pair_of_sizes():
             assert tables.nearest_exact(old, new).tolist() == [int((dst + Fraction(1, 2)) * step) for dst in range(new)]
 
 
-def test_float32_tables_are_those_of_torch_and_differ_from_the_exact_ones_for_195_pairs():
-    different = 0
-    for old in range(1, 130):
-        x = torch.arange(old, dtype=torch.float32).expand(1, 1, 1, old)
-        for new in range(1, 130):
-            want = torch_resize(x, "nearest", size=(1, new)).ravel()
-            np.testing.assert_array_equal(tables.nearest_float32(old, new, None, 0.0), want)
-            different += not np.array_equal(tables.nearest(old, new), want)
-    assert different == 195
-
-
+@pytest.mark.proves("interpolate", "torch")
+@pytest.mark.spec("interpolate.nearest")
 @example((2, 1.12, 2), "nearest")  # there PyTorch copies, and doubles here, whatever the scale
 @example((3, 2.3, 6), "nearest")
 @given(scaled_sides(), st.sampled_from(["nearest", "nearest-exact"]))
@@ -60,6 +52,8 @@ def test_float32_tables_follow_a_scale_factor_as_torch_does(case, mode):
     np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.proves("interpolate", "torch")
+@pytest.mark.spec("interpolate.scale")
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(scaled_sides())
 def test_a_given_scale_is_used_instead_of_the_ratio_of_sizes(dtype, case):

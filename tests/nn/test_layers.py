@@ -37,6 +37,15 @@ TWINS = [
     (lambda n: n.ReLU6(), (3, 4)),
     (lambda n: n.LeakyReLU(0.2), (3, 4)),
     (lambda n: n.Hardtanh(-0.5, 0.25), (3, 4)),
+    (lambda n: n.ELU(1.5), (3, 4)),
+    (lambda n: n.CELU(alpha=0.5), (3, 4)),
+    (lambda n: n.SELU(), (3, 4)),
+    (lambda n: n.GELU(), (3, 4)),
+    (lambda n: n.GELU("tanh"), (3, 4)),
+    (lambda n: n.SiLU(), (3, 4)),
+    (lambda n: n.Mish(), (3, 4)),
+    (lambda n: n.Hardswish(), (3, 4)),
+    (lambda n: n.Hardsigmoid(), (3, 4)),
     (lambda n: n.Sigmoid(), (3, 4)),
     (lambda n: n.LogSigmoid(), (3, 4)),
     (lambda n: n.Softplus(2, 1.5), (3, 4)),
@@ -124,6 +133,12 @@ def test_segmentation_losses_hold_their_options():
     dice = nn.DiceLoss(0.5, "class", ignore_index=0)(p, ids)
     assert dice.item() == F.dice_loss(p, ids, 0.5, "class", ignore_index=0).item()
     assert nn.JaccardLoss(reduction="none")(p, ids).tolist() == F.jaccard_loss(p, ids, reduction="none").tolist()
+    tversky = nn.TverskyLoss(0.25, 0.75, 0.5, "batch", "sum", ignore_index=0)(p, ids)
+    assert tversky.item() == F.tversky_loss(p, ids, 0.25, 0.75, 0.5, "batch", "sum", ignore_index=0).item()
+    lovasz = nn.LovaszSoftmaxLoss("all", True, 0)(p, ids)
+    assert lovasz.item() == F.lovasz_softmax(p, ids, "all", True, 0).item()
+    hinge = nn.LovaszHingeLoss(False, 2, empty="raise")(p[:, 0], ids)
+    assert hinge.item() == F.lovasz_hinge(p[:, 0], ids, False, 2).item()
     assert nn.BCELoss()(p, p).item() == F.binary_cross_entropy(p, p).item()
     weighted = nn.CrossEntropyLoss(rawseg.ones(3))
     assert list(weighted.state_dict()) == ["weight"]

@@ -44,6 +44,33 @@ class Net(nn.Module):
         return (self.second(x) * self.scale) ** power
 
 
+def test_parameters_and_buffers_by_dotted_name():
+    net = nn.Sequential(Net(), nn.Identity())
+    assert net.get_parameter("0.first.weight") is net[0].first.weight
+    assert net.get_buffer("0.seen") is net[0].seen
+    assert net[0].get_parameter("scale") is net[0].scale
+    with pytest.raises(ArgumentError, match=r"get_parameter: target: expected a parameter of Net, got '0\.seen'"):
+        net.get_parameter("0.seen")
+    with pytest.raises(ArgumentError, match=r"get_buffer: target: expected a buffer of Linear, got '0\.first\.weight'"):
+        net.get_buffer("0.first.weight")
+
+
+def test_registering_does_not_replace_another_attribute_but_setting_does():
+    net = Net()
+    net.register_buffer("seen", rawseg.ones(2))  # a buffer may be renewed, as in PyTorch
+    for register in (
+        lambda: net.register_buffer("scale", rawseg.ones(2)),
+        lambda: net.register_module("seen", nn.Identity()),
+        lambda: net.register_parameter("size", nn.Parameter(rawseg.ones(1))),
+    ):
+        with pytest.raises(ArgumentError, match="Net: name: expected one that is no attribute yet, got '"):
+            register()
+    with pytest.raises(KeyError, match="attribute 'bias' already exists"):
+        torch.nn.Linear(2, 2).register_buffer("bias", torch.ones(2))
+    net.size = nn.Parameter(rawseg.ones(1))
+    assert "size" in dict(net.named_parameters())
+
+
 def test_names_and_order_as_torch():
     ours, theirs = build(nn), build(torch.nn)
     assert [(n, p.shape) for n, p in ours.named_parameters()] == [(n, tuple(p.shape)) for n, p in theirs.named_parameters()]

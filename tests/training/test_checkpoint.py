@@ -34,6 +34,7 @@ def test_there_is_nothing_to_resume(tmp_path):
     refuses(trainer(tmp_path), "load: .*last.safetensors: expected a file that can be read, got ENOENT")
 
 
+@pytest.mark.spec("checkpoint.load")
 def test_a_damaged_checkpoint(finished):
     path = finished / "last.safetensors"
     raw = bytearray(path.read_bytes())
@@ -47,6 +48,7 @@ def test_weights_are_no_checkpoint(finished):
     refuses(trainer(finished), "expected a checkpoint file of rawseg, got a weights file")
 
 
+@pytest.mark.spec("checkpoint.load")
 def test_another_model_lists_all_that_differs(finished):
     run = trainer(finished)
     del run.model.norm
@@ -76,6 +78,7 @@ def test_another_optimizer_schedule_or_loader(finished):
     refuses(run, r"param_groups: expected groups of \[6, 1\] parameters, as this optimizer has, got \[6\]")
 
 
+@pytest.mark.spec("checkpoint.content")
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -48,6 +48,7 @@ def whole(tmp_path_factory) -> dict:
     return found
 
 
+@pytest.mark.spec("checkpoint.resume", "checkpoint.content")
 @pytest.mark.parametrize("rule", ["SGD", "Adam"])
 def test_two_epochs_and_two_more_are_four(tmp_path, whole, rule):
     trainer(tmp_path, rule).fit(2)
@@ -60,6 +61,7 @@ def test_two_epochs_and_two_more_are_four(tmp_path, whole, rule):
     assert hashlib.sha256((tmp_path / "best.safetensors").read_bytes()).hexdigest() == whole[rule][2]
 
 
+@pytest.mark.spec("checkpoint.resume")
 @pytest.mark.parametrize(("rule", "steps"), [("SGD", 1), ("Adam", 7), ("Adam", 10), ("SGD", 13)])
 def test_ctrl_c_saves_and_a_resumed_run_has_the_same_bits(tmp_path, whole, rule, steps, capfd):
     run = trainer(tmp_path, rule)

@@ -18,6 +18,7 @@ from .._algorithms import find
 from .._errors import ShapeError
 
 OP = "conv2d"
+WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "direct")
 
 
@@ -33,17 +34,6 @@ def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
     sides = _convolution.paddings(OP, padding, kernel_size, stride, dilation)
     out_size = _convolution.output_size(OP, (x_shape[2], x_shape[3]), kernel_size, stride, sides, dilation)
     return out_size, stride, (sides[0], sides[2]), dilation, groups
-
-
-def _check_arrays(**arrays: Any) -> str:
-    """Check dtypes, devices and ranks of the four-dimensional arguments; return the device."""
-    device = _arrays.check_floating(OP, **arrays)
-    for name, array in arrays.items():
-        if name == "bias":
-            continue
-        _arrays.check_rank(OP, name, array, "(C_out, C_in / groups, kH, kW)" if name == "weight" else "(N, C, H, W)")
-        _arrays.check_not_empty(OP, name, array, "NCHW" if name == "weight" else "CHW")
-    return device
 
 
 def forward(
@@ -91,7 +81,7 @@ def forward(
     -----
     Padded taps are never multiplied, so an infinite weight meets no padded zero (PyTorch's dense convolution gives NaN there).
     """
-    device = _check_arrays(x=x, weight=weight, bias=bias)
+    device = _convolution.check_arrays(OP, WEIGHT_AXES, x=x, weight=weight, bias=bias)
     if bias is not None:
         _arrays.check_shape(OP, "bias", bias, (weight.shape[0],))
         bias = _arrays.contiguous(bias)
@@ -115,7 +105,7 @@ def backward_input(
 
     Input pixels that no window covers get exactly 0. Parameters as in `forward`.
     """
-    device = _check_arrays(grad_output=grad_output, weight=weight)
+    device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, weight=weight)
     shape = _convolution.array_shape(OP, "input_shape", input_shape, "(N, C_in, H, W)")
     out_size, *geometry = _geometry(shape, weight.shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (shape[0], weight.shape[0], *out_size))
@@ -138,10 +128,10 @@ def backward_weight(
 
     Parameters as in `forward`.
     """
-    device = _check_arrays(grad_output=grad_output, x=x)
-    shape = _convolution.array_shape(OP, "weight_shape", weight_shape, "(C_out, C_in / groups, kH, kW)")
+    device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, x=x)
+    shape = _convolution.array_shape(OP, "weight_shape", weight_shape, WEIGHT_AXES)
     if shape[0] < 1:
-        raise ShapeError(OP, "weight_shape", "at least 1 along C_out", f"shape {shape}")
+        raise ShapeError(OP, "weight_shape", "at least 1 along C_out", f"0 (shape {shape})")
     out_size, *geometry = _geometry(x.shape, shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (x.shape[0], shape[0], *out_size))
     _memory.check_size(OP, shape, x.dtype)
@@ -151,6 +141,6 @@ def backward_weight(
 
 def backward_bias(grad_output: Any, algorithm: str = "auto") -> Any:
     """Return the gradient with respect to ``bias``, shape (C_out,): sums over batch, rows, columns, in float64."""
-    device = _check_arrays(grad_output=grad_output)
+    device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output)
     name = "direct" if algorithm == "auto" else algorithm
     return find(__name__, "backward_bias", name, ("direct",), device)(_arrays.contiguous(grad_output))

@@ -21,6 +21,7 @@ from ..conv2d import ALGORITHMS
 from ..conv2d import backward_bias as backward_bias
 
 OP = "conv_transpose2d"
+WEIGHT_AXES = "(C_in, C_out / groups, kH, kW)"
 
 
 def _geometry(weight_shape, in_channels, stride, padding, dilation, groups):
@@ -37,25 +38,13 @@ def _geometry(weight_shape, in_channels, stride, padding, dilation, groups):
     return stride, padding, dilation, groups
 
 
-def _check_arrays(**arrays: Any) -> str:
-    """Check dtypes, devices and ranks of the four-dimensional arguments; return the device."""
-    device = _arrays.check_floating(OP, **arrays)
-    for name, array in arrays.items():
-        if name == "bias":
-            continue
-        _arrays.check_rank(OP, name, array, "(C_in, C_out / groups, kH, kW)" if name == "weight" else "(N, C, H, W)")
-        _arrays.check_not_empty(OP, name, array, "NCHW" if name == "weight" else "CHW")
-    return device
-
-
 def _check_output(grad_output, shape, weight_shape, geometry):
     """Check that ``grad_output`` can be the gradient of an output of this input shape."""
     stride, padding, dilation, groups = geometry
     channels, ranges = (shape[0], weight_shape[1] * groups), []
+    smallest = _convolution.smallest_transposed_size(shape[2:], weight_shape[2:], stride, padding, dilation)
     for axis in (0, 1):
-        reach = dilation[axis] * (weight_shape[2 + axis] - 1) + 1
-        smallest = (shape[2 + axis] - 1) * stride[axis] - 2 * padding[axis] + reach
-        ranges.append(range(max(1, smallest), smallest + max(stride[axis], dilation[axis])))
+        ranges.append(range(max(1, smallest[axis]), smallest[axis] + max(stride[axis], dilation[axis])))
     if grad_output.shape[:2] != channels or any(grad_output.shape[2 + axis] not in ranges[axis] for axis in (0, 1)):
         sizes = ", ".join(f"{sizes.start} to {sizes.stop - 1}" for sizes in ranges)
         raise ShapeError(OP, "grad_output", f"shape ({channels[0]}, {channels[1]}, {sizes})", f"shape {grad_output.shape}")
@@ -102,11 +91,11 @@ def forward(
     Raises
     ------
     ShapeError
-        If the arrays do not fit each other, or the output would have no rows or columns (PyTorch returns an empty array at 0).
+        If the arrays do not fit each other, or the output would have no rows or columns (PyTorch may return an empty array).
     ArgumentError
         If a plain argument is outside its domain.
     """
-    device = _check_arrays(x=x, weight=weight, bias=bias)
+    device = _convolution.check_arrays(OP, WEIGHT_AXES, x=x, weight=weight, bias=bias)
     geometry = stride, padding, dilation, groups = _geometry(weight.shape, x.shape[1], stride, padding, dilation, groups)
     out_channels = weight.shape[1] * groups
     if bias is not None:
@@ -117,7 +106,7 @@ def forward(
     if output_size is not None:
         if output_padding != (0, 0):
             raise ArgumentError(OP, "output_size", "None beside an output_padding", output_size)
-        smallest = _convolution.transposed_output_size(OP, size, kernel_size, stride, padding, (0, 0), dilation)
+        smallest = _convolution.smallest_transposed_size(size, kernel_size, stride, padding, dilation)
         output_padding = _convolution.asked_padding(OP, output_size, (x.shape[0], out_channels), smallest, stride)
     out_size = _convolution.transposed_output_size(OP, size, kernel_size, stride, padding, output_padding, dilation)
     _memory.check_size(OP, (x.shape[0], out_channels, *out_size), x.dtype)
@@ -139,7 +128,7 @@ def backward_input(
 
     Parameters as in `forward`; the output padding is what the shape of ``grad_output`` says.
     """
-    device = _check_arrays(grad_output=grad_output, weight=weight)
+    device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, weight=weight)
     shape = _convolution.array_shape(OP, "input_shape", input_shape, "(N, C_in, H, W)")
     geometry = _geometry(weight.shape, shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, shape, weight.shape, geometry)
@@ -162,8 +151,8 @@ def backward_weight(
 
     Parameters as in `forward`; the output padding is what the shape of ``grad_output`` says.
     """
-    device = _check_arrays(grad_output=grad_output, x=x)
-    shape = _convolution.array_shape(OP, "weight_shape", weight_shape, "(C_in, C_out / groups, kH, kW)")
+    device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, x=x)
+    shape = _convolution.array_shape(OP, "weight_shape", weight_shape, WEIGHT_AXES)
     geometry = _geometry(shape, x.shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, x.shape, shape, geometry)
     _memory.check_size(OP, shape, x.dtype)

@@ -115,9 +115,9 @@ def backward(
 
 def _tables(in_size, out_size, mode, align_corners, scale, compat, dtype):
     """Check the options and return ``("nearest" or "bilinear", rows, columns)``."""
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise ArgumentError(OP, "mode", f"one of {MODES}", repr(mode))
-    if compat not in ("exact", "torch"):
+    if not isinstance(compat, str) or compat not in ("exact", "torch"):
         raise ArgumentError(OP, "compat", "'exact' or 'torch'", repr(compat))
     if _arrays.flag(OP, "align_corners", align_corners) and mode != "bilinear":
         raise ArgumentError(OP, "align_corners", f"False with mode {mode!r}", align_corners)

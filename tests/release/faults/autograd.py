@@ -5,7 +5,6 @@ from __future__ import annotations
 ENGINE = "autograd/test_engine.py"
 DERIVATIVES = "autograd/test_derivatives.py"
 TENSOR = "autograd/test_tensor.py"
-SECOND = "functional/test_second_order.py"
 
 FAULTS = [
     (
@@ -107,17 +106,6 @@ FAULTS = [
         [
             ("flip or transposition", "np.argsort(ctx.axes)", "ctx.axes"),
             ("missing step", "start += size", "start += 0"),
-        ],
-    ),
-    (
-        "rawseg/autograd/shaping.py",
-        f"{SECOND} -k pad",
-        [
-            (
-                "wrong sign",
-                "widths=[(-low, -high) for low, high in ctx.widths]",
-                "widths=[(-high, -low) for low, high in ctx.widths]",
-            ),
         ],
     ),
     (

@@ -101,7 +101,7 @@ FAULTS = [
         "nn/test_layers.py",
         [
             ("off by one", "1 / (int(self.num_batches_tracked) + 1)", "1 / (int(self.num_batches_tracked) + 2)"),
-            ("missing step", "self.training or not self.track_running_stats", "self.training"),
+            ("missing step", "from_batch = self.training or not self.track_running_stats", "from_batch = self.training"),
         ],
     ),
     (

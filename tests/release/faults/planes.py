@@ -87,16 +87,14 @@ FAULTS = [
                 "mean[k], lanes) / max(count - 1, 1)\n        inv_std",
             ),
             ("wrong formula", "inv_std[k] = 1 / np.sqrt(variance[k] + eps)", "inv_std[k] = 1 / (np.sqrt(variance[k]) + eps)"),
-            ("wrong formula", "(part[i] - centre) * (part[i] - centre)", "part[i] * part[i] - centre * centre"),
             ("missing step", "scale * (part[i] - shift - (values", "scale * (part[i] - (values"),
             (
                 "count",
-                "slope = total / count, moment * inv_std[k] * inv_std[k] / count",
-                "slope = total / count, moment * inv_std[k] * inv_std[k]",
+                "slope = summed / count, moment * inv_std[k] * inv_std[k] / count",
+                "slope = summed / count, moment * inv_std[k] * inv_std[k]",
             ),
-            ("missing step", "grad_weight[k] = total, moment * inv_std[k]\n", "grad_weight[k] = total, moment\n"),
+            ("missing step", "grad_weight[k] = summed, moment * inv_std[k]\n", "grad_weight[k] = summed, moment\n"),
             ("missing step", "inv_std, False)", "inv_std, True)"),
-            ("= for +=", "lanes[i] += factor[i] * (part[i] - centre)", "lanes[i] = factor[i] * (part[i] - centre)"),
         ],
     ),
     (
@@ -143,8 +141,12 @@ FAULTS = [
                 "return (np.arange(out_size) * (in_size / out_size)).astype(np.int64)",
             ),
             ("missing step", "np.minimum(source - first, 1.0)", "source - first"),
-            ("wrong formula", "np.arange(out_size, dtype=np.float32)", "np.arange(out_size, dtype=np.float64)"),
         ],
+    ),
+    (
+        f"{ROOM}/resize/tables.py",
+        "deviations/test_resize.py",
+        [("wrong formula", "np.arange(out_size, dtype=np.float32)", "np.arange(out_size, dtype=np.float64)")],
     ),
     (
         f"{ROOM}/resize/direct.py",

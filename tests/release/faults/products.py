@@ -95,7 +95,7 @@ FAULTS = [
         f"{ROOM}/_convolution.py",
         TRANSPOSED,
         [
-            ("missing step", "padding[axis] + reach + output_padding[axis]", "padding[axis] + reach"),
+            ("missing step", "smallest[1] + output_padding[1]", "smallest[1]"),
         ],
     ),
     (

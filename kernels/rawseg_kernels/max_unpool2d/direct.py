@@ -1,0 +1,92 @@
+"""Max unpooling plane by plane; what adds, and what only reads, are max pooling's own scatter and gather.
+
+A plane belongs to one task, which goes through its elements in row-major order.
+    // per plane: every output written once, every element moved once; a byte a pixel tells which are taken
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._jit import kernel
+from .._threads import launch
+from ..max_pool2d import direct as max_pool2d
+
+
+def first_duplicate(indices, pixels):
+    """See ``reference.first_duplicate``: each plane finds its own, and the first plane's is the answer."""
+    planes, elements = indices.shape[0] * indices.shape[1], indices.shape[2] * indices.shape[3]
+    found = np.empty((planes, 2), np.int64)
+    launch(_first_duplicate, planes, indices.reshape(planes, elements), found, pixels, work=indices.size)
+    repeated = np.flatnonzero(found[:, 1] >= 0)
+    if not repeated.size:
+        return -1, -1
+    earlier, later = found[repeated[0]] + repeated[0] * elements
+    return int(earlier), int(later)
+
+
+def forward(x, indices, output_shape, adding):
+    """See ``reference.forward``; sums in the dtype of ``x``."""
+    if adding:
+        return max_pool2d.backward(x, indices, output_shape)
+    n, c, out_h, out_w = output_shape
+    elements = x.shape[2] * x.shape[3]
+    out = np.empty(output_shape, x.dtype)
+    views = x.reshape(n * c, elements), indices.reshape(n * c, elements), out.reshape(n * c, out_h * out_w)
+    launch(_place, n * c, *views, work=out.size + x.size)
+    return out
+
+
+def backward(grad_output, indices, last_wins):
+    """See ``reference.backward``."""
+    if not last_wins:
+        return max_pool2d.gather(grad_output, indices)
+    planes, elements = indices.shape[0] * indices.shape[1], indices.shape[2] * indices.shape[3]
+    pixels = grad_output.shape[2] * grad_output.shape[3]
+    grad_input = np.empty(indices.shape, grad_output.dtype)
+    views = grad_output.reshape(planes, pixels), indices.reshape(planes, elements), grad_input.reshape(planes, elements)
+    launch(_read_winners, planes, *views, work=indices.size)
+    return grad_input
+
+
+@kernel
+def _first_duplicate(first, last, indices, found, pixels):
+    taken = np.zeros(pixels, np.bool_)
+    for plane in range(first, last):
+        where = indices[plane]
+        found[plane, 0], found[plane, 1] = -1, -1
+        count = where.size
+        for i in range(where.size):
+            if taken[where[i]]:
+                count = i
+                break
+            taken[where[i]] = True
+        if count < where.size:
+            found[plane, 1] = count
+            for i in range(count):
+                if where[i] == where[count]:
+                    found[plane, 0] = i
+        for i in range(count):  # not all pixels: fewer are taken
+            taken[where[i]] = False
+
+
+@kernel
+def _place(first, last, x, indices, out):
+    for plane in range(first, last):
+        values, where, target = x[plane], indices[plane], out[plane]
+        for i in range(target.size):
+            target[i] = 0
+        for i in range(values.size):
+            target[where[i]] = values[i]
+
+
+@kernel
+def _read_winners(first, last, grad_output, indices, grad_input):
+    taken = np.zeros(grad_output.shape[1], np.bool_)
+    for plane in range(first, last):
+        source, where, part = grad_output[plane], indices[plane], grad_input[plane]
+        for i in range(part.size - 1, -1, -1):  # from the last element on: the first to take a pixel is its winner
+            part[i] = 0 if taken[where[i]] else source[where[i]]
+            taken[where[i]] = True
+        for i in range(part.size):
+            taken[where[i]] = False

@@ -1,0 +1,115 @@
+"""One Function for every activation: values and slopes come from the kernels, curvature is composed, so every order exists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from rawseg_kernels import activation as activation_room
+
+from ..autograd import Function, Tensor
+from ..autograd.arithmetic import where
+
+__all__ = ["activated"]
+
+ROOT, CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu's approximation by tanh
+DENSITY = 1 / math.sqrt(2 * math.pi)  # of the standard normal distribution at 0
+
+
+class Nonlinearity(Function):
+    """f(x) for every element."""
+
+    @staticmethod
+    def forward(ctx, x, *, kind, parameters):
+        ctx.kind, ctx.parameters = kind, parameters
+        out = activation_room.forward(x, kind, parameters)
+        ctx.save(out if kind in activation_room.SAVES_OUTPUT else x)  # an output: the next operation keeps it anyway
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (saved,) = ctx.saved
+        bent = ctx.kind in CURVATURE
+        return SLOPES[ctx.kind].apply(
+            grad_output,
+            saved if bent else None,
+            constant=None if bent else saved.array,
+            kind=ctx.kind,
+            parameters=ctx.parameters,
+        )
+
+
+class Slope(Function):
+    """grad_output f'(x); linear in grad_output, and where f has no curvature in nothing else."""
+
+    @staticmethod
+    def forward(ctx, grad_output, saved, *, constant, kind, parameters):
+        ctx.kind, ctx.parameters, ctx.constant = kind, parameters, constant
+        ctx.save(grad_output, saved)
+        return activation_room.backward(grad_output, constant if saved is None else saved, kind, parameters)
+
+    @staticmethod
+    def backward(ctx, grad_grad):
+        grad_output, saved = ctx.saved
+        options = {"constant": ctx.constant, "kind": ctx.kind, "parameters": ctx.parameters}
+        first = SLOPES[ctx.kind].apply(grad_grad, saved, **options) if ctx.needs_grad[0] else None
+        if not ctx.needs_grad[1]:
+            return first, None
+        return first, grad_grad * grad_output * CURVATURE[ctx.kind](saved, *ctx.parameters)
+
+
+def _elu(x: Tensor, positive: float, negative: float, rate: float) -> Tensor:
+    return where(x < 0, (x.clamp(max=0) * rate).exp() * (negative * rate**2), 0.0)  # held: an unused inf would spoil its slope
+
+
+def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
+    s = activated("sigmoid", x * beta)
+    return where(x * beta >= threshold, 0.0, s * (1 - s) * beta)
+
+
+def _silu(x: Tensor) -> Tensor:
+    s = activated("sigmoid", x)
+    return s * (1 - s) * (2 + x * (1 - 2 * s))
+
+
+def _gelu(x: Tensor) -> Tensor:
+    return (x * x * -0.5).exp() * DENSITY * (2 - x * x)
+
+
+def _gelu_tanh(x: Tensor) -> Tensor:
+    """Of x s(v(x)) with s the sigmoid: 2 s' v' + x (s'' v'**2 + s' v'')."""
+    s = activated("sigmoid", x * (x * x * CUBIC + 1) * (2 * ROOT))
+    slope = s * (1 - s)
+    inner = (x * x * (3 * CUBIC) + 1) * (2 * ROOT)
+    return 2 * slope * inner + x * slope * ((1 - 2 * s) * inner * inner + x * (12 * ROOT * CUBIC))
+
+
+def _mish(x: Tensor) -> Tensor:
+    """Of x w(x) with w = tanh(log(1 + e**x)): 2 w' + x w''."""
+    s = activated("sigmoid", x)
+    w = activated("tanh", activated("softplus", x, 1.0, math.inf))
+    rest = (1 - w) * (1 + w)
+    return rest * s * (2 + x * (1 - s - 2 * w * s))
+
+
+# The derivative of the slope by what is saved: by the input x, or by the output of sigmoid and tanh. Who is missing here
+# consists of straight pieces; at a kink each has the value that PyTorch gives it.
+CURVATURE: dict[str, Callable[..., Tensor]] = {
+    "hardswish": lambda x: where(abs(x) < 3, 1 / 3, x.zeros_like()),
+    "elu": _elu,
+    "sigmoid": lambda out: 1 - 2 * out,
+    "tanh": lambda out: -2 * out,
+    "softplus": _softplus,
+    "silu": _silu,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "mish": _mish,
+}
+# One class a kind, so that errors and anomaly detection name it.
+FUNCTIONS = {kind: type(kind, (Nonlinearity,), {}) for kind in activation_room.KINDS}
+SLOPES = {kind: type(f"{kind}_backward", (Slope,), {}) for kind in activation_room.KINDS}
+
+
+def activated(kind: str, x: Tensor, *parameters: float) -> Tensor:
+    """Return f(x) for a kind of `rawseg_kernels.activation` and its parameters."""
+    return FUNCTIONS[kind].apply(x, kind=kind, parameters=parameters)

@@ -1,0 +1,59 @@
+"""Running means and variances of channels: what may be given, and how a batch moves them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rawseg_kernels import batch_norm as batch_norm_room
+from rawseg_kernels._arrays import check_floating, check_shape, real
+
+from ..autograd import Tensor, no_grad
+from ..autograd.operands import as_tensor
+from ..device import array_module
+from ..errors import ArgumentError
+
+FINITE = "finite values (a layer's reset_running_stats() starts them anew)"
+
+
+def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, updating: bool) -> list[Tensor]:
+    """Return the running statistics as two Tensors on the caller's memory, or none, which only those who update may pass."""
+    if (running_mean is None) != (running_var is None) or (running_mean is None and not updating):
+        missing = "running_mean" if running_mean is None else "running_var"
+        raise ArgumentError(op, missing, "running_mean and running_var, or neither, in training only", None)
+    if running_mean is None:
+        return []
+    statistics = {"running_mean": as_tensor(op, "running_mean", running_mean)}
+    statistics["running_var"] = as_tensor(op, "running_var", running_var)
+    for name, tensor in statistics.items():
+        check_floating(op, input=x.array, **{name: tensor.array})
+        check_shape(op, name, tensor, x.shape[1:2])
+        if not array_module(tensor.array).isfinite(tensor.array).all():
+            raise ArgumentError(op, name, FINITE, tensor.array)
+        if updating and isinstance(tensor.array, np.ndarray) and not tensor.array.flags.writeable:
+            raise ArgumentError(op, name, "a writeable array in training", "a read-only one")
+    if (statistics["running_var"].array < 0).any():
+        raise ArgumentError(op, "running_var", "no negative value", statistics["running_var"].array)
+    return list(statistics.values())
+
+
+def checked_momentum(op: str, momentum: Any) -> float:
+    """Return the weight of a batch, 0 to 1."""
+    if not 0 <= real(op, "momentum", momentum) <= 1:
+        raise ArgumentError(op, "momentum", "between 0 and 1", momentum)
+    return float(momentum)
+
+
+def update(running: list[Tensor], mean: Any, variance: Any, momentum: float) -> None:
+    """Move the statistics towards a batch's, arrays of float64, shape (C,); the variance is unbiased.
+
+    A channel whose new mean or variance would not be finite keeps both: one batch with inf or NaN, which a training loop may
+    well skip, must not make the statistics unusable for ever.
+    """
+    moved = [batch_norm_room.updated_running(r.array, s, momentum) for r, s in zip(running, (mean, variance))]
+    xp = array_module(moved[0])
+    usable = xp.isfinite(moved[0]) & xp.isfinite(moved[1])
+    with no_grad():
+        for tensor, array in zip(running, moved):
+            tensor.copy_(Tensor(xp.where(usable, array, tensor.array)))

@@ -1,0 +1,34 @@
+"""Operations on boxes and regions, under torchvision.ops' names, argument order and defaults."""
+
+from ..functional.focal_loss import sigmoid_focal_loss
+from .box_coder import BoxCoder
+from .boxes import box_area, box_convert, clip_boxes_to_image, masks_to_boxes, remove_small_boxes
+from .levels import roi_levels
+from .nms import batched_nms, nms
+from .overlap import box_iou, generalized_box_iou
+from .paste_masks import paste_masks
+from .roi_align import roi_align, roi_warp
+from .roi_layers import RoIAlign, RoIPool, RoIWarp
+from .roi_pool import roi_pool
+
+__all__ = [
+    "BoxCoder",
+    "RoIAlign",
+    "RoIPool",
+    "RoIWarp",
+    "batched_nms",
+    "box_area",
+    "box_convert",
+    "box_iou",
+    "clip_boxes_to_image",
+    "generalized_box_iou",
+    "masks_to_boxes",
+    "nms",
+    "paste_masks",
+    "remove_small_boxes",
+    "roi_align",
+    "roi_levels",
+    "roi_pool",
+    "roi_warp",
+    "sigmoid_focal_loss",
+]

@@ -1,0 +1,190 @@
+"""Convolution, pooling, resizing and matrix products; linear and pad among the functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as TF
+from convolution_cases import normals
+from twins import spread
+
+from catalogue.entry import KernelCall, OpCall
+from rawseg import functional as F
+from rawseg_kernels import avg_pool2d, conv2d, conv_transpose2d, matmul, max_pool2d, resize
+
+CONV: dict[str, Any] = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}  # (2, 6, 13, 11) -> (2, 8, 7, 11)
+X, WEIGHT, OUT = (2, 6, 13, 11), (8, 3, 3, 3), (2, 8, 7, 11)
+POOL: dict[str, Any] = {"kernel_size": (3, 2), "stride": (1, 2), "padding": 1, "ceil_mode": True}  # (13, 11) -> (13, 6)
+POOLED = (2, 6, 13, 6)
+
+
+def floats(*shapes: tuple[int, ...]) -> Any:
+    return lambda dtype: normals(0, *shapes, dtype=dtype)
+
+
+def pooled(pixels: int) -> Any:
+    """A gradient and indices into planes of ``pixels``."""
+    indices = np.random.default_rng(1).integers(0, pixels, POOLED)
+    return lambda dtype: [*normals(0, POOLED, dtype=dtype), indices]
+
+
+# room, verb, call with the algorithm as its last argument, arrays
+KERNEL_CALLS: list[tuple[Any, str, Any, Any]] = [
+    (conv2d, "forward", lambda x, w, b, a: conv2d.forward(x, w, b, **CONV, algorithm=a), floats(X, WEIGHT, (8,))),
+    (conv2d, "backward_input", lambda g, w, a: conv2d.backward_input(g, w, X, **CONV, algorithm=a), floats(OUT, WEIGHT)),
+    (conv2d, "backward_weight", lambda g, x, a: conv2d.backward_weight(g, x, WEIGHT, **CONV, algorithm=a), floats(OUT, X)),
+    (
+        conv_transpose2d,
+        "forward",
+        lambda x, w, b, a: conv_transpose2d.forward(x, w, b, **CONV, output_padding=(0, 0), algorithm=a),
+        floats(OUT, WEIGHT, (6,)),
+    ),
+    (
+        conv_transpose2d,
+        "backward_input",
+        lambda g, w, a: conv_transpose2d.backward_input(g, w, OUT, **CONV, algorithm=a),
+        floats(X, WEIGHT),
+    ),
+    (
+        conv_transpose2d,
+        "backward_weight",
+        lambda g, x, a: conv_transpose2d.backward_weight(g, x, WEIGHT, **CONV, algorithm=a),
+        floats(X, OUT),
+    ),
+    (max_pool2d, "forward", lambda x, a: max_pool2d.forward(x, **POOL, algorithm=a), floats(X)),
+    (max_pool2d, "backward", lambda g, i, a: max_pool2d.backward(g, i, X, algorithm=a), pooled(13 * 11)),
+    (
+        max_pool2d,
+        "gather",
+        lambda x, i, a: max_pool2d.gather(x, i, algorithm=a),
+        lambda dtype: [*floats(X)(dtype), *pooled(143)(dtype)[1:]],
+    ),
+    (avg_pool2d, "forward", lambda x, a: avg_pool2d.forward(x, **POOL, algorithm=a), floats(X)),
+    (avg_pool2d, "backward", lambda g, a: avg_pool2d.backward(g, X, **POOL, algorithm=a), floats(POOLED)),
+    (matmul, "forward", lambda a, b, by: matmul.forward(a, b, False, True, algorithm=by), floats((3, 40, 30), (1, 50, 30))),
+]
+for mode in ("nearest", "bilinear"):
+    KERNEL_CALLS += [
+        (resize, f"forward {mode}", lambda x, a, m=mode: resize.forward(x, (9, 20), m, algorithm=a), floats(X)),
+        (
+            resize,
+            f"backward {mode}",
+            lambda g, a, m=mode: resize.backward(g, (13, 11), m, algorithm=a),
+            floats((2, 6, 9, 20)),
+        ),
+    ]
+
+
+def every_algorithm(calls: list[tuple[Any, str, Any, Any]]) -> list[KernelCall]:
+    """Turn (room, verb, call, arrays) into an entry for each algorithm of the room."""
+    entries = []
+    for room, verb, call, arrays in calls:
+        for algorithm in (*room.ALGORITHMS, "reference"):
+            op = room.__name__.rpartition(".")[2]
+            run = lambda *arrays, call=call, algorithm=algorithm: call(*arrays, algorithm)  # noqa: E731
+            entries.append(KernelCall(op, f"{op}.{verb} {algorithm}", run, arrays))
+    return entries
+
+
+KERNELS = every_algorithm(KERNEL_CALLS) + [
+    KernelCall(
+        "conv2d", f"conv2d.backward_bias {algorithm}", lambda g, a=algorithm: conv2d.backward_bias(g, a), floats((2, 8, 60, 61))
+    )
+    for algorithm in ("direct", "reference")
+]
+
+
+def image(h: int, w: int) -> np.ndarray:
+    return spread((1, 2, h, w))
+
+
+OPS = [
+    OpCall(
+        "conv2d",
+        "conv2d",
+        lambda x, w, b: F.conv2d(x, w, b, (1, 2), (1, 0), (1, 2)),
+        [image(3, 4), spread((2, 2, 2, 1), seed=1), spread((2,), seed=2)],
+        lambda x, w, b: TF.conv2d(x, w, b, (1, 2), (1, 0), (1, 2)),
+    ),
+    OpCall(
+        "conv2d",
+        "conv2d groups",
+        lambda x, w: F.conv2d(x, w, groups=2),
+        [image(3, 3), spread((2, 1, 2, 2), seed=1)],
+        lambda x, w: TF.conv2d(x, w, groups=2),
+    ),
+    OpCall(
+        "conv2d",
+        "conv2d same",
+        lambda x, w: F.conv2d(x, w, padding="same"),
+        [image(2, 3), spread((1, 2, 2, 3), seed=1)],
+        lambda x, w: TF.conv2d(TF.pad(x, (1, 1, 0, 1)), w),
+    ),
+    OpCall(
+        "conv_transpose2d",
+        "conv_transpose2d",
+        lambda x, w, b: F.conv_transpose2d(x, w, b, (2, 1), (1, 0), (1, 0), 1, (1, 2)),
+        [image(2, 2), spread((2, 1, 2, 2), seed=1), spread((1,), seed=2)],
+        lambda x, w, b: TF.conv_transpose2d(x, w, b, (2, 1), (1, 0), (1, 0), 1, (1, 2)),
+    ),
+    OpCall(
+        "conv_transpose2d",
+        "conv_transpose2d output_size",
+        lambda x, w: F.conv_transpose2d(x, w, stride=2, output_size=(4, 5)),
+        [image(2, 2), spread((2, 1, 2, 2), seed=1)],
+        lambda x, w: TF.conv_transpose2d(x, w, stride=2, output_padding=(0, 1)),
+    ),
+    OpCall(
+        "max_pool2d",
+        "max_pool2d",
+        lambda x: F.max_pool2d(x, (2, 3), (1, 2), (0, 1)),
+        [image(3, 4)],
+        lambda x: TF.max_pool2d(x, (2, 3), (1, 2), (0, 1)),
+    ),
+    OpCall(
+        "avg_pool2d",
+        "avg_pool2d",
+        lambda x: F.avg_pool2d(x, (2, 3), (1, 2), (0, 1), True, False),
+        [image(3, 4)],
+        lambda x: TF.avg_pool2d(x, (2, 3), (1, 2), (0, 1), True, False),
+    ),
+    OpCall(
+        "linear",
+        "linear",
+        F.linear,
+        [spread((2, 3)), spread((2, 3), seed=1), spread((2,), seed=2)],
+        TF.linear,
+    ),
+]
+for name, options in {
+    "bilinear": {"size": (3, 5), "mode": "bilinear"},
+    "bilinear corners": {"size": (3, 5), "mode": "bilinear", "align_corners": True},
+    "bilinear scale": {"scale_factor": (1.6, 2.5), "mode": "bilinear"},
+    "nearest": {"scale_factor": (1.5, 2)},
+    "nearest-exact": {"size": (3, 2), "mode": "nearest-exact"},
+}.items():
+    OPS.append(
+        OpCall(
+            "interpolate",
+            f"interpolate {name}",
+            lambda x, options=options: F.interpolate(x, **options),
+            [image(2, 3)],
+            lambda x, options=options: TF.interpolate(x, **options),
+        )
+    )
+for mode, widths in {
+    "constant": (1, -1, 2, 0),
+    "reflect": (1, 2, 1, 0),
+    "replicate": (1, 2, 2, 0),
+    "circular": (3, 1, 0, 2),
+}.items():
+    OPS.append(
+        OpCall(
+            "pad",
+            f"pad {mode}",
+            lambda x, widths=widths, mode=mode: F.pad(x, widths, mode, 3 if mode == "constant" else None),
+            [image(2, 3)],
+            lambda x, widths=widths, mode=mode: TF.pad(x, widths, mode, 3 if mode == "constant" else None),
+        )
+    )

@@ -1,0 +1,105 @@
+"""The table of evidence: which promise of which operation is asserted, by how many tests over how many examples.
+
+``RAWSEG_EVIDENCE=FOLDER pytest`` lets every process of a run write what it saw into the folder, and ``python tests/evidence.py
+FOLDER`` prints the table. An example is one call of a test's body: hypothesis draws many, a plain test is one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter, defaultdict
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+COLUMNS = (
+    "reference",
+    "cpu",
+    "adjoint",
+    "complex step",
+    "first order",
+    "second order",
+    "torch",
+    "determinism",
+    "bad input",
+    "bound",
+)
+FOLDER = os.environ.get("RAWSEG_EVIDENCE")
+
+calls: Counter[str] = Counter()  # name of a test's function -> how often its body ran
+ratios: dict[str, float] = {}  # test -> largest error in parts of its bound
+tests: dict[str, dict[str, Any]] = {}  # test -> its function, what it proves, its outcome
+
+
+def count_examples(items: list[Any]) -> None:
+    """Make every test that hypothesis drives count the examples that it is given."""
+    for item in items:
+        handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+        if handle is None or hasattr(handle.inner_test, "counted"):
+            continue
+        handle.inner_test = _counted(handle.inner_test, _function(item))
+
+
+def _function(item: Any) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def _counted(test: Any, name: str) -> Any:
+    @wraps(test)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        calls[name] += 1
+        return test(*args, **kwargs)
+
+    run.counted = True
+    return run
+
+
+def record_ratio(ratio: float) -> None:
+    """Note an error in parts of its bound, for the test that is running."""
+    name = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    ratios[name] = max(ratio, ratios.get(name, 0.0))
+
+
+def record_outcome(item: Any, passed: bool) -> None:
+    """Note what a test proves, and whether it did."""
+    marks = [list(mark.args) for mark in item.iter_markers("proves")]
+    cells = [cell for mark in item.iter_markers("spec") for cell in mark.args]
+    if marks or cells:
+        tests[item.nodeid] = {"function": _function(item), "proves": marks, "spec": cells, "passed": passed}
+
+
+def write() -> None:
+    """Write what this process saw."""
+    if FOLDER and tests:
+        folder = Path(FOLDER)
+        folder.mkdir(parents=True, exist_ok=True)
+        seen = {"tests": tests, "calls": calls, "ratios": ratios}
+        (folder / f"{os.getpid()}.json").write_text(json.dumps(seen))
+
+
+def table(folder: Path) -> str:
+    """Return the table as Markdown: examples run, and in brackets those that failed."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    failures: dict[str, Counter[str]] = defaultdict(Counter)
+    worst: dict[str, float] = {}
+    for path in sorted(folder.glob("*.json")):
+        seen = json.loads(path.read_text())
+        parametrised = Counter(test["function"] for test in seen["tests"].values())
+        for nodeid, test in seen["tests"].items():
+            # The calls of a function are shared out over its parametrised tests.
+            examples = seen["calls"].get(test["function"], 0) // parametrised[test["function"]] or 1
+            for op, *columns in test["proves"]:
+                counts[op].update({column: examples for column in columns})
+                failures[op].update({column: int(not test["passed"]) for column in columns})
+                worst[op] = max(worst.get(op, 0.0), seen["ratios"].get(nodeid, 0.0))
+    lines = [f"| op | {' | '.join(COLUMNS)} | error / bound |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for op in sorted(counts):
+        cells = [f"{counts[op][c]:,} ({failures[op][c]})" if counts[op][c] else "" for c in COLUMNS]
+        lines.append(f"| {op} | {' | '.join(cells)} | {worst[op]:.2f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table(Path(sys.argv[1])))

@@ -1,0 +1,74 @@
+"""Faults in the Lovász, Tversky and weighted losses, and in one_hot."""
+
+from __future__ import annotations
+
+LOVASZ = "functional/test_lovasz_loss.py"
+MASKS = "functional/test_segmentation_loss.py"
+LOSSES = "functional/test_losses.py"
+ONE_HOT = "functional/test_one_hot.py"
+
+FAULTS = [
+    (
+        "rawseg/functional/lovasz_loss.py",
+        LOVASZ,
+        [
+            ("wrong tie", 'xp.argsort(-errors, kind="stable")', 'xp.argsort(errors, kind="stable")[::-1]'),
+            ("wrong sign", "xp.argsort(-errors, kind", "xp.argsort(errors, kind"),
+            ("off by one", "right / (union * xp.maximum(union - 1, 1))", "right / (union * union)"),
+            ("wrong formula", "xp.where(joins, 1 / union, right", "xp.where(joins, 1 / joins.sum(), right"),
+            ("missing step", "    if not joins.any():", "    if False:"),
+            ("wrong order", "weights[order] = growth", "weights[:] = growth"),
+            (
+                "missing step",
+                'kept = ids != ignore_index\n    check_class_ids(op, "target", ids, x.shape[1], kept)',
+                'kept = ids == ids\n    check_class_ids(op, "target", ids, x.shape[1], ids != ignore_index)',
+            ),
+            ("wrong comparison", 'truth.any(2) if classes == "present"', 'truth.any(2) if classes == "all"'),
+            ("wrong axis", "x.shape[2:])).permute(1, 0, 2)", "x.shape[2:])).permute(0, 1, 2)"),
+            (
+                "missing step",
+                "errors = relu(where(truth, 1 - logits, 1 + logits))",
+                "errors = where(truth, 1 - logits, 1 + logits)",
+            ),
+            ("wrong sign", "where(truth, 1 - logits, 1 + logits)", "where(truth, 1 + logits, 1 - logits)"),
+            ("count", ".maximum(per_image * images, 1)", ".maximum(per_image, 1)"),
+            ("count", "counted / array_module(counted).maximum(per_image * images, 1)", "counted / max(1, counted.sum())"),
+            ("missing step", "else loss * 0 + math.nan", "else loss"),
+        ],
+    ),
+    (
+        "rawseg/functional/segmentation_loss.py",
+        MASKS,
+        [
+            (
+                "wrong order",
+                "common + alpha * (p - common) + beta * (g - common)",
+                "common + beta * (p - common) + alpha * (g - common)",
+            ),
+            ("missing step", "alpha * (p - common) + beta", "alpha * p + beta"),
+            (
+                "missing check",
+                "        if value < 0:\n            raise ArgumentError(op, name",
+                "        if value < -9:\n            raise ArgumentError(op, name",
+            ),
+        ],
+    ),
+    (
+        "rawseg/functional/regression_loss.py",
+        LOSSES,
+        [
+            ("count", "(losses * weight).sum() / weight.sum()", "(losses * weight).mean()"),
+            ("missing step", "return reduced(op, losses * weight, reduction)", "return reduced(op, losses, reduction)"),
+            ("missing check", 'check_same(op, losses, weight, "weight")', "weight = weight.astype(losses.dtype)"),
+        ],
+    ),
+    (
+        "rawseg/functional/one_hot.py",
+        ONE_HOT,
+        [
+            ("off by one", "int(ids.array.max())) + 1", "int(ids.array.max()))"),
+            ("missing check", 'check_class_ids(op, "tensor", ids.array, classes)', "pass"),
+            ("missing check", "if classes == 0 or (classes == -1 and not ids.size):", "if classes == -1 and not ids.size:"),
+        ],
+    ),
+]
