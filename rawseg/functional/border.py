@@ -67,7 +67,8 @@ def border_weights(
         raise ArgumentError(OP, "w0" if w0 < 0 else "sigma", "w0 of at least 0, sigma greater than 0", (w0, sigma))
     background, foreground = _class_weights(mask, class_weights)
     nearest, second = _two_distances(mask)
-    border = w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))
+    with np.errstate(over="ignore"):
+        border = w0 * np.exp(-(((nearest + second) / sigma) ** 2) / 2)
     return (np.where(mask == 0, background, foreground) + border).astype(np.float32)
 
 

@@ -48,12 +48,12 @@ def checked_momentum(op: str, momentum: Any) -> float:
 def update(running: list[Tensor], mean: Any, variance: Any, momentum: float) -> None:
     """Move the statistics towards a batch's, arrays of float64, shape (C,); the variance is unbiased.
 
-    A channel whose new mean or variance would not be finite keeps both: one batch with inf or NaN, which a training loop may
-    well skip, must not make the statistics unusable for ever.
+    A channel whose new variance would not be finite keeps both: one batch with inf or NaN, which a training loop may well skip,
+    must not make the statistics unusable for ever.
     """
     moved = [batch_norm_room.updated_running(r.array, s, momentum) for r, s in zip(running, (mean, variance))]
     xp = array_module(moved[0])
-    usable = xp.isfinite(moved[0]) & xp.isfinite(moved[1])
+    usable = xp.isfinite(moved[1])  # about a mean that is not finite there is no finite variance
     with no_grad():
         for tensor, array in zip(running, moved):
             tensor.copy_(Tensor(xp.where(usable, array, tensor.array)))

@@ -7,9 +7,9 @@ from .levels import roi_levels
 from .nms import batched_nms, nms
 from .overlap import box_iou, generalized_box_iou
 from .paste_masks import paste_masks
-from .roi_align import roi_align, roi_warp
 from .roi_layers import RoIAlign, RoIPool, RoIWarp
-from .roi_pool import roi_pool
+from .roi_pooling import roi_pool
+from .roi_sampling import roi_align, roi_warp
 
 __all__ = [
     "BoxCoder",

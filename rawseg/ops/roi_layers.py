@@ -6,8 +6,8 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..nn.module import Module
-from .roi_align import roi_align, roi_warp
-from .roi_pool import roi_pool
+from .roi_pooling import roi_pool
+from .roi_sampling import roi_align, roi_warp
 
 __all__ = ["RoIAlign", "RoIPool", "RoIWarp"]
 

@@ -26,7 +26,7 @@ def torch_gradient(f, value, dtype=torch.float64):
 
 @pytest.mark.spec("gelu.tail")
 def test_gelu_in_the_negative_tail():
-    """PyTorch computes 1 + erf, which cancels; rawseg keeps all digits."""
+    """PyTorch computes gelu from 1 + erf, which cancels far below 0; rawseg keeps all digits."""
     exact = -1.0928e-43
     assert F.gelu(rawseg.Tensor(np.array([-14.0]))).item() == pytest.approx(exact, rel=2e-3)
     assert TF.gelu(torch.tensor([-14.0], dtype=torch.float64)).item() == 0
@@ -36,14 +36,14 @@ def test_gelu_in_the_negative_tail():
 
 @pytest.mark.spec("gelu.large")
 def test_gelu_tanh_of_large_float32():
-    """PyTorch overflows in x**3 and the gradient is NaN; rawseg computes in float64 and gives 1."""
+    """PyTorch's tanh form of gelu overflows in x**3 and its gradient is NaN; rawseg computes in float64 and gives 1."""
     assert np.isnan(torch_gradient(lambda x: TF.gelu(x, approximate="tanh"), 1e20, torch.float32))
     assert gradient(lambda x: F.gelu(x, "tanh"), 1e20, np.float32) == 1
 
 
 @pytest.mark.spec("gelu.large")
 def test_gelu_of_infinity_in_float32():
-    """PyTorch gives NaN in float32 (inf in float64); rawseg inf in both."""
+    """PyTorch's gelu of inf is NaN in float32 and inf in float64; rawseg's is inf in both."""
     assert TF.gelu(torch.full((16,), INF)).isnan().all()
     assert TF.gelu(torch.tensor([INF], dtype=torch.float64)).item() == INF
     assert F.gelu(rawseg.tensor([INF])).item() == INF
@@ -51,7 +51,7 @@ def test_gelu_of_infinity_in_float32():
 
 @pytest.mark.spec("mish.large")
 def test_second_derivative_of_mish_far_out():
-    """PyTorch gives NaN from x = 800 on; rawseg 0."""
+    """PyTorch's second derivative of mish is NaN from x = 800 on; rawseg's is 0."""
     x = torch.tensor([800.0], dtype=torch.float64, requires_grad=True)
     (first,) = torch.autograd.grad(TF.mish(x), x, create_graph=True)
     assert torch.isnan(torch.autograd.grad(first, x)[0]).all()
@@ -69,7 +69,7 @@ def test_a_sixth_in_float64():
 
 @pytest.mark.spec("hardsigmoid.gradient")
 def test_second_derivative_of_hardsigmoid():
-    """PyTorch has none; rawseg's is 0."""
+    """PyTorch has no second derivative of hardsigmoid; rawseg's is 0."""
     x = torch.tensor([0.5], requires_grad=True)
     (first,) = torch.autograd.grad(TF.hardsigmoid(x), x, create_graph=True)
     with pytest.raises(RuntimeError, match="derivative for aten::hardsigmoid_backward is not implemented"):

@@ -35,10 +35,10 @@ def test_channels_are_at_least_one():
 @pytest.mark.spec("conv_transpose2d.output")
 def test_an_output_has_rows_and_columns():
     """PyTorch returns an empty Tensor for some float32 batches whose output would have no row; rawseg always raises."""
-    x, weight = torch.ones(2, 1, 2, 3), torch.ones(1, 1, 1, 1)
-    assert TF.conv_transpose2d(x, weight, padding=1).shape == (2, 1, 0, 1)
+    x, weight = torch.ones(2, 1, 1, 3), torch.ones(1, 1, 2, 2)
+    assert TF.conv_transpose2d(x, weight, padding=(1, 0)).shape == (2, 1, 0, 4)
     with pytest.raises(RuntimeError, match="Output size is too small"):
-        TF.conv_transpose2d(x.double(), weight.double(), padding=1)
+        TF.conv_transpose2d(x.double(), weight.double(), padding=(1, 0))
     for dtype in ("float32", "float64"):
         with pytest.raises(ShapeError, match="padding: expected an output height of at least 1, got 0"):
-            F.conv_transpose2d(rawseg.ones(2, 1, 2, 3, dtype=dtype), rawseg.ones(1, 1, 1, 1, dtype=dtype), padding=1)
+            F.conv_transpose2d(rawseg.ones(2, 1, 1, 3, dtype=dtype), rawseg.ones(1, 1, 2, 2, dtype=dtype), padding=(1, 0))

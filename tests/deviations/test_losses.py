@@ -22,7 +22,7 @@ def test_targets_that_are_no_probabilities():
 
 @pytest.mark.spec("bce.derivatives")
 def test_the_second_derivative_of_bce():
-    """PyTorch's holds an epsilon of 1e-12 and is off in the tenth digit; rawseg's is that of the formula."""
+    """PyTorch's second derivative of the cross entropy of probabilities holds an epsilon of 1e-12 and is off in the tenth digit; rawseg's is that of the formula."""
     exact = 0.25 / 0.1**2 + 0.75 / 0.9**2  # t / p**2 + (1 - t) / (1 - p)**2
     x = torch.tensor([0.1], dtype=torch.float64, requires_grad=True)
     loss = TF.binary_cross_entropy(x, torch.tensor([0.25], dtype=torch.float64), reduction="sum")
@@ -35,7 +35,7 @@ def test_the_second_derivative_of_bce():
 
 @pytest.mark.spec("bce.derivatives")
 def test_the_gradient_of_pos_weight():
-    """PyTorch has none; rawseg has one."""
+    """PyTorch has no gradient of pos_weight; rawseg has one."""
     with pytest.raises(RuntimeError, match="not differentiable with respect to argument 'pos_weight'"):
         TF.binary_cross_entropy_with_logits(torch.zeros(1), torch.ones(1), pos_weight=torch.ones(1, requires_grad=True))
     weight = rawseg.ones(1, requires_grad=True)
@@ -55,7 +55,7 @@ def test_targets_that_broadcast(name):
 
 @pytest.mark.spec("regression.shapes")
 def test_targets_of_another_dtype():
-    """PyTorch promotes; rawseg refuses."""
+    """PyTorch promotes a target of another dtype; rawseg refuses."""
     assert TF.mse_loss(torch.ones(2), torch.ones(2, dtype=torch.float64)).dtype == torch.float64
     with pytest.raises(DTypeError, match="target: expected float32, the dtype of input, got float64"):
         F.mse_loss(rawseg.ones(2), rawseg.ones(2).double())

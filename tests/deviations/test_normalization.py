@@ -29,7 +29,7 @@ def test_running_statistics_that_are_none(bad):
 
 @pytest.mark.spec("batch_norm.domain", "group_norm.domain", "layer_norm.domain")
 def test_an_epsilon_of_zero():
-    """PyTorch accepts it but for batches in training, and makes NaN of constants, or 0; rawseg refuses it everywhere."""
+    """PyTorch accepts eps = 0, but for batches in training, and makes NaN or 0 of constants; rawseg refuses it everywhere."""
     calls = (
         lambda f, x, s: f.batch_norm(x, *s, eps=0.0),
         lambda f, x, s: f.group_norm(x, 1, eps=0.0),
@@ -46,7 +46,7 @@ def test_an_epsilon_of_zero():
 
 @pytest.mark.spec("batch_norm.domain")
 def test_a_momentum_beyond_one():
-    """PyTorch moves the statistics beyond those of the batch; rawseg refuses it."""
+    """PyTorch accepts a momentum above 1, which moves statistics beyond the batch's; rawseg refuses it."""
     mean, var = torch.zeros(2), torch.ones(2)
     TF.batch_norm(torch.tensor(X), mean, var, training=True, momentum=2.0)
     np.testing.assert_allclose(mean.numpy(), 2 * X.mean((0, 2)), rtol=1e-5)
@@ -95,7 +95,7 @@ def test_a_group_of_one_value():
 
 @pytest.mark.spec("instance_norm.statistics")
 def test_a_layer_of_instances_for_other_channels():
-    """PyTorch warns if nothing is learned, and goes on; rawseg refuses."""
+    """PyTorch only warns of a wrong number of channels where nothing is learned; rawseg refuses."""
     with pytest.warns(UserWarning, match="does not match num_features"):
         torch.nn.InstanceNorm2d(3)(torch.randn(1, 2, 4, 4))
     with pytest.raises(ShapeError, match=r"InstanceNorm2d: input: expected shape \(N, 3, H, W\)"):

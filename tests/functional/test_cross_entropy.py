@@ -15,7 +15,7 @@ from twins import ours, torchs
 
 import rawseg
 from rawseg import functional as F
-from rawseg.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 
 INF = np.inf
 LOGITS = np.log(np.array([[1.0, 2, 1], [3, 1, 4]]))  # softmax: quarters and eighths
@@ -244,6 +244,8 @@ def with_id(value):
             ShapeError,
             r"with at least one class, got shape \(2, 0, 4\)",
         ),
+        (lambda: F.cross_entropy(X.astype(np.float16), T), DTypeError, "input: expected float32 or float64, got float16"),
+        (lambda: F.cross_entropy(X, T, ignore_index=1.0), ArgumentTypeError, "ignore_index: expected an int, got 1.0"),
         (lambda: F.cross_entropy(rawseg.Tensor(T), T), DTypeError, "input: expected float32 or float64, got int64"),
     ],
 )

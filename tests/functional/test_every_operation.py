@@ -17,7 +17,16 @@ from rawseg.testing import gradcheck, gradgradcheck
 
 # No element of these small cases comes of more than a few hundred sums of a few factors, on either side.
 ROUNDINGS = 1000
-WITHOUT_GRADIENT = {"border_weights", "masks_to_boxes", "nms", "batched_nms", "one_hot", "paste_masks", "remove_small_boxes", "roi_levels"}
+WITHOUT_GRADIENT = {
+    "border_weights",
+    "masks_to_boxes",
+    "nms",
+    "batched_nms",
+    "one_hot",
+    "paste_masks",
+    "remove_small_boxes",
+    "roi_levels",
+}
 
 
 def calls(column: str, entries: list[OpCall] = OPS) -> list:

@@ -15,13 +15,24 @@ from rawseg import functional, ops
 from rawseg.errors import RawsegError
 
 MODULES = (functional, ops)
-FUNCTIONS = {
-    name: value for module in MODULES for name in module.__all__ if inspect.isfunction(value := getattr(module, name))
-}
+FUNCTIONS = {name: value for module in MODULES for name in module.__all__ if inspect.isfunction(value := getattr(module, name))}
 HUGE = 2**70
 NUMBERS = [None, True, 0, -1, 1, 3, 7, -7, 2**31, HUGE, -HUGE, 0.0, -0.5, 0.5, 2.5, 1e300, np.nan, np.inf, -np.inf, 1j]
 SCALARS = [np.float32(0.5), np.float64(-1), np.int64(2), np.uint8(1), np.bool_(True), np.array(2), np.array(0.5)]
-SEQUENCES = [(), (1,), (1, 2), (0, 0), (2, -1), (1.5, 2), (True, False), (1, 2, 3), [2, 2], (1, None), (None, None), (2**40, 2**40)]
+SEQUENCES = [
+    (),
+    (1,),
+    (1, 2),
+    (0, 0),
+    (2, -1),
+    (1.5, 2),
+    (True, False),
+    (1, 2, 3),
+    [2, 2],
+    (1, None),
+    (None, None),
+    (2**40, 2**40),
+]
 SEQUENCES += [(1, 1, HUGE, 1), range(2), {1, 2}, {"a": 1}, (1, "2"), ((1, 2), (3, 4))]
 WORDS = ["", "same", "mean", "nearest", "none", "\x00", b"mean", object(), len, int, ...]
 ARRAYS = [

@@ -158,33 +158,6 @@ def test_images_and_channels_do_not_meet(algorithm):
     assert_same_bits(some, whole[0][:, order])
 
 
-@pytest.mark.spec("conv2d.depthwise")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
-def test_depthwise_channels_follow_their_input(algorithm):
-    x = np.array([1, 10], np.float32).reshape(1, 2, 1, 1)
-    weight = np.array([1, 2, 3, 4, 5, 6], np.float32).reshape(6, 1, 1, 1)  # three output channels for each input channel
-    assert conv2d.forward(x, weight, groups=2, algorithm=algorithm).ravel().tolist() == [1, 2, 3, 40, 50, 60]
-
-
-@pytest.mark.spec("conv2d.empty")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
-def test_no_image_gives_no_output_and_zero_gradients(algorithm):
-    case = Case((0, 4, 7, 6), (6, 2, 3, 2), (2, 1), (1, 0), (1, 2), 2)
-    out, grad_x, grad_weight, grad_bias = run(case, algorithm, *normals(0, *shapes(case)))
-    assert (out.shape, grad_x.shape) == ((0, 6, 4, 4), (0, 4, 7, 6))
-    assert_same_bits((grad_weight, grad_bias), (np.zeros((6, 2, 3, 2), np.float32), np.zeros(6, np.float32)))
-
-
-@pytest.mark.spec("conv2d.backward")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
-def test_rows_that_no_window_covers_have_exactly_no_gradient(algorithm):
-    weight, grad_output = np.full((2, 3, 2, 1), np.inf, np.float32), np.ones((1, 2, 2, 2), np.float32)
-    grad = conv2d.backward_input(grad_output, weight, (1, 3, 7, 6), stride=(3, 4), algorithm=algorithm)
-    assert np.isinf(grad[:, :, [0, 1, 3, 4]][..., [0, 4]]).all()
-    assert_same_bits(np.abs(grad[:, :, [2, 5, 6]]), np.zeros((1, 3, 3, 6), np.float32))  # a row between windows, two left over
-    assert_same_bits(np.abs(grad[..., [1, 2, 3, 5]]), np.zeros((1, 3, 7, 4), np.float32))
-
-
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_groups_are_separate_convolutions(algorithm):
     case = LARGE[12][1]

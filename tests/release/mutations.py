@@ -8,7 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from release.faults import autograd, data, functional, learning, planes, products
+from release.faults import (
+    activations,
+    autograd,
+    boxes,
+    data,
+    functional,
+    learning,
+    losses,
+    norms,
+    planes,
+    products,
+    regions,
+    sampling,
+    windows,
+)
 
 Fault: TypeAlias = tuple[str, str, str]  # family, old text, new text
 Group: TypeAlias = tuple[str, str, list[Fault]]  # file; arguments of pytest: files below tests/, perhaps -k; its faults
@@ -41,5 +55,20 @@ class Mutation(NamedTuple):
         return source.replace(self.old, self.new)
 
 
-GROUPS: list[Group] = [group for floor in (planes, products, autograd, functional, learning, data) for group in floor.FAULTS]
+FAMILIES = (
+    planes,
+    windows,
+    regions,
+    boxes,
+    sampling,
+    norms,
+    products,
+    autograd,
+    activations,
+    functional,
+    losses,
+    learning,
+    data,
+)
+GROUPS: list[Group] = [group for family in FAMILIES for group in family.FAULTS]
 MUTATIONS = [Mutation(family, file, old, new, tests) for file, tests, faults in GROUPS for family, old, new in faults]

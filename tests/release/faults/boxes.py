@@ -24,7 +24,7 @@ FAULTS = [
             ("group offset", "best + 1, min(stop, ends[best])", "best + 1, stop"),
             ("group offset", "low, min(low + TILE, ends[best])", "low, min(low + TILE, ends[stop - 1])"),
             ("missing step", "if left[best]:\n                _drop", "if best >= 0:\n                _drop"),
-            ("missing step", "if left[best]:\n            _drop", "if best >= 0:\n            _drop"),
+            ("missing condition", "if left[best]:\n            _drop", "if best >= 0:\n            _drop"),
             ("missing step", "stays[i] and not inter", "not inter"),
             ("off by one", "-(-later // TILE)", "later // TILE"),
             ("off by one", "low = stop + task * TILE", "low = stop + 1 + task * TILE"),

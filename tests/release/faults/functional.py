@@ -73,7 +73,7 @@ FAULTS = [
         "rawseg/functional/border.py",
         MASKS,
         [
-            ("wrong formula", "(2 * sigma**2)", "sigma**2"),
+            ("wrong formula", "** 2) / 2)", "** 2))"),
             ("missing step", "np.minimum(second, np.maximum(nearest, distance))", "np.minimum(second, nearest)"),
             ("wrong order", "background, foreground = _class_weights", "foreground, background = _class_weights"),
         ],

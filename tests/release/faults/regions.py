@@ -58,7 +58,6 @@ FAULTS = [
         ALIGN_OP,
         [
             ("missing step", "valid & ~last & (position >= 0)", "valid & ~last"),
-            ("missing step", "weights, valid & ~last & (position", "weights, valid & (position"),
             (
                 "wrong order",
                 "return box, place // counts[box], place % counts[box]",

@@ -6,7 +6,7 @@ UNFOLD = "kernels/test_unfold.py"
 UNPOOL = "kernels/test_max_unpool2d.py"
 ADAPTIVE = "kernels/test_adaptive_pool2d.py"
 PAD = "kernels/test_pad.py"
-WINDOWS = "functional/test_windows.py"
+WINDOWS = "functional/test_windows.py functional/test_windows_errors.py"
 ROOM = "kernels/rawseg_kernels"
 
 FAULTS = [

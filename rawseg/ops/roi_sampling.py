@@ -81,7 +81,7 @@ def roi_align(
     >>> import rawseg
     >>> x = rawseg.arange(16.0).reshape(1, 1, 4, 4)
     >>> rawseg.ops.roi_align(x, rawseg.tensor([[0.0, 0.0, 0.0, 4.0, 2.0]]), (1, 2), aligned=True)[0, 0]
-    tensor([[2.5000, 4.5000]])
+    tensor([[2.5, 4.5]])
     """
     if not isinstance(mode, str) or mode not in ("avg", "max"):
         raise ArgumentError("roi_align", "mode", "'avg' or 'max'", repr(mode))
