@@ -91,7 +91,7 @@ def table(folder: Path) -> str:
             # The calls of a function are shared out over its parametrised tests.
             examples = seen["calls"].get(test["function"], 0) // parametrised[test["function"]] or 1
             for op, *columns in test["proves"]:
-                counts[op].update({column: examples for column in columns})
+                counts[op].update(dict.fromkeys(columns, examples))
                 failures[op].update({column: int(not test["passed"]) for column in columns})
                 worst[op] = max(worst.get(op, 0.0), seen["ratios"].get(nodeid, 0.0))
     lines = [f"| op | {' | '.join(COLUMNS)} | error / bound |", "|---" * (len(COLUMNS) + 2) + "|"]

@@ -4,12 +4,12 @@ from ..functional.focal_loss import sigmoid_focal_loss
 from .box_coder import BoxCoder
 from .boxes import box_area, box_convert, clip_boxes_to_image, masks_to_boxes, remove_small_boxes
 from .levels import roi_levels
-from .nms import batched_nms, nms
+from .mask_pasting import paste_masks
 from .overlap import box_iou, generalized_box_iou
-from .paste_masks import paste_masks
 from .roi_layers import RoIAlign, RoIPool, RoIWarp
 from .roi_pooling import roi_pool
 from .roi_sampling import roi_align, roi_warp
+from .suppression import batched_nms, nms
 
 __all__ = [
     "BoxCoder",

@@ -7,9 +7,9 @@ import json
 import sys
 
 import numpy as np
-from catalogue.collected import KERNELS
 from promises import outputs_of
 
+from catalogue.collected import KERNELS
 from rawseg_kernels import _threads
 
 

@@ -23,8 +23,8 @@ class KernelCall(NamedTuple):
 class OpCall(NamedTuple):
     """A public function of `rawseg.functional` or `rawseg.ops` with everything but its arrays.
 
-    ``arrays`` are small, float64, all elements apart from each other and from kinks (see ``twins.spread``). ``torch`` is the same
-    call on PyTorch's Tensors, composed of its primitives where it has no such function; None only where the op's own
+    ``arrays`` are small, float64, all elements apart from each other and from kinks (see ``twins.spread``). ``torch`` is the
+    same call on PyTorch's Tensors, composed of its primitives where it has no such function; None only where the op's own
     tests hold another second oracle. ``differentiable`` says which arrays have a gradient: all, unless told.
     """
 

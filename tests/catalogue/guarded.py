@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from catalogue.collected import KERNELS
 from guard_pages import guarded
 from promises import assert_same_bits
+
+from catalogue.collected import KERNELS
 
 plain_empty = np.empty
 

@@ -22,7 +22,7 @@ def test_targets_that_are_no_probabilities():
 
 @pytest.mark.spec("bce.derivatives")
 def test_the_second_derivative_of_bce():
-    """PyTorch's second derivative of the cross entropy of probabilities holds an epsilon of 1e-12 and is off in the tenth digit; rawseg's is that of the formula."""
+    """PyTorch's second derivative of bce holds an epsilon, off in the tenth digit; rawseg's is that of the formula."""
     exact = 0.25 / 0.1**2 + 0.75 / 0.9**2  # t / p**2 + (1 - t) / (1 - p)**2
     x = torch.tensor([0.1], dtype=torch.float64, requires_grad=True)
     loss = TF.binary_cross_entropy(x, torch.tensor([0.25], dtype=torch.float64), reduction="sum")

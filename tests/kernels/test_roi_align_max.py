@@ -79,7 +79,7 @@ def test_a_sample_outside_is_0_and_takes_part(algorithm):
     half_out = grid_of(x, [[0, -5, 0.5, 3, 0.5]], 1, sampling_ratio=2, aligned=True)  # columns -3.5 and 0.5
     out, chosen = room.forward(x, half_out, algorithm=algorithm)
     assert (out.item(), chosen.item()) == (0, 0)
-    for result in sums(x, np.ones((1, 1, 1, 1)), chosen, half_out, algorithm):
+    for result in sums(np.full_like(x, np.nan), np.ones((1, 1, 1, 1)), chosen, half_out, algorithm):
         assert (result == 0).all()  # nothing was read, so there is nothing to differentiate
     empty = grid_of(x, [[0, 1, 1, 1, 1]], 1, aligned=True)
     out, chosen = room.forward(x, empty, algorithm=algorithm)

@@ -152,7 +152,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/ops/nms.py",
+        "rawseg/ops/suppression.py",
         OVERLAP,
         [
             (

@@ -97,7 +97,6 @@ FAULTS = [
         f"{ROOM}/roi_align/direct.py",
         ALIGN,
         [
-            ("wrong comparison", "if end - begin < 2:", "if end - begin < 3:"),
             ("off by one", "begin += 2\n", "begin += 1\n"),
             ("missing step", "((batch[k] * h + row) * w) * c + c0, c, across", "(row * w) * c + c0, c, across"),
             ("wrong order", "k, c0 = task % batch.size, task // batch.size * LANES", "k, c0 = task % batch.size, 0"),
@@ -160,7 +159,6 @@ FAULTS = [
             ("floor for ceil", "np.ceil(place[1:] * step)", "np.floor(place[1:] * step)"),
             ("off by one", "np.floor(place[:-1] * step)", "np.floor(place[1:] * step)"),
             ("missing step", ", 0, size).astype(np.int64) for edge", ", -1, size).astype(np.int64) for edge"),
-            ("wrong formula", "(extent.astype(scale.dtype) / scale.dtype.type(count))", "(extent / count).astype(scale.dtype)"),
             (
                 "missing check",
                 '("indices", indices, -1, shape[2] * shape[3])',
