@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from pathlib import Path
 
 import evidence
 import pytest
@@ -30,6 +32,8 @@ def _ctrl_c_as_in_a_terminal():
 
 def pytest_collection_modifyitems(items):
     evidence.count_examples(items)
+    if plan := os.environ.get("RAWSEG_EVIDENCE_PLAN"):
+        Path(plan).write_text(json.dumps(evidence.promised(items)))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -70,6 +70,16 @@ def record_outcome(item: Any, passed: bool) -> None:
         tests[item.nodeid] = {"function": _function(item), "proves": marks, "spec": cells, "passed": passed}
 
 
+def promised(items: list[Any]) -> dict[str, list[str]]:
+    """Return for every operation the columns that the collected tests fill."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        for mark in item.iter_markers("proves"):
+            op, *columns = mark.args
+            found[op].update(columns)
+    return {op: sorted(columns) for op, columns in found.items()}
+
+
 def write() -> None:
     """Write what this process saw."""
     if FOLDER and tests:

@@ -81,9 +81,10 @@ def every_algorithm(calls: list[tuple[Any, str, Any, Any]]) -> list[KernelCall]:
     entries = []
     for room, verb, call, arrays in calls:
         for algorithm in (*room.ALGORITHMS, "reference"):
-            op = room.__name__.rpartition(".")[2]
+            name = room.__name__.rpartition(".")[2]
             run = lambda *arrays, call=call, algorithm=algorithm: call(*arrays, algorithm)  # noqa: E731
-            entries.append(KernelCall(op, f"{op}.{verb} {algorithm}", run, arrays))
+            op = "interpolate" if room is resize else name  # what users call it
+            entries.append(KernelCall(op, f"{name}.{verb} {algorithm}", run, arrays))
     return entries
 
 

@@ -14,6 +14,7 @@ from catalogue.entry import OpCall
 import rawseg
 from rawseg import functional, ops
 from rawseg.testing import gradcheck, gradgradcheck
+from rawseg_kernels import _threads
 
 # No element of these small cases comes of more than a few hundred sums of a few factors, on either side.
 ROUNDINGS = 1000
@@ -96,6 +97,25 @@ def test_values_and_derivatives_equal_pytorchs(entry):
         scale = max(1.0, float(np.abs(other).max(initial=0)))
         bound = ROUNDINGS * unit_roundoff(np.float64) * scale
         assert_within(one, other, np.full(one.shape, bound), f"{entry.name} {position}")
+
+
+@pytest.mark.parametrize("entry", calls("determinism"))
+def test_values_and_gradients_have_the_same_bits_for_any_threads(monkeypatch, entry):
+    monkeypatch.setattr(_threads, "SERIAL_WORK", 0)  # threads however small the arrays
+    before = [array.tobytes() for array in entry.arrays]
+    results, threads = [], _threads.get_num_threads()
+    try:
+        for count in (1, 2, 4):
+            _threads.set_num_threads(count)
+            inputs = leaves(entry)
+            out = entry.call(*inputs)
+            wanted = [x for x in inputs if x.requires_grad]
+            gradients = rawseg_grad((out * out).sum(), wanted, None, False)
+            results.append([tensor.detach().numpy().tobytes() for tensor in (out, *gradients)])
+    finally:
+        _threads.set_num_threads(threads)
+    assert results[0] == results[1] == results[2]
+    assert [array.tobytes() for array in entry.arrays] == before
 
 
 @pytest.mark.parametrize("entry", calls("first order"))
