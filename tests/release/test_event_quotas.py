@@ -6,10 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+import roi_cases
+import sampling_cases
+from box_cases import grid_boxes
 from convolution_cases import Case, cases
 from hypothesis import Phase, given, settings
 from pooling_cases import geometries
+from window_cases import windows, windows_of
 
 from rawseg_kernels._pooling import window
 
@@ -79,10 +84,75 @@ def of_pooling(case: tuple[tuple[int, int], dict[str, Any]]) -> dict[str, bool]:
     }
 
 
+def of_windows(case: tuple[tuple[int, int], dict[str, Any]]) -> dict[str, bool]:
+    size, options = case
+    kernel, padding, stride, dilation = (options[name] for name in ("kernel_size", "padding", "stride", "dilation"))
+    reach = [dilation[i] * (kernel[i] - 1) + 1 for i in (0, 1)]
+    return {
+        "a window in the padding alone": any(padding[i] >= reach[i] for i in (0, 1)),
+        "windows overlap": any(stride[i] < reach[i] for i in (0, 1)) and max(windows_of(size, options)) > 1,
+        "gaps between windows": any(stride[i] > reach[i] for i in (0, 1)),
+        "one window": windows_of(size, options) == (1, 1),
+        "all differ": unequal(kernel, padding, stride, dilation, size),
+    }
+
+
+def of_regions(case: roi_cases.Case) -> dict[str, bool]:
+    low, high = case.boxes[:, 1:3] * case.options["spatial_scale"], case.boxes[:, 3:] * case.options["spatial_scale"]
+    size = np.array(case.shape[:1:-1])  # (w, h)
+    return {
+        "no box": not len(case.boxes),
+        "several images": len(set(case.boxes[:, 0])) > 1,
+        "a grid for each box": case.options["sampling_ratio"] <= 0 and len(case.boxes) > 0,
+        "aligned": case.options["aligned"],
+        "bins differ": unequal(case.options["output_size"]),
+        "a box across the edge": bool(((low < 0) & (high > 0)).any()),
+        "a box beside the map": bool((low > size + 1).any()),
+        "a box without an area": bool((low == high).any()),
+        "the whole map": bool(((low == 0) & (high == size)).all(1).any()),
+        "a map of one pixel": case.shape[2:] == (1, 1),
+        "map sides differ": unequal((case.shape[2], case.shape[3])),
+    }
+
+
+def of_points(case: sampling_cases.Case) -> dict[str, bool]:
+    h, w = case.x.shape[2:]
+    pixels = ((case.grid + 1) * np.array([w, h]) - 1) / 2
+    return {
+        "no image": not len(case.x),
+        "on a pixel": bool((pixels == np.floor(pixels)).any()),
+        "between pixels": bool((pixels != np.floor(pixels)).any()),
+        "outside": bool((np.abs(case.grid) > 1).any()),
+        "mirrored twice": bool((np.abs(case.grid) > 3).any()),
+        "an axis of one pixel": min(h, w) == 1,
+        "map sides differ": h != w,
+    }
+
+
+def of_boxes(boxes: np.ndarray) -> dict[str, bool]:
+    rows = [tuple(row) for row in boxes]
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return {
+        "no box": not rows,
+        "equal boxes": len(set(rows)) < len(rows),
+        "a box without an area": bool((sides == 0).any()),
+        "a point": bool((sides == 0).all(1).any()),
+        "many": len(rows) > 8,
+    }
+
+
 @pytest.mark.parametrize(
     ("strategy", "events_of"),
-    [(cases(), of_convolution), (geometries(), of_pooling), (geometries(dilated=True), of_pooling)],
-    ids=["convolution", "average pooling", "max pooling"],
+    [
+        (cases(), of_convolution),
+        (geometries(), of_pooling),
+        (geometries(dilated=True), of_pooling),
+        (windows(), of_windows),
+        (roi_cases.cases(), of_regions),
+        (sampling_cases.cases(), of_points),
+        (grid_boxes(), of_boxes),
+    ],
+    ids=["convolution", "average pooling", "max pooling", "windows", "regions", "points", "boxes"],
 )
 def test_every_event_comes_in_one_example_of_a_hundred(strategy, events_of):
     found = shares(strategy, events_of)
