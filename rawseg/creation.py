@@ -9,7 +9,7 @@ import numpy as np
 from rawseg_kernels._arrays import integer
 
 from . import random
-from .autograd.operands import DEFAULT_DTYPE
+from .autograd.operands import DEFAULT_DTYPE, dtype_of
 from .autograd.tensor import Tensor
 from .device import device_of, move
 from .errors import ArgumentError, ArgumentTypeError, DTypeError
@@ -58,7 +58,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
             [3. , 4.5]])
     """
     array = _to_array(data)
-    array = array.astype(dtype or array.dtype, order="C", copy=True)
+    array = array.astype(array.dtype if dtype is None else dtype_of("tensor", "dtype", dtype), order="C", copy=True)
     return Tensor(array if device is None else move(array, device), requires_grad)
 
 
@@ -68,7 +68,7 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
         result = data if dtype is None else data.astype(dtype)
         return result if device is None else result.to(device)
     array = _to_array(data)
-    array = array.astype(dtype or array.dtype, copy=False)
+    array = array.astype(array.dtype if dtype is None else dtype_of("as_tensor", "dtype", dtype), copy=False)
     return Tensor(array if device is None else move(array, device))
 
 
@@ -118,17 +118,17 @@ def _shape(op: str, sizes: tuple) -> tuple[int, ...]:
 
 def zeros(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return zeros."""
-    return _made(np.zeros(_shape("zeros", size), dtype), device, requires_grad)
+    return _made(np.zeros(_shape("zeros", size), dtype_of("zeros", "dtype", dtype)), device, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return ones."""
-    return _made(np.ones(_shape("ones", size), dtype), device, requires_grad)
+    return _made(np.ones(_shape("ones", size), dtype_of("ones", "dtype", dtype)), device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return uninitialised elements."""
-    return _made(np.empty(_shape("empty", size), dtype), device, requires_grad)
+    return _made(np.empty(_shape("empty", size), dtype_of("empty", "dtype", dtype)), device, requires_grad)
 
 
 def full(size: Any, fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
@@ -155,22 +155,24 @@ def arange(*limits: Any, dtype: Any = None, device: str | None = None) -> Tensor
 
 def linspace(start: float, stop: float, steps: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:
     """Return ``steps`` evenly spaced numbers from ``start`` to ``stop``, both included."""
-    return _made(np.linspace(start, stop, integer("linspace", "steps", steps, 0)).astype(dtype), device, False)
+    return _made(np.linspace(start, stop, integer("linspace", "steps", steps, 0)).astype(dtype_of("linspace", "dtype", dtype)), device, False)
 
 
 def eye(n: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:
     """Return the identity matrix."""
-    return _made(np.eye(integer("eye", "n", n, 0), dtype=dtype), device, False)
+    return _made(np.eye(integer("eye", "n", n, 0), dtype=dtype_of("eye", "dtype", dtype)), device, False)
 
 
 def rand(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return numbers uniform in [0, 1) from rawseg's generator."""
-    return _made(random.generator().random(_shape("rand", size), dtype), device, requires_grad)  # type: ignore[arg-type]
+    kind: Any = dtype_of("rand", "dtype", dtype)
+    return _made(random.generator().random(_shape("rand", size), kind), device, requires_grad)
 
 
 def randn(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return standard normal numbers from rawseg's generator."""
-    return _made(random.generator().standard_normal(_shape("randn", size), dtype), device, requires_grad)  # type: ignore[arg-type]
+    kind: Any = dtype_of("randn", "dtype", dtype)
+    return _made(random.generator().standard_normal(_shape("randn", size), kind), device, requires_grad)
 
 
 def randint(low: int, high: int, size: Any, device: str | None = None) -> Tensor:

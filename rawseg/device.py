@@ -9,7 +9,7 @@ import numpy as np
 
 from rawseg_kernels._arrays import device_of
 
-from .errors import ArgumentError, BackendError
+from .errors import ArgumentError, ArgumentTypeError, BackendError
 
 __all__ = ["array_module", "device_of", "move"]
 
@@ -39,6 +39,8 @@ def move(array: Any, device: str) -> Any:
     BackendError
         If CuPy or a GPU is missing.
     """
+    if not isinstance(device, str):
+        raise ArgumentTypeError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
     kind, _, number = device.partition(":")
     if kind == "cpu" and not number:
         return array if isinstance(array, np.ndarray) else array.get()

@@ -116,7 +116,7 @@ def log1p(u):
 
 @inlined
 def log(x):
-    """Log x of a normal x > 0; within 2 ulp. NaN and inf stay."""
+    """``log x`` of a normal x > 0; within 2 ulp. Inf gives NaN, for a sum that overflowed has no logarithm."""
     bits = np.float64(x).view(np.int64)
     k = (bits - SQRT_HALF_BITS) >> 52
     significand = np.int64(bits - (k << 52)).view(np.float64)  # sqrt(1/2) <= significand < sqrt(2)
@@ -150,7 +150,7 @@ def softplus(x):
 
 @inlined
 def tanh(x):
-    """Tanh x; within 3 ulp. -0.0 stays."""
+    """``tanh x``; within 3 ulp. -0.0 stays."""
     falling = expm1(-2.0 * abs(x))
     size = -falling / (falling + 2.0)
     return np.int64(np.float64(size).view(np.int64) | (np.float64(x).view(np.int64) & SIGN_BIT)).view(np.float64)

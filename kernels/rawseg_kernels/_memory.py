@@ -1,4 +1,4 @@
-"""The limit on one array: an output that cannot fit is refused before anything is allocated."""
+"""The limit on one array: an output that cannot fit is refused before anything is allocated, and so are tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from functools import lru_cache
 
 import numpy as np
+
+TABLE_COPIES = 12  # arrays of 8 bytes an entry that exist at once while a table of positions and weights is made, at most
 
 
 @lru_cache(maxsize=1)
@@ -22,7 +24,13 @@ def limit_bytes() -> int:
 
 
 def check_size(op: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raise MemoryError if one array of this shape cannot fit into this machine."""
-    needed = math.prod(shape) * np.dtype(dtype).itemsize  # Python ints: cannot overflow
-    if needed > limit_bytes():
-        raise MemoryError(f"{op}: out: expected at most {limit_bytes()} bytes, got {needed} bytes for shape {shape}")
+    """Raise MemoryError if one array of this shape cannot fit into this machine, or, though empty, into NumPy's 64 bits."""
+    spanned = math.prod(length for length in shape if length) * np.dtype(dtype).itemsize  # Python ints: cannot overflow
+    needed = spanned if all(shape) else 0
+    if needed > limit_bytes() or spanned > np.iinfo(np.int64).max:
+        raise MemoryError(f"{op}: out: expected at most {limit_bytes()} bytes, got {spanned} bytes for shape {shape}")
+
+
+def check_tables(op: str, entries: int) -> None:
+    """Raise MemoryError if tables of so many entries cannot be made: a side may be long where the output is empty or thin."""
+    check_size(op, (entries, TABLE_COPIES), np.dtype(np.int64))

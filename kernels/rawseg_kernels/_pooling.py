@@ -8,7 +8,7 @@ import numpy as np
 
 from ._arrays import check_rank, check_shape, device_of, flag, pair
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
-from ._memory import check_size
+from ._memory import check_size, check_tables
 
 Pair = tuple[int, int]
 SIDES = ("height", "width")
@@ -112,11 +112,12 @@ def bins(size: int, count: int) -> tuple[Any, Any]:
 def adaptive_bins(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any) -> tuple[Pair, tuple, tuple]:
     """Return ``(output_size, rows, columns)`` of an adaptive pooling: its size, where None keeps a side, and both axes' `bins`.
 
-    The memory of an output of ``dtype`` is checked first, because the tables grow with it.
+    The memory of an output of ``dtype``, and that of the tables, is checked first.
     """
     asked = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
     if len(asked) != 2:
         raise ArgumentError(op, "output_size", "an int or a pair (height, width), None to keep a side", output_size)
     size = pair(op, "output_size", tuple(side if new is None else new for side, new in zip(shape[2:], asked)), 1)
-    check_size(op, (max(shape[0], 1), shape[1], *size), dtype)
+    check_size(op, (*shape[:2], *size), dtype)
+    check_tables(op, sum(shape[2:]) + sum(size))
     return size, bins(shape[2], size[0]), bins(shape[3], size[1])

@@ -96,7 +96,7 @@ def sample_grid(
     steps = extents[0] / boxes.dtype.type(bins[0]), extents[1] / boxes.dtype.type(bins[1])
     counts = sample_counts(op, steps, boxes, sampling_ratio)
     for axis in (0, 1):
-        _memory.check_size(op, (bins[axis] * int(counts[axis].sum()), 2), np.dtype(np.int64))
+        _memory.check_tables(op, bins[axis] * int(counts[axis].sum()))
     size = x.shape[2], x.shape[3]
     with np.errstate(all="ignore"):  # a coordinate that overflows lies outside the map
         rows, columns = (_axis(starts[i], steps[i], counts[i], bins[i], size[i]) for i in (0, 1))

@@ -22,13 +22,17 @@ def is_floating(array: Any) -> bool:
 
 def dtype_of(op: str, argument: str, dtype: Any) -> np.dtype:
     """Return a NumPy dtype of bools, integers or floats from whatever names one."""
-    try:
-        found = np.dtype(dtype) if dtype is not None else None  # NumPy reads None as float64
-    except (TypeError, ValueError):
-        found = None
-    if found is None or found.kind not in "biuf":
+    if not is_dtype(dtype):
         raise ArgumentTypeError(op, argument, "a dtype of bools, integers or floats", repr(dtype))
-    return found
+    return np.dtype(dtype)
+
+
+def is_dtype(value: Any) -> bool:
+    """Return whether a value names a dtype of bools, integers or floats; None does not, though NumPy reads it as float64."""
+    try:
+        return value is not None and np.dtype(value).kind in "biuf"
+    except (TypeError, ValueError):
+        return False
 
 
 def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) -> Tensor:

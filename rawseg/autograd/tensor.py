@@ -14,7 +14,7 @@ from .function import Node
 from .hooks import KeepGradient, RemovableHandle
 from .in_place import InPlace
 from .methods import Methods
-from .operands import DEFAULT_DTYPE
+from .operands import DEFAULT_DTYPE, is_dtype
 from .operators import Operators
 
 __all__ = ["Tensor"]
@@ -163,8 +163,10 @@ class Tensor(Operators, InPlace, Methods):
         twin._version = self._version
         return twin
 
-    def to(self, device: str) -> Tensor:
-        """Return it on ``"cpu"``, ``"cuda"`` or ``"cuda:N"``."""
+    def to(self, device: Any) -> Tensor:
+        """Return it on ``"cpu"``, ``"cuda"`` or ``"cuda:N"``, or in the dtype that is given in a device's place."""
+        if is_dtype(device):
+            return self.astype(device)
         return self if device == self.device else Move.apply(self, device=device)
 
     def cpu(self) -> Tensor:

@@ -55,7 +55,7 @@ class AdaptiveMaxPool2d(Function):
     @staticmethod
     def backward(ctx, grad_output, _grad_indices):
         (indices,) = ctx.saved
-        return Scatter.apply(grad_output, indices=indices.array, input_shape=ctx.input_shape)
+        return Scatter.apply(grad_output, indices, input_shape=ctx.input_shape)
 
 
 @operation

@@ -50,7 +50,8 @@ class PixelCrossEntropy(Function):
         target, kept, sharp, smooth = ctx.options
         if is_grad_enabled():  # the gradient will be differentiated: compose it of operations that can be
             q = _distribution(x, target, sharp, smooth)
-            gradient = softmax(x, 1) * (q.sum(1, keepdims=True)).astype(x.dtype) - q.astype(x.dtype)
+            p = softmax(where(kept[:, None], x, 0.0), 1)  # an ignored NaN times 0 would be NaN in the second derivative
+            gradient = p * (q.sum(1, keepdims=True)).astype(x.dtype) - q.astype(x.dtype)
             return where(kept[:, None], gradient * grad_output.unsqueeze(1), 0.0)
         return Tensor(_gradient(x.array, shifts.array, grad_output.array, *ctx.options))
 

@@ -93,10 +93,11 @@ class ClassFocus(Function):
     def backward(ctx, grad_output):
         x, out = ctx.saved
         chosen, kept, gamma = ctx.options
+        x = where(kept[:, None], x, 0.0)  # an ignored NaN times 0 would be NaN in the second derivative
         certainty = where(chosen, softmax(x, 1), 0.0).sum(1)
         others = softmax(where(chosen, -np.inf, x), 1)  # as if the target were no class
         scaled = where(kept, grad_output * out * gamma * certainty, 0.0).unsqueeze(1)
-        return where(chosen, -scaled, where(kept[:, None], others, 0.0) * scaled)
+        return where(chosen, -scaled, others * scaled)
 
 
 def _shares(x: Any, target: Any) -> tuple[Any, Any]:

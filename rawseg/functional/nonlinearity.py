@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable
 
 from rawseg_kernels import activation as activation_room
+from rawseg_kernels.activation.reference import CUBIC, DENSITY, ROOT
 
 from ..autograd import Function, Tensor
 from ..autograd.arithmetic import where
 
 __all__ = ["activated"]
-
-ROOT, CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu's approximation by tanh
-DENSITY = 1 / math.sqrt(2 * math.pi)  # of the standard normal distribution at 0
 
 
 class Nonlinearity(Function):
@@ -29,29 +27,23 @@ class Nonlinearity(Function):
     @staticmethod
     def backward(ctx, grad_output):
         (saved,) = ctx.saved
-        bent = ctx.kind in CURVATURE
-        return SLOPES[ctx.kind].apply(
-            grad_output,
-            saved if bent else None,
-            constant=None if bent else saved.array,
-            kind=ctx.kind,
-            parameters=ctx.parameters,
-        )
+        saved = saved if ctx.kind in CURVATURE else saved.detach()
+        return SLOPES[ctx.kind].apply(grad_output, saved, kind=ctx.kind, parameters=ctx.parameters)
 
 
 class Slope(Function):
     """grad_output f'(x); linear in grad_output, and where f has no curvature in nothing else."""
 
     @staticmethod
-    def forward(ctx, grad_output, saved, *, constant, kind, parameters):
-        ctx.kind, ctx.parameters, ctx.constant = kind, parameters, constant
-        ctx.save(grad_output, saved)
-        return activation_room.backward(grad_output, constant if saved is None else saved, kind, parameters)
+    def forward(ctx, grad_output, saved, *, kind, parameters):
+        ctx.kind, ctx.parameters = kind, parameters
+        ctx.save(grad_output if ctx.needs_grad[1] else None, saved)
+        return activation_room.backward(grad_output, saved, kind, parameters)
 
     @staticmethod
     def backward(ctx, grad_grad):
         grad_output, saved = ctx.saved
-        options = {"constant": ctx.constant, "kind": ctx.kind, "parameters": ctx.parameters}
+        options = {"kind": ctx.kind, "parameters": ctx.parameters}
         first = SLOPES[ctx.kind].apply(grad_grad, saved, **options) if ctx.needs_grad[0] else None
         if not ctx.needs_grad[1]:
             return first, None

@@ -59,6 +59,6 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     if classes == -1:
         classes = max(0, int(ids.array.max())) + 1
     check_class_ids(op, "tensor", ids.array, classes)
-    check_size(op, (*ids.shape, classes), ids.dtype)
+    check_size(op, (*(max(1, length) for length in ids.shape), classes), ids.dtype)  # a row must fit where there is none, too
     xp = array_module(ids.array)
     return Tensor((ids.array[..., None] == xp.arange(classes)).astype(np.int64))

@@ -18,7 +18,7 @@ __all__ = ["PoolIndices", "avg_pool2d", "max_pool2d"]
 class PoolIndices(Tensor):
     """Where the largest elements were: int64, ``ih * w + iw`` inside one plane.
 
-    Indexing, reshaping or copying gives a plain Tensor without the plane.
+    `detach` and `clone` keep the plane; what indexing or reshaping returns is a plain Tensor without it.
 
     Attributes
     ----------
@@ -31,6 +31,16 @@ class PoolIndices(Tensor):
     def __init__(self, array: Any, plane: tuple[int, int]) -> None:
         super().__init__(array)
         self.plane = plane
+
+    def detach(self) -> PoolIndices:
+        """Return them on the same memory."""
+        twin = PoolIndices(self.array, self.plane)
+        twin._version = self._version
+        return twin
+
+    def clone(self) -> PoolIndices:
+        """Return a fresh copy."""
+        return PoolIndices(self.array.copy(), self.plane)
 
 
 def pool_indices(indices: Tensor, image_shape: tuple[int, ...]) -> PoolIndices:
@@ -53,33 +63,36 @@ class MaxPool2d(Function):
     @staticmethod
     def backward(ctx, grad_output, _grad_indices):
         (indices,) = ctx.saved
-        return Scatter.apply(grad_output, indices=indices.array, input_shape=ctx.input_shape)
+        return Scatter.apply(grad_output, indices, input_shape=ctx.input_shape)
 
 
 class Scatter(Function):
     """Add each element to where its index points; adjoint of `Gather`."""
 
     @staticmethod
-    def forward(ctx, grad_output, *, indices, input_shape):
-        ctx.indices = indices
+    def forward(ctx, grad_output, indices, *, input_shape):
+        ctx.save(indices)
         return max_pool2d_room.backward(grad_output, indices, input_shape)
 
     @staticmethod
     def backward(ctx, grad_input):
-        return Gather.apply(grad_input, indices=ctx.indices)
+        (indices,) = ctx.saved
+        return Gather.apply(grad_input, indices), None
 
 
 class Gather(Function):
     """Read where each index points; adjoint of `Scatter`."""
 
     @staticmethod
-    def forward(ctx, x, *, indices):
-        ctx.indices, ctx.input_shape = indices, x.shape
+    def forward(ctx, x, indices):
+        ctx.input_shape = x.shape
+        ctx.save(indices)
         return max_pool2d_room.gather(x, indices)
 
     @staticmethod
     def backward(ctx, grad_output):
-        return Scatter.apply(grad_output, indices=ctx.indices, input_shape=ctx.input_shape)
+        (indices,) = ctx.saved
+        return Scatter.apply(grad_output, indices, input_shape=ctx.input_shape), None
 
 
 class AvgPool2d(Function):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rawseg_kernels._arrays import real
 
 from ..autograd import Function, Tensor
@@ -65,14 +67,15 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """Return ``d**2 / (2 beta)`` where the difference d is below ``beta``, else ``|d| - beta / 2``.
 
-    Parameters are those of `mse_loss`; ``beta`` is at least 0, and 0 gives `l1_loss`. At ``|d| = beta`` the gradient
-    is 1 or -1. (PyTorch accepts a NaN.)
+    Parameters are those of `mse_loss`; ``beta`` is at least 0, and 0, or less than the dtype's normal numbers, gives
+    `l1_loss`. At ``|d| = beta`` the gradient is 1 or -1. (PyTorch accepts a NaN.)
     """
     beta = real("smooth_l1_loss", "beta", beta)
     if beta < 0:
         raise ArgumentError("smooth_l1_loss", "beta", "at least 0", beta)
     difference = _difference("smooth_l1_loss", input, target)
-    losses = Huber.apply(difference, delta=beta) / beta if beta else difference.abs()
+    bent = beta >= np.finfo(difference.dtype).tiny  # what the dtype cannot hold is 0, and 0 / 0 no loss
+    losses = Huber.apply(difference, delta=beta) / beta if bent else difference.abs()
     return reduced("smooth_l1_loss", losses, reduction)
 
 

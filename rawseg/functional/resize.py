@@ -67,7 +67,8 @@ def interpolate(
     scale_factor : float or (float, float), optional
         The result has ``floor(H * scale_factor)`` rows.
     mode : {"nearest", "nearest-exact", "bilinear"}
-        ``"nearest"`` takes pixel ``floor(i * H / out_h)``, ``"nearest-exact"`` the one nearest to the centre of pixel i.
+        ``"nearest"`` takes pixel ``floor(i * H / out_h)``, ``"nearest-exact"`` the one nearest to the centre of pixel i; a
+        ``scale_factor`` stands for ``out_h / H``.
     align_corners : bool, optional
         For ``"bilinear"`` only: let the centres of the corner pixels coincide, rather than their outer corners.
     recompute_scale_factor : bool, optional
@@ -90,7 +91,8 @@ def interpolate(
     Notes
     -----
     Linear; differentiable to every order. Coordinates are exact integers (nearest) or float64 (bilinear); PyTorch computes
-    them in float32, and its ``"nearest"`` then picks another pixel for some pairs of sizes.
+    them in float32, and its ``"nearest"`` then picks another pixel for some pairs of sizes. PyTorch's other modes, its
+    antialiasing and its inputs of other ranks are not there.
     """
     x = as_tensor(OP, "input", input)
     if x.ndim != 4:

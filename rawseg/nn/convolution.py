@@ -19,6 +19,8 @@ from .parameter import Parameter
 __all__ = ["Conv2d", "ConvTranspose2d"]
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+# What a repr leaves out.
+DEFAULTS = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1, "padding_mode": "zeros"}
 
 
 class _Convolution(Module):
@@ -66,11 +68,10 @@ class _Convolution(Module):
 
     def extra_repr(self) -> str:
         parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
-        defaults = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1, "padding_mode": "zeros"}
-        for name, default in defaults.items():
-            if (value := getattr(self, name, default)) != default:
-                parts.append(f"{name}={value}")
-        return ", ".join([*parts, *([] if self.bias is not None else ["bias=False"])])
+        shown = {name: getattr(self, name, default) for name, default in DEFAULTS.items()} | {"bias": self.bias is not None}
+        shown["padding_mode"] = shown.pop("padding_mode")  # comes last
+        parts += [f"{name}={value}" for name, value in shown.items() if value != DEFAULTS.get(name, True)]
+        return ", ".join(parts)
 
 
 class Conv2d(_Convolution):

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.operands import dtype_of, is_dtype
 from ..device import move
 from ..errors import ArgumentTypeError
 from . import state
@@ -102,8 +103,9 @@ class Module(Tree):
 
     def to(self, device: Any = None, dtype: Any = None) -> Self:
         """Move parameters, buffers and gradients to a device, or floating ones to a dtype; the module itself changes."""
-        if device is not None and not isinstance(device, str):
+        if is_dtype(device):
             device, dtype = None, device
+        dtype = None if dtype is None else dtype_of("to", "dtype", dtype)
         converted: dict[int, Any] = {}  # everything first: a device without memory must leave the module as it was
         tensors = [*self.parameters(), *self.buffers()]
         tensors += [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
@@ -136,7 +138,7 @@ class Module(Tree):
         Parameters
         ----------
         state_dict : mapping of str to Tensor or ndarray
-            As from `state_dict`.
+            As from `state_dict`; anything with DLPack will do, so that of a PyTorch module loads as it is.
         strict : bool
             Refuse missing and unexpected keys; otherwise they are only returned.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd import Tensor, no_grad
+from ..creation import from_dlpack
 from ..device import device_of, move
 from ..errors import ArgumentTypeError, CheckpointError
 
@@ -62,7 +63,10 @@ def load(module: Tree, state_dict: Mapping[str, Any], strict: bool) -> Incompati
 
 
 def _array(value: Any) -> Any:
-    return getattr(value, "array", value)
+    """Return the array of a Tensor, or of another library's: a PyTorch state dict loads as it is."""
+    if isinstance(value, Tensor):
+        return value.array
+    return from_dlpack(value).array if hasattr(value, "__dlpack__") and not device_of(value) else value
 
 
 def _mismatch(name: str, target: Tensor, array: Any) -> str:

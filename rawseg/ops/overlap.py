@@ -8,6 +8,7 @@ import numpy as np
 
 from rawseg_kernels import box_iou as box_iou_room
 from rawseg_kernels._arrays import check_floating
+from rawseg_kernels._memory import check_size
 
 from ..autograd import Tensor, is_grad_enabled
 from ..autograd.arithmetic import maximum, minimum, where
@@ -51,7 +52,7 @@ def box_iou(boxes1: Any, boxes2: Any, fmt: str = "xyxy") -> Tensor:
     """
     one, other = _checked("box_iou", boxes1, boxes2, fmt)
     if is_grad_enabled() and (one.requires_grad or other.requires_grad):
-        intersection, union = _intersection_and_union(_corners(one, fmt), _corners(other, fmt))
+        intersection, union = _intersection_and_union("box_iou", _corners(one, fmt), _corners(other, fmt))
         return _ratio(intersection, union).astype(one.dtype)
     if fmt == "xyxy":
         return Tensor(box_iou_room.forward(one.array, other.array))
@@ -84,7 +85,7 @@ def generalized_box_iou(boxes1: Any, boxes2: Any) -> Tensor:
     """
     one, other = _checked("generalized_box_iou", boxes1, boxes2, "xyxy")
     dtype, one, other = one.dtype, _corners(one, "xyxy"), _corners(other, "xyxy")
-    intersection, union = _intersection_and_union(one, other)
+    intersection, union = _intersection_and_union("generalized_box_iou", one, other)
     sides = maximum(one[:, None, 2:], other[None, :, 2:]) - minimum(one[:, None, :2], other[None, :, :2])  # (N, M, 2)
     hull = sides[..., 0] * sides[..., 1]
     return (_ratio(intersection, union) - _ratio(hull - union, hull)).astype(dtype)
@@ -110,8 +111,9 @@ def _corners(boxes: Tensor, fmt: str) -> Tensor:
     return wide if fmt == "xyxy" else box_convert(wide, fmt, "xyxy")
 
 
-def _intersection_and_union(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+def _intersection_and_union(op: str, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """Return two areas of every pair, (N, M) each, in the order of the kernel's operations."""
+    check_size(op, (one.shape[0], other.shape[0], 2), one.dtype)
     low = maximum(one[:, None, :2], other[None, :, :2])  # (N, M, 2)
     sides = (minimum(one[:, None, 2:], other[None, :, 2:]) - low).clamp(min=0)
     intersection = sides[..., 0] * sides[..., 1]

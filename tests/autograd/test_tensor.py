@@ -245,3 +245,20 @@ def test_small_conveniences():
     assert f"{x[0]}" == repr(x[0])
     assert rawseg.tensor([1.9]).long().dtype == np.int64
     assert (rawseg.tensor([3.0]).pow(2)).item() == 9.0
+
+
+def test_a_dtype_in_the_place_of_a_device():
+    x = rawseg.ones(2)
+    assert x.to("float64").dtype == np.float64
+    assert x.to(np.int64).dtype == np.int64
+    assert x.to("cpu") is x
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "floaty", complex, [1]], ids=str)
+def test_what_is_no_dtype_or_device_is_named(wrong):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match="to: device: expected 'cpu', 'cuda' or 'cuda:N', got"):
+        rawseg.ones(2).to(wrong)
+    if wrong is not None:
+        for make in (lambda: rawseg.zeros(2, dtype=wrong), lambda: rawseg.tensor([1.0], dtype=wrong), lambda: rawseg.rand(2, dtype=wrong)):
+            with pytest.raises(ArgumentTypeError, match="dtype: expected a dtype of bools, integers or floats, got"):
+                make()

@@ -8,7 +8,7 @@ import torch.nn.functional as TF
 
 import rawseg
 from rawseg import functional as F
-from rawseg.errors import ShapeError
+from rawseg.errors import ArgumentError, ShapeError
 
 
 @pytest.mark.spec("conv2d.nonfinite")
@@ -42,3 +42,20 @@ def test_an_output_has_rows_and_columns():
     for dtype in ("float32", "float64"):
         with pytest.raises(ShapeError, match="padding: expected an output height of at least 1, got 0"):
             F.conv_transpose2d(rawseg.ones(2, 1, 1, 3, dtype=dtype), rawseg.ones(1, 1, 2, 2, dtype=dtype), padding=(1, 0))
+
+
+@pytest.mark.spec("conv_transpose2d.output_size")
+def test_an_output_size_with_another_batch():
+    """PyTorch's layer ignores batch and channels of a four-dimensional output_size; rawseg refuses those that do not match."""
+    x = torch.ones(1, 1, 3, 3)
+    assert torch.nn.ConvTranspose2d(1, 1, 3, 2)(x, output_size=(7, 99, 8, 7)).shape == (1, 1, 8, 7)
+    with pytest.raises(ArgumentError, match="output_size"):
+        rawseg.nn.ConvTranspose2d(1, 1, 3, 2)(rawseg.Tensor(x.numpy()), output_size=(7, 99, 8, 7))
+
+
+@pytest.mark.spec("all.integers")
+def test_pairs_have_two_numbers():
+    """PyTorch takes tuples of one number for both sides; rawseg wants a number or a pair."""
+    assert TF.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 2, 2), stride=(2,)).shape == (1, 1, 2, 2)
+    with pytest.raises(ArgumentError, match="stride: expected an int or a pair"):
+        F.conv2d(rawseg.ones(1, 1, 4, 4), rawseg.ones(1, 1, 2, 2), stride=(2,))

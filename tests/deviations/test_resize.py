@@ -8,6 +8,7 @@ import torch
 from bounds import gamma
 
 from rawseg import functional as F
+from rawseg.errors import ArgumentError, ShapeError
 from rawseg_kernels.resize import tables
 
 
@@ -48,3 +49,17 @@ def test_coordinates_are_doubles():
     ours = F.interpolate(x.astype(np.float32), (1, 2999), mode="bilinear").numpy()
     assert np.abs(theirs - exact).max() > 1e-5
     assert np.abs(ours - exact).max() <= gamma(8, np.float32) * 2  # 4 weights and their products, with values of 1
+
+
+@pytest.mark.spec("interpolate.modes")
+@pytest.mark.parametrize("mode", ["bicubic", "area"])
+def test_modes_and_ranks(mode):
+    """PyTorch has bicubic, area and antialiased resizing, of sequences and volumes too; rawseg's modes are three, of planes."""
+    x = torch.ones(1, 1, 4, 4)
+    assert torch.nn.functional.interpolate(x, 2, mode=mode).shape == (1, 1, 2, 2)
+    assert torch.nn.functional.interpolate(x, 2, mode="bilinear", antialias=True).shape == (1, 1, 2, 2)
+    assert torch.nn.functional.interpolate(x[0], 2).shape == (1, 4, 2)
+    with pytest.raises(ArgumentError, match="mode: expected one of"):
+        F.interpolate(x.numpy(), 2, mode=mode)
+    with pytest.raises(ShapeError, match="input: expected shape"):
+        F.interpolate(x[0].numpy(), 2)

@@ -225,6 +225,18 @@ def test_errors_of_one_activation_do_not_name_another():
         out.sum().backward()
 
 
+@pytest.mark.spec("autograd.version")
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "hardtanh"])
+def test_what_a_slope_depends_on_is_watched_until_its_own_derivative_too(name):
+    x, scale = rawseg.Tensor(np.array([0.5, -0.5]), requires_grad=True), rawseg.ones(2, dtype=np.float64, requires_grad=True)
+    y = getattr(F, name)(x)
+    (slope,) = rawseg.grad((scale * y).sum(), x, create_graph=True)
+    with rawseg.no_grad():
+        (y if name == "relu" else x).mul_(-1)
+    with pytest.raises(GraphError, match=f"{name}_backward: saved array: expected version 0"):
+        rawseg.grad(slope.sum(), scale)
+
+
 def test_a_dtype_is_cast_to_first():
     x = rawseg.tensor([1, 2, 3])
     assert F.softmax(x, 0, dtype=np.float64).dtype == np.float64

@@ -148,6 +148,7 @@ def test_an_ignored_pixel_gives_nothing_whatever_it_holds():
         assert loss.item() == pytest.approx(math.log(2), rel=4e-16)
         (grad,) = rawseg.grad(loss, x, create_graph=create_graph)
         assert grad.tolist() == [[0, 0], [0.5, -0.5]]
+    assert rawseg.grad((grad * grad).sum(), x)[0].tolist() == [[0, 0], [0.5, -0.5]]  # 2 (g0 - g1) p0 p1 = 2 / 4
 
 
 @pytest.mark.spec("cross_entropy.ignore-real-class")

@@ -94,6 +94,14 @@ def test_squared_and_absolute_by_hand():
         assert rawseg.grad(loss("sum"), x)[0].tolist() == gradient
 
 
+@pytest.mark.spec("smooth_l1_loss.beta")
+def test_a_beta_that_the_dtype_cannot_hold_is_none():
+    x = rawseg.tensor([1.0, -2.0, 0.0], requires_grad=True)
+    loss = F.smooth_l1_loss(x, rawseg.zeros(3), "none", beta=1e-50)
+    assert loss.tolist() == [1, 2, 0]
+    assert rawseg.grad(loss.sum(), x)[0].tolist() == [1, -1, 0]
+
+
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_regression_losses_as_torch(name, dtype):

@@ -48,6 +48,7 @@ def test_as_torch(seed, shape, classes):
         (lambda: F.one_hot(np.array([0]), 0), ArgumentError, "num_classes: expected at least 1"),
         (lambda: F.one_hot(np.array([0]), -2), ArgumentError, "num_classes: expected at least -1, got -2"),
         (lambda: F.one_hot(np.array([0]), 2.0), ArgumentTypeError, "num_classes: expected an int, got 2.0"),
+        (lambda: F.one_hot(np.zeros(0, np.int64), 2**70), MemoryError, "one_hot: out: expected at most .* bytes for shape"),
         (lambda: F.one_hot(np.array([2**40])), MemoryError, "one_hot: out: expected at most .* bytes for shape"),
     ],
 )

@@ -112,6 +112,18 @@ def test_unpooling_fills_the_plane_that_was_pooled():
     assert F.max_unpool2d(y[0], F.PoolIndices(indices.array[0], indices.plane), 2).shape == (2, 5, 7)
 
 
+@pytest.mark.spec("autograd.version")
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.adaptive_max_pool2d])
+def test_indices_that_changed_before_the_second_derivative_are_noticed(pool):
+    x, scale = rawseg.Tensor(spread((1, 1, 2, 2)), requires_grad=True), rawseg.ones(1, dtype=np.float64, requires_grad=True)
+    y, indices = pool(x, (2, 1), return_indices=True)
+    (grad,) = rawseg.grad((scale * y).sum(), x, create_graph=True)
+    with rawseg.no_grad():
+        indices.zero_()
+    with pytest.raises(GraphError, match="Scatter: saved array: expected version 0"):
+        rawseg.grad(grad.sum(), scale)
+
+
 def test_indices_that_changed_after_forward_are_noticed():
     y = rawseg.tensor([[[[1.0, 2]]]], requires_grad=True)
     indices = rawseg.tensor([[[[0, 3]]]])
@@ -159,3 +171,14 @@ def test_an_image_without_a_batch_axis_is_a_batch_of_one(f):
 def test_a_single_folded_image():
     columns = spread((8, 6))
     assert np.array_equal(F.fold(columns, (3, 4), 2).numpy(), F.fold(columns[None], (3, 4), 2)[0].numpy())
+
+
+@pytest.mark.spec("max_unpool2d.plane")
+def test_detached_and_copied_indices_keep_their_plane():
+    x = rawseg.Tensor(spread((1, 1, 5, 5)))
+    out, indices = F.max_pool2d(x, 2, return_indices=True)
+    for twin in (indices.detach(), indices.clone()):
+        assert twin.plane == (5, 5)
+        assert F.max_unpool2d(out, twin, 2).shape == x.shape
+    assert np.shares_memory(indices.detach().array, indices.array)
+    assert not np.shares_memory(indices.clone().array, indices.array)

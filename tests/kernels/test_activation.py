@@ -98,6 +98,7 @@ X: Any = np.zeros((2, 3), np.float32)
         (lambda: activation.forward(X, "relu", (1.0,)), ArgumentError, r"parameters: expected 0 numbers \(\), got \(1.0,\)"),
         (lambda: activation.forward(X, "elu", (1, "2", 3)), ArgumentTypeError, "negative: expected a real number, got '2'"),
         (lambda: activation.forward(X, "elu", (1, 2, NAN)), ArgumentError, "rate: expected a finite number, got nan"),
+        (lambda: activation.forward(X, "elu", (1, 2, -1)), ArgumentError, "rate: expected at least 0, got -1"),
         (lambda: activation.forward(X, "hardtanh", (2, 1)), ArgumentError, "min_val: expected at most max_val=1, got 2"),
         (
             lambda: activation.forward(X, "softplus", (0, 1)),

@@ -137,6 +137,19 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch, room, nee
         room.forward(X, 2)
 
 
+@pytest.mark.parametrize("room", [adaptive_avg_pool2d, adaptive_max_pool2d])
+def test_tables_longer_than_the_output_must_fit_too(monkeypatch, room):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 4000)
+    with pytest.raises(MemoryError, match=r"got \d+ bytes for shape \(106, 12\)"):
+        room.forward(np.zeros((0, 1, 2, 3)), (100, 1))
+
+
+def test_tables_of_the_gradient_must_fit_too(monkeypatch):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 4000)
+    with pytest.raises(MemoryError, match=r"got \d+ bytes for shape \(106, 12\)"):
+        adaptive_avg_pool2d.backward(np.zeros((0, 1, 2, 3)), (0, 1, 100, 1))
+
+
 @pytest.mark.proves("adaptive_avg_pool2d", "reference", "torch", "bound")
 @pytest.mark.spec("adaptive_pool2d.bins")
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -68,6 +68,13 @@ def test_an_array_larger_than_the_machine_is_refused_with_its_size():
         _memory.check_size("op", (10**15,), np.dtype(np.float32))
 
 
+@pytest.mark.spec("all.memory")
+def test_an_empty_array_needs_nothing_but_sides_that_numpy_can_count():
+    _memory.check_size("op", (0, 2**40), np.dtype(np.float32))
+    with pytest.raises(MemoryError, match=r"op: out: expected at most \d+ bytes, got \d+ bytes for shape \(0, 2147483648, "):
+        _memory.check_size("op", (0, 2**31, 2**31), np.dtype(np.float64))
+
+
 def test_an_array_of_exactly_the_limit_is_accepted(monkeypatch):
     monkeypatch.setattr(_memory, "limit_bytes", lambda: 8)
     _memory.check_size("op", (2,), np.dtype(np.float32))

@@ -36,7 +36,7 @@ def test_by_hand(algorithm):
     out = paste_masks.forward(masks, boxes, (4, 6), algorithm=algorithm)
     assert out[0].tolist() == [[0, 0, 0, 8, 0, 0]] + [[0] * 6] * 3
     share = np.array([0, 1 / 7, 4 / 7, 1, 4 / 7, 1 / 7], np.float32)
-    np.testing.assert_allclose(out[1], 16 * share[:4, None] * share, rtol=4 * 2.0**-24, atol=1e-6)
+    assert_within(out[1], 16 * share[:4, None] * share, 8 * 16 * 2.0**-24)  # shares rounded, and four terms of at most 16
 
 
 @pytest.mark.spec("paste_masks.rule")
@@ -128,6 +128,12 @@ def test_what_cannot_fit_is_refused_before_it_is_made(monkeypatch, size, padding
     monkeypatch.setattr(_memory, "limit_bytes", lambda: 159)
     with pytest.raises(MemoryError, match=r"paste_masks: out: expected at most 159 bytes, got (160|288) bytes"):
         paste_masks.forward(MASKS, BOXES, size, padding)
+
+
+def test_tables_of_a_long_image_must_fit_even_without_masks(monkeypatch):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 4000)
+    with pytest.raises(MemoryError, match=r"paste_masks: out: .* for shape \(101, 12\)"):
+        paste_masks.forward(MASKS[:0], BOXES[:0], (1, 100))
 
 
 @st.composite

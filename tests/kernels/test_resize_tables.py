@@ -62,8 +62,28 @@ def test_a_given_scale_is_used_instead_of_the_ratio_of_sizes(dtype, case):
     want = torch_resize(torch.from_numpy(x).double(), "bilinear", scale_factor=(factor, 1.5))
     got = resize.forward(x, (new, 4), "bilinear", scale=(1 / factor, 1 / 1.5))
     assert_within(got, want, (gamma(10 + 4 * max(side, new, 4), np.float64) + gamma(8, dtype)) * 4 * np.abs(x).max())
-    for mode in ("nearest", "nearest-exact"):  # exact indices depend on the sizes alone
-        assert_same_bits(resize.forward(x, (new, 4), mode, scale=(1 / factor, 2.0)), resize.forward(x, (new, 4), mode))
+
+
+@pytest.mark.proves("interpolate", "torch")
+@pytest.mark.spec("interpolate.nearest", "interpolate.nearest-exact")
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
+@given(st.integers(4, 60), st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0, 1.3, 0.7, 1.7, 2.2, 1.05]))
+def test_a_given_scale_picks_the_nearest_pixels_too(mode, side, factor):
+    x = np.arange(float(side)).reshape(1, 1, side, 1)
+    want = torch_resize(torch.from_numpy(x), mode, scale_factor=(factor, 1.0))
+    got = resize.forward(x, want.shape[2:], mode, scale=(1 / factor, 1.0))
+    if factor in (0.25, 0.5, 1.0, 2.0, 4.0):  # PyTorch's float32 coordinates are exact
+        np.testing.assert_array_equal(got, want)
+    source = (np.arange(want.size) + (0.5 if mode == "nearest-exact" else 0.0)) / factor
+    whole = np.abs(source - np.round(source)) < 2.0**-16 * side  # there PyTorch's roundings may go to the other side
+    copied = mode == "nearest" and want.size in (side, 2 * side)
+    assert (got.ravel() == want.ravel())[~whole | copied].all()
+
+
+def test_a_given_scale_by_hand():
+    x = np.arange(5, dtype=np.float32).reshape(1, 1, 5, 1)
+    assert resize.forward(x, (6, 1), "nearest", scale=(1 / 1.3, 1.0)).ravel().tolist() == [0, 0, 1, 2, 3, 3]
+    assert resize.forward(x, (6, 1), "nearest").ravel().tolist() == [0, 0, 1, 2, 3, 4]
 
 
 def test_a_scale_that_is_too_large_ends_at_the_last_pixel():

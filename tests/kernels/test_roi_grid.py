@@ -13,6 +13,7 @@ from roi_cases import cases
 from rawseg_kernels import _memory, roi_align, roi_align_max, roi_pool
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels._roi import round_half_away
+from rawseg_kernels.roi_align.samples_reference import sample_axis
 
 X = np.zeros((2, 1, 4, 5))
 BOXES = np.array([[1.0, 0, 0, 4, 2]])
@@ -138,7 +139,7 @@ def test_what_cannot_fit_is_refused_before_it_is_made(monkeypatch):
     monkeypatch.setattr(_memory, "limit_bytes", lambda: 1000)
     with pytest.raises(MemoryError, match=r"roi_align: out: .* got 1152 bytes for shape \(1, 1, 12, 12\)"):
         grid(size=12)
-    with pytest.raises(MemoryError, match=r"roi_align: out: .* got 3200 bytes for shape \(200, 2\)"):
+    with pytest.raises(MemoryError, match=r"roi_align: out: .* got 19200 bytes for shape \(200, 12\)"):
         grid(sampling_ratio=100)
     with pytest.raises(MemoryError, match=r"roi_pool: out: .* for shape \(1, 80, 2\)"):
         roi_pool.bins(X, BOXES, 40)
@@ -217,3 +218,22 @@ def test_coordinates_far_outside_are_quiet_and_read_nothing():
         assert roi_align.warp_grid(x, rois, 2, 1.0, 2).rows.low.size == 12
         assert roi_pool.forward(x, roi_pool.bins(x, rois, 2))[0].max() == 1
     assert (out == 0).all()
+
+
+@pytest.mark.proves("roi_align", "reference")
+@pytest.mark.spec("roi_align.arithmetic", "roi_align.sample")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(cases())
+def test_the_tables_are_the_loops_bit_for_bit(dtype, case):
+    options, (h, w) = dict(case.options), case.shape[2:]
+    bins, rois = options.pop("output_size"), case.boxes.astype(dtype)
+    found = roi_align.sample_grid(np.zeros(case.shape, dtype), rois, bins, **options)
+    axes = (found.rows, found.row_weights, 2, 4, bins[0], h), (found.columns, found.column_weights, 1, 3, bins[1], w)
+    scale, ratio = dtype(options["spatial_scale"]), options["sampling_ratio"]
+    for samples, weights, low, high, count, size in axes:
+        for k, roi in enumerate(rois):
+            want = sample_axis(roi[low], roi[high], scale, options["aligned"], count, ratio, size)
+            part = slice(samples.starts[k], samples.starts[k + 1])
+            got = list(zip(samples.low[part], samples.high[part], *weights[:, part]))
+            empty = options["aligned"] and ratio <= 0 and bool((roi[1:3] == roi[3:]).any())  # no height or no width: no samples
+            assert got == ([] if empty else want)

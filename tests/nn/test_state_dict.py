@@ -111,3 +111,15 @@ def test_loading_is_a_write_that_a_graph_notices():
     net.load_state_dict(nn.Linear(2, 2).state_dict())
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
+
+
+def test_a_pytorch_state_dict_loads_as_it_is():
+    theirs = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+    ours = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    ours.load_state_dict(theirs.state_dict())
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for name, tensor in theirs.state_dict().items():
+        assert np.array_equal(ours.state_dict()[name].numpy(), tensor.numpy()), name
+    with torch.no_grad():
+        theirs[0].weight.zero_()
+    assert (ours[0].weight.numpy() != 0).any()  # copied, not shared

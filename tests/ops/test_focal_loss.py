@@ -119,6 +119,18 @@ def test_without_focus_it_is_cross_entropy():
     np.testing.assert_array_equal(one.numpy(), F.focal_loss(x[0, :, 0][None], np.array([2])).numpy())
 
 
+def test_an_ignored_pixel_gives_nothing_whatever_it_holds():
+    x = rawseg.Tensor(np.array([[np.nan, np.inf, 0.0], [0.5, -0.5, 1.0]]), requires_grad=True)
+    kept = rawseg.Tensor(x.numpy()[1:].copy(), requires_grad=True)
+    found = []
+    for leaf, target in ((x, np.array([-100, 1])), (kept, np.array([1]))):
+        (slope,) = rawseg.grad(F.focal_loss(leaf, target), leaf, create_graph=True)
+        (curvature,) = rawseg.grad((slope * slope).sum(), leaf)
+        found.append((slope.detach().numpy(), curvature.numpy()))
+    for whole, alone in zip(*found):
+        np.testing.assert_array_equal(whole, np.concatenate([np.zeros((1, 3)), alone]))
+
+
 @pytest.mark.spec("focal_loss.empty")
 def test_nothing_kept_follows_the_policy():
     x = rawseg.tensor(np.full((2, 3, 2), np.nan), requires_grad=True)  # what ignored pixels hold does not matter

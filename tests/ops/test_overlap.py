@@ -14,6 +14,7 @@ from twins import DTYPES, SEEDS, numbers, ours, torchs
 import rawseg
 from rawseg import ops
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from rawseg_kernels import _memory
 
 ONE = np.array([[0, 0, 4, 4]], np.float32)
 OTHER = np.array([[2, 1, 6, 3], [0, 0, 4, 4], [5, 4, 6, 8], [1, 1, 1, 1]], np.float32)
@@ -137,3 +138,13 @@ def test_masks_are_pasted():
 def test_errors_are_in_the_words_of_the_caller(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.spec("all.memory")
+def test_pairs_that_cannot_fit_are_refused_before_they_are_made(monkeypatch):
+    monkeypatch.setattr(_memory, "limit_bytes", lambda: 63)
+    one, pairs = rawseg.Tensor(ONE, requires_grad=True), r"got 64 bytes for shape \(1, 4, 2\)"
+    with pytest.raises(MemoryError, match=f"^box_iou: out: .* {pairs}"):
+        ops.box_iou(one, OTHER)
+    with pytest.raises(MemoryError, match=f"^generalized_box_iou: out: .* {pairs}"):
+        ops.generalized_box_iou(ONE, OTHER)

@@ -127,6 +127,8 @@ def _parameters(kind: str, parameters: tuple[float, ...], dtype: Any) -> tuple[f
     numbers = tuple(_number(name, value) for name, value in zip(KINDS[kind], parameters))
     if kind == "hardtanh" and not numbers[0] <= numbers[1]:
         raise ArgumentError(OP, "min_val", f"at most max_val={parameters[1]}", parameters[0])
+    if kind == "elu" and not numbers[2] >= 0:  # the kernels' exponential takes no positive argument
+        raise ArgumentError(OP, "rate", "at least 0", parameters[2])
     if kind == "softplus" and (numbers[0] == 0 or math.isinf(numbers[0])):
         raise ArgumentError(OP, "beta", "a finite number other than 0", parameters[0])
     if kind in ("hardtanh", "leaky_relu"):

@@ -26,7 +26,7 @@ def relu_backward(grad_output, out):
 
 
 def hardtanh(x, min_val, max_val):
-    """X between two bounds."""
+    """``x`` held between two bounds."""
     out = x.copy()
     for i in range(x.size):
         if x[i] < min_val:
@@ -46,7 +46,7 @@ def hardtanh_backward(grad_output, x, min_val, max_val):
 
 
 def leaky_relu(x, negative_slope):
-    """X where positive, else negative_slope x."""
+    """``x`` where positive, else ``negative_slope x``."""
     out = x.copy()
     for i in range(x.size):
         if not x[i] > 0:
@@ -86,7 +86,7 @@ def hardsigmoid_backward(grad_output, x):
 
 
 def hardswish(x):
-    """X hardsigmoid(x)."""
+    """``x hardsigmoid(x)``."""
     out = np.empty_like(x)
     for i in range(x.size):
         value = ONE * x[i] + 3

@@ -24,13 +24,12 @@ from ._pieces_reference import (  # noqa: F401
 
 ONE = np.float64(1)  # times a float32 gives a float64
 HALF_ROOT = math.sqrt(0.5)
-ROOT = math.sqrt(2 / math.pi)  # of the approximation by tanh
-CUBIC = 0.044715
-DENSITY = 1 / math.sqrt(2 * math.pi)
+ROOT, CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu's approximation by tanh
+DENSITY = 1 / math.sqrt(2 * math.pi)  # of the standard normal distribution at 0
 
 
 def elu(x, positive, negative, rate):
-    """Positive x where x is positive, else negative (e**(rate x) - 1)."""
+    """``positive x`` where x is positive, else ``negative (e**(rate x) - 1)``."""
     out = np.empty_like(x)
     for i in range(x.size):
         if x[i].real > 0:
@@ -41,7 +40,7 @@ def elu(x, positive, negative, rate):
 
 
 def elu_backward(grad_output, x, positive, negative, rate):
-    """Positive where x is positive or NaN, else negative rate e**(rate x)."""
+    """``positive`` where x is positive or NaN, else ``negative rate e**(rate x)``."""
     grad_input = np.empty_like(x)
     for i in range(x.size):
         if x[i] <= 0:
@@ -60,7 +59,7 @@ def sigmoid(x):
 
 
 def sigmoid_backward(grad_output, out):
-    """Out (1 - out)."""
+    """``out (1 - out)``."""
     grad_input = np.empty_like(out)
     for i in range(out.size):
         grad_input[i] = grad_output[i] * (out[i] * (ONE - out[i]))
@@ -68,7 +67,7 @@ def sigmoid_backward(grad_output, out):
 
 
 def tanh(x):
-    """Tanh x."""
+    """``tanh x``."""
     out = np.empty_like(x)
     for i in range(x.size):
         out[i] = np.tanh(ONE * x[i])
@@ -108,7 +107,7 @@ def softplus_backward(grad_output, x, beta, threshold):
 
 
 def silu(x):
-    """X / (1 + e**-x)."""
+    """``x / (1 + e**-x)``."""
     out = np.empty_like(x)
     for i in range(x.size):
         out[i] = x[i] * (1 / (1 + np.exp(-ONE * x[i])))
@@ -116,7 +115,7 @@ def silu(x):
 
 
 def silu_backward(grad_output, x):
-    """S (1 + x (1 - s)) with s = 1 / (1 + e**-x)."""
+    """``s (1 + x (1 - s))`` with ``s = 1 / (1 + e**-x)``."""
     grad_input = np.empty_like(x)
     for i in range(x.size):
         s, complement = 1 / (1 + np.exp(-ONE * x[i])), 1 / (1 + np.exp(ONE * x[i]))
@@ -125,7 +124,7 @@ def silu_backward(grad_output, x):
 
 
 def gelu(x):
-    """X P(X < x) of a standard normal X."""
+    """``x P(X < x)`` of a standard normal X."""
     out = np.empty_like(x)
     for i in range(x.size):
         out[i] = x[i] * (math.erfc(-HALF_ROOT * x[i]) / 2)
@@ -142,7 +141,7 @@ def gelu_backward(grad_output, x):
 
 
 def gelu_tanh(x):
-    """X (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x**3), which is x / (1 + e**(-2 u))."""
+    """``x (1 + tanh(u)) / 2`` with ``u = sqrt(2 / pi) (x + 0.044715 x**3)``, which is ``x / (1 + e**(-2 u))``."""
     out = np.empty_like(x)
     for i in range(x.size):
         value = ONE * x[i]
@@ -151,7 +150,7 @@ def gelu_tanh(x):
 
 
 def gelu_tanh_backward(grad_output, x):
-    """S + 2 x s (1 - s) du/dx with s = 1 / (1 + e**(-2 u))."""
+    """``s + 2 x s (1 - s) du/dx`` with ``s = 1 / (1 + e**(-2 u))``."""
     grad_input = np.empty_like(x)
     for i in range(x.size):
         value = ONE * x[i]
@@ -164,7 +163,7 @@ def gelu_tanh_backward(grad_output, x):
 
 
 def mish(x):
-    """X tanh(log(1 + e**x))."""
+    """``x tanh(log(1 + e**x))``."""
     out = np.empty_like(x)
     for i in range(x.size):
         value = ONE * x[i]
@@ -174,7 +173,7 @@ def mish(x):
 
 
 def mish_backward(grad_output, x):
-    """W + x (1 - w**2) / (1 + e**-x) with w = tanh(log(1 + e**x))."""
+    """``w + x (1 - w**2) / (1 + e**-x)`` with ``w = tanh(log(1 + e**x))``."""
     grad_input = np.empty_like(x)
     for i in range(x.size):
         value = ONE * x[i]

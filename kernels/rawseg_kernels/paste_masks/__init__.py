@@ -65,7 +65,8 @@ def forward(masks: Any, boxes: Any, image_size: Any, padding: Any = 1, algorithm
     padding = _arrays.integer(OP, "padding", padding, 0)
     _memory.check_size(OP, (masks.shape[0], *size), masks.dtype)
     cells = masks.shape[2] + 2 * padding
-    _memory.check_size(OP, (masks.shape[0], cells, cells), masks.dtype)
+    _memory.check_size(OP, (max(1, masks.shape[0]), cells, cells), masks.dtype)
+    _memory.check_tables(OP, max(1, masks.shape[0]) * sum(size))
     low, high = tables.widened(boxes, masks.shape[2], padding)
     _check_pixels(boxes, low, high)
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)

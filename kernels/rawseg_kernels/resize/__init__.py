@@ -49,8 +49,8 @@ def forward(
         For "bilinear" alone: map the centres of the corner pixels onto each other.
     scale : (float, float), optional
         Input pixels per output pixel along height and width, to use instead of ``in / out``: ``1 / scale_factor`` where the
-        output size was rounded down from a factor. Aligned corners, exact nearest indices and an axis that keeps its size
-        depend on the sizes alone.
+        output size was rounded down from a factor. Aligned corners depend on the sizes alone, and so does an axis that keeps
+        its size, but for "nearest-exact".
     compat : {"exact", "torch"}
         For the nearest modes: "torch" computes indices in float32 as PyTorch does, which is off by one pixel for some sizes.
     algorithm : {"auto", "direct", "reference"}
@@ -115,6 +115,7 @@ def backward(
 
 def _tables(in_size, out_size, mode, align_corners, scale, compat, dtype):
     """Check the options and return ``("nearest" or "bilinear", rows, columns)``."""
+    _memory.check_tables(OP, sum(in_size) + sum(out_size))
     if not isinstance(mode, str) or mode not in MODES:
         raise ArgumentError(OP, "mode", f"one of {MODES}", repr(mode))
     if not isinstance(compat, str) or compat not in ("exact", "torch"):
@@ -130,7 +131,7 @@ def _tables(in_size, out_size, mode, align_corners, scale, compat, dtype):
         centre = 0.5 if mode == "nearest-exact" else 0.0
         return "nearest", *(tables.nearest_float32(old, new, step, centre) for old, new, step in axes)
     table = tables.nearest_exact if mode == "nearest-exact" else tables.nearest
-    return "nearest", *(table(old, new) for old, new, _ in axes)
+    return "nearest", *(table(old, new, step) for old, new, step in axes)
 
 
 def _scales(scale: Any) -> tuple[float | None, float | None]:

@@ -11,14 +11,29 @@ from typing import Any
 import numpy as np
 
 
-def nearest(in_size: int, out_size: int) -> Any:
-    """Return ``floor(dst * in / out)`` of every output index, in integers: exact for every pair of sizes."""
+def nearest(in_size: int, out_size: int, scale: float | None = None) -> Any:
+    """Return ``floor(dst * in / out)`` of every output index, in integers: exact for every pair of sizes.
+
+    A given ``scale`` replaces ``in / out``, in float64, but for an axis that is copied or doubled, as in PyTorch.
+    """
+    if scale is not None and out_size not in (in_size, 2 * in_size):
+        return _nearest_float64(in_size, out_size, scale, 0.0)
     return np.arange(out_size, dtype=np.int64) * in_size // out_size
 
 
-def nearest_exact(in_size: int, out_size: int) -> Any:
-    """Return ``floor((dst + 1/2) * in / out)``, the pixel under the centre of each output pixel, in integers."""
+def nearest_exact(in_size: int, out_size: int, scale: float | None = None) -> Any:
+    """Return ``floor((dst + 1/2) * in / out)``, the pixel under the centre of each output pixel, in integers.
+
+    A given ``scale`` replaces ``in / out``, in float64.
+    """
+    if scale is not None:
+        return _nearest_float64(in_size, out_size, scale, 0.5)
     return (2 * np.arange(out_size, dtype=np.int64) + 1) * in_size // (2 * out_size)
+
+
+def _nearest_float64(in_size: int, out_size: int, scale: float, centre: float) -> Any:
+    source = np.floor((np.arange(out_size, dtype=np.float64) + centre) * scale)
+    return np.minimum(source, in_size - 1).astype(np.int64)
 
 
 def nearest_float32(in_size: int, out_size: int, scale: float | None, centre: float) -> Any:

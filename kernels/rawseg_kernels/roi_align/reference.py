@@ -1,4 +1,4 @@
-"""Plain loops that define the mean of the samples and its three adjoints, over the tables of ``_roi_grid``.
+"""Plain loops that define the mean of the samples and its three adjoints, over tables of samples (``samples_reference``).
 
 ``rows`` and ``columns`` are ``Samples``; weight 0 belongs to ``low`` and weight 1 to ``high``. Sums run in float64 for float32
 arrays, over the samples of a bin row by row, and are rounded once.

@@ -32,7 +32,7 @@ def forward(x, logarithm):
 
 
 def backward(grad_output, out, logarithm):
-    """Out (g - sum(g out)); of the logarithm g - e**out sum(g)."""
+    """``out (g - sum(g out))``; of the logarithm ``g - e**out sum(g)``."""
     outer, classes, inner = out.shape
     grad_input = np.empty((outer, classes, inner), out.dtype)
     for b in range(outer):

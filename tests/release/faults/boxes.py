@@ -104,7 +104,7 @@ FAULTS = [
                 "bad = ~((abs(low) <= _arrays.LARGEST) & (abs(high) <= _arrays.LARGEST)).all(1)",
                 "bad = (abs(high) > _arrays.LARGEST).any(1)",
             ),
-            ("missing check", "    _memory.check_size(OP, (masks.shape[0], cells, cells), masks.dtype)\n", ""),
+            ("missing check", "    _memory.check_size(OP, (max(1, masks.shape[0]), cells, cells), masks.dtype)\n", ""),
         ],
     ),
     (

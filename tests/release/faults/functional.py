@@ -45,7 +45,7 @@ FAULTS = [
         LOSSES,
         [
             ("wrong formula", "small * (size - small / 2)", "small * (size - small)"),
-            ("missing step", "delta=beta) / beta if beta", "delta=beta) if beta"),
+            ("missing step", "delta=beta) / beta", "delta=beta)"),
             ("wrong formula", "x.clamp(-ctx.delta, ctx.delta)", "x.clamp(0, ctx.delta)"),
         ],
     ),
@@ -110,8 +110,8 @@ FAULTS = [
         [
             (
                 "wrong sign",
-                "Scatter.apply(grad_output, indices=ctx.indices,",
-                "Scatter.apply(-grad_output, indices=ctx.indices,",
+                "Scatter.apply(grad_output, indices, input_shape=ctx.input_shape), None",
+                "Scatter.apply(-grad_output, indices, input_shape=ctx.input_shape), None",
             ),
             (
                 "missing step",
