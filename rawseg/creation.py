@@ -155,7 +155,8 @@ def arange(*limits: Any, dtype: Any = None, device: str | None = None) -> Tensor
 
 def linspace(start: float, stop: float, steps: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:
     """Return ``steps`` evenly spaced numbers from ``start`` to ``stop``, both included."""
-    return _made(np.linspace(start, stop, integer("linspace", "steps", steps, 0)).astype(dtype_of("linspace", "dtype", dtype)), device, False)
+    array = np.linspace(start, stop, integer("linspace", "steps", steps, 0))
+    return _made(array.astype(dtype_of("linspace", "dtype", dtype)), device, False)
 
 
 def eye(n: int, dtype: Any = DEFAULT_DTYPE, device: str | None = None) -> Tensor:

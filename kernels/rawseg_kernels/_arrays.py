@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, ShapeError
+from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
@@ -89,6 +89,24 @@ def check_array(op: str, argument: str, array: Any) -> None:
     """Check that a required argument is an array at all: `check_floating` lets None pass."""
     if not device_of(array):
         raise ArgumentTypeError(op, argument, "a NumPy or CuPy array", type(array).__name__)
+
+
+def check_integers(op: str, argument: str, array: Any, device: str) -> None:
+    """Check an array of int64 on the device of the call's other arrays."""
+    check_array(op, argument, array)
+    if device_of(array) != device:
+        raise DeviceError(op, argument, f"{device}, the device of the other arrays", device_of(array))
+    if array.dtype != np.int64:
+        raise DTypeError(op, argument, "int64", array.dtype)
+
+
+def check_range(op: str, argument: str, array: Any, least: int, end: int, expected: str) -> None:
+    """Check that every number of an int64 array is in ``least <= number < end``; an error names the first that is not."""
+    offsets = array - least if least else array
+    if array.size == 0 or offsets.view(np.uint64).max() < end - least:  # one pass: as unsigned, a negative offset is huge
+        return
+    at = np.unravel_index(int(np.argmax((array < least) | (array >= end))), array.shape)
+    raise IndexRangeError(op, argument, expected, f"{array[at]} at {tuple(int(axis) for axis in at)}")
 
 
 def check_rank(op: str, argument: str, array: Any, dimensions: str) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import check_rank, check_shape, device_of, flag, pair
-from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
+from ._arrays import check_integers, check_range, check_rank, check_shape, flag, pair
+from ._errors import ArgumentError, ShapeError
 from ._memory import check_size, check_tables
 
 Pair = tuple[int, int]
@@ -83,20 +83,11 @@ def check_indices(op: str, indices: Any, planes: Pair, plane: Pair, device: str)
     device : str
         Where the other arrays of the call live.
     """
-    if not device_of(indices):
-        raise ArgumentTypeError(op, "indices", "a NumPy or CuPy array", type(indices).__name__)
-    if device_of(indices) != device:
-        raise DeviceError(op, "indices", device, device_of(indices))
-    if indices.dtype != np.int64:
-        raise DTypeError(op, "indices", "int64", indices.dtype)
+    check_integers(op, "indices", indices, device)
     check_rank(op, "indices", indices, "(N, C, out_h, out_w)")
     check_shape(op, "indices", indices, (*planes, *indices.shape[2:]))
     pixels = plane[0] * plane[1]
-    if indices.size == 0 or indices.view(np.uint64).max() < pixels:  # one pass: as unsigned, a negative index is huge
-        return
-    at = np.unravel_index(int(np.argmax((indices < 0) | (indices >= pixels))), indices.shape)
-    position = tuple(int(axis) for axis in at)
-    raise IndexRangeError(op, "indices", f"0 <= index < {pixels}, the plane {plane}", f"{indices[at]} at {position}")
+    check_range(op, "indices", indices, 0, pixels, f"0 <= index < {pixels}, the plane {plane}")
 
 
 def bins(size: int, count: int) -> tuple[Any, Any]:

@@ -28,7 +28,7 @@ class Samples(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """The sampling grid of K boxes on N maps, from `sample_grid`."""
+    """The sampling grid of K boxes on N maps, made by `sample_grid` alone: kernels trust its tables."""
 
     batch: Any  # int64, (K,): the map of each box
     rows: Samples

@@ -138,7 +138,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
 
 def _check_target(op: str, x: Tensor, target: Tensor) -> None:
     check_same(op, x, target)
-    if ((target.array < 0) | (target.array > 1)).any():
+    if not ((target.array >= 0) & (target.array <= 1)).all():  # nor is NaN one
         raise ArgumentError(op, "target", "probabilities, 0 to 1", _range(target))
 
 

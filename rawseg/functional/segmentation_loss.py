@@ -174,7 +174,8 @@ def _one_minus(op: str, numerator: Tensor, denominator: Tensor, empty: str, redu
     check_choice(op, "reduction", reduction, REDUCTIONS)
     nothing = denominator.array == 0
     if empty == "raise" and (nothing.any() or (reduction == "mean" and not nothing.size)):
-        raise ArgumentError(op, "target", "a prediction or a target to compare (or smooth > 0, or another policy for empty)", "neither, somewhere")
+        expected = "a prediction or a target to compare (or smooth > 0, or empty='zero')"
+        raise ArgumentError(op, "target", expected, "neither, in some group")
     losses = 1 - numerator / where(nothing, 1.0, denominator)
     if nothing.any():
         losses = where(nothing, 0.0 if empty == "zero" else math.nan, losses)

@@ -33,7 +33,7 @@ SEQUENCES = [
     (None, None),
     (2**40, 2**40),
 ]
-SEQUENCES += [(1, 1, HUGE, 1), range(2), {1, 2}, {"a": 1}, (1, "2"), ((1, 2), (3, 4))]
+SEQUENCES += [(2**31 - 1, 1), (1, 2**31 - 1), (1, 1, HUGE, 1), range(2), {1, 2}, {"a": 1}, (1, "2"), ((1, 2), (3, 4))]
 WORDS = ["", "same", "mean", "nearest", "none", "\x00", b"mean", object(), len, int, ...]
 ARRAYS = [
     np.zeros(0),

@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import pytest
 
-from rawseg_kernels import _arrays, _memory, _threads, conv2d, conv_transpose2d
+from rawseg_kernels import _arrays, _errors, _memory, _threads, conv2d, conv_transpose2d
 from rawseg_kernels._algorithms import find
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, BackendError, DTypeError, RawsegError, ShapeError
 
@@ -53,6 +53,7 @@ def test_arrays_must_agree():
         _arrays.check_rank("op", "x", x, "(N, C, H, W)")
 
 
+@pytest.mark.spec("all.error-classes")
 def test_errors_are_builtins_too_and_carry_their_parts():
     error = ShapeError("conv2d", "weight", "2 channels", 3)
     assert isinstance(error, ValueError)
@@ -60,6 +61,10 @@ def test_errors_are_builtins_too_and_carry_their_parts():
     assert (error.op, error.argument, error.expected, error.got) == ("conv2d", "weight", "2 channels", 3)
     again = pickle.loads(pickle.dumps(error))  # as a process pool would
     assert str(again) == str(error) == "conv2d: weight: expected 2 channels, got 3"
+    builtins = {ValueError: "ShapeError ArgumentError DataError", TypeError: "DTypeError DeviceError ArgumentTypeError"}
+    builtins |= {IndexError: "IndexRangeError", RuntimeError: "GraphError CheckpointError BackendError"}
+    for builtin, names in builtins.items():
+        assert all(issubclass(getattr(_errors, name), builtin) for name in names.split())
 
 
 @pytest.mark.spec("all.memory")

@@ -10,7 +10,6 @@ import torch
 from bounds import assert_within, gamma
 from hypothesis import example, given
 from hypothesis import strategies as st
-from promises import assert_same_bits
 
 from rawseg_kernels import resize
 from rawseg_kernels.resize import tables

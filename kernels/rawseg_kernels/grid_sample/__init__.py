@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
-from .._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
+from .._errors import ArgumentError, ShapeError
 from .reference import BORDER, REFLECTION, ZEROS
 
 OP = "grid_sample"
@@ -171,17 +171,10 @@ def _check_samples(grad_output: Any, indices: Any) -> None:
 
 def _check_taps(indices: Any, weights: Any, batch: int, pixels: int, device: str) -> None:
     """Check that indices are int64, on the device, of the weights' shape, and each a pixel's or ``pixels``."""
-    if not _arrays.device_of(indices):
-        raise ArgumentTypeError(OP, "indices", "a NumPy or CuPy array", type(indices).__name__)
-    if _arrays.device_of(indices) != device:
-        raise DeviceError(OP, "indices", device, _arrays.device_of(indices))
-    if indices.dtype != np.int64:
-        raise DTypeError(OP, "indices", "int64", indices.dtype)
+    _arrays.check_integers(OP, "indices", indices, device)
     _arrays.check_rank(OP, "indices", indices, TAPS)
     _arrays.check_shape(OP, "indices", indices, (batch, *indices.shape[1:]))
     if weights is not None:
         _arrays.check_shape(OP, "weights", weights, indices.shape)
-    if indices.size and indices.view(np.uint64).max() > pixels:  # one pass: as unsigned, a negative index is huge
-        at = np.unravel_index(int(np.argmax((indices < 0) | (indices > pixels))), indices.shape)
-        got = f"{indices[at]} at {tuple(int(axis) for axis in at)}"
-        raise IndexRangeError(OP, "indices", f"0 <= index <= {pixels}, the number of pixels", got)
+    expected = f"0 <= index <= {pixels}, the number of pixels"
+    _arrays.check_range(OP, "indices", indices, 0, pixels + 1, expected)

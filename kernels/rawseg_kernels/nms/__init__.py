@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import _arrays, _boxes
 from .._algorithms import find
-from .._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, ShapeError
+from .._errors import ArgumentError
 
 OP = "nms"
 ALGORITHMS = ("direct",)
@@ -70,12 +70,6 @@ def _checked_groups(groups: Any, boxes: Any, device: str) -> Any:
     """Return the group of each box; all in group 0 if none are given."""
     if groups is None:
         return np.zeros(boxes.shape[0], np.int64)
-    if not _arrays.device_of(groups):
-        raise ArgumentTypeError(OP, "groups", "a NumPy or CuPy array", type(groups).__name__)
-    if groups.dtype != np.int64:
-        raise DTypeError(OP, "groups", "int64", groups.dtype)
-    if groups.shape != boxes.shape[:1]:
-        raise ShapeError(OP, "groups", f"shape {boxes.shape[:1]}", f"shape {groups.shape}")
-    if _arrays.device_of(groups) != device:
-        raise DeviceError(OP, "groups", f"{device}, the device of boxes", _arrays.device_of(groups))
+    _arrays.check_integers(OP, "groups", groups, device)
+    _arrays.check_shape(OP, "groups", groups, boxes.shape[:1])
     return _arrays.contiguous(groups)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
-from .._errors import ArgumentTypeError, DTypeError, IndexRangeError
+from .._errors import IndexRangeError
 from .._roi_grid import Grid, check_operands, weights_of
 
 OP = "roi_align"
@@ -67,7 +67,7 @@ def gather(
     """
     row_weights, column_weights = weights_of(grid, row_weights, column_weights)
     device = check_operands(OP, grid, x=x, row_weights=row_weights, column_weights=column_weights)
-    _check_chosen(chosen, grid, x.shape[1])
+    _check_chosen(chosen, grid, x.shape[1], device)
     run = find(__name__, "gather", algorithm, ALGORITHMS, device)
     weights = _arrays.contiguous(row_weights), _arrays.contiguous(column_weights)
     return run(_arrays.contiguous(x), _arrays.contiguous(chosen), grid.batch, grid.rows, grid.columns, *weights)
@@ -85,7 +85,7 @@ def backward_input(
     """
     row_weights, column_weights = weights_of(grid, row_weights, column_weights)
     device = check_operands(OP, grid, grad_output=grad_output, row_weights=row_weights, column_weights=column_weights)
-    _check_chosen(chosen, grid, grad_output.shape[1])
+    _check_chosen(chosen, grid, grad_output.shape[1], device)
     shape = grid.images, grad_output.shape[1], *grid.size
     _memory.check_size(OP, shape, grad_output.dtype)
     run = find(__name__, "backward_input", algorithm, ALGORITHMS, device)
@@ -112,18 +112,15 @@ def _backward_weights(verb, grad_output, x, chosen, grid, row_weights, column_we
     row_weights, column_weights = weights_of(grid, row_weights, column_weights)
     given = {"column_weights": column_weights} if verb == "backward_rows" else {"row_weights": row_weights}
     device = check_operands(OP, grid, grad_output=grad_output, x=x, **given)
-    _check_chosen(chosen, grid, x.shape[1])
+    _check_chosen(chosen, grid, x.shape[1], device)
     run = find(__name__, verb, algorithm, ALGORITHMS, device)
     arrays = (_arrays.contiguous(array) for array in (grad_output, x, chosen))
     return run(*arrays, grid.batch, grid.rows, grid.columns, *map(_arrays.contiguous, given.values()))
 
 
-def _check_chosen(chosen: Any, grid: Grid, channels: int) -> None:
+def _check_chosen(chosen: Any, grid: Grid, channels: int, device: str) -> None:
     """Check stored choices: int64, each a sample of its bin, or -1 where there is none."""
-    if not _arrays.device_of(chosen):
-        raise ArgumentTypeError(OP, "chosen", "a NumPy or CuPy array", type(chosen).__name__)
-    if chosen.dtype != np.int64:
-        raise DTypeError(OP, "chosen", "int64", chosen.dtype)
+    _arrays.check_integers(OP, "chosen", chosen, device)
     _arrays.check_shape(OP, "chosen", chosen, (grid.batch.size, channels, *grid.output_size))
     samples = (grid.rows.counts * grid.columns.counts)[:, None, None, None]  # (K, 1, 1, 1)
     wrong = (chosen >= samples) | (chosen < np.where(samples > 0, 0, -1))

@@ -20,14 +20,16 @@ import numpy as np
 
 from .. import _arrays, _convolution, _memory, _roi
 from .._algorithms import find
-from .._errors import ArgumentTypeError, DTypeError, IndexRangeError
 
 OP = "roi_pool"
 ALGORITHMS = ("direct",)
 
 
 class Bins(NamedTuple):
-    """Which pixels each bin of K boxes holds, from `bins`: rows ``first <= i < last`` of the map, and columns."""
+    """Which pixels each bin of K boxes holds, from `bins`: rows ``first <= i < last`` of the map, and columns.
+
+    Kernels trust them.
+    """
 
     batch: Any  # int64, (K,): the map of each box
     first_row: Any  # int64, (K, out_h)
@@ -137,7 +139,7 @@ def backward(grad_output: Any, indices: Any, batch: Any, input_shape: tuple[int,
     device = _arrays.check_floating(OP, grad_output=grad_output)
     _arrays.check_rank(OP, "grad_output", grad_output, _roi.OUTPUTS)
     shape = _shape(input_shape)
-    _check_indices(indices, batch, shape)
+    _check_indices(indices, batch, shape, device)
     _arrays.check_shape(OP, "grad_output", grad_output, indices.shape)
     _memory.check_size(OP, shape, grad_output.dtype)
     run = find(__name__, "backward", algorithm, ALGORITHMS, device)
@@ -154,7 +156,7 @@ def gather(grad_grad_input: Any, indices: Any, batch: Any, algorithm: str = "aut
     """
     device = _arrays.check_floating(OP, grad_grad_input=grad_grad_input)
     _arrays.check_rank(OP, "grad_grad_input", grad_grad_input, _roi.PLANES)
-    _check_indices(indices, batch, grad_grad_input.shape)
+    _check_indices(indices, batch, grad_grad_input.shape, device)
     _memory.check_size(OP, indices.shape, grad_grad_input.dtype)
     run = find(__name__, "gather", algorithm, ALGORITHMS, device)
     return run(*map(_arrays.contiguous, (grad_grad_input, indices, batch)))
@@ -168,18 +170,12 @@ def _shape(shape: Any) -> Any:
     return _convolution.array_shape(OP, "input_shape", shape, _roi.PLANES)
 
 
-def _check_indices(indices: Any, batch: Any, shape: tuple[int, ...]) -> None:
+def _check_indices(indices: Any, batch: Any, shape: tuple[int, ...], device: str) -> None:
     """Check stored indices and the maps that they belong to: nothing is read or written before all are."""
     for name, array in (("indices", indices), ("batch", batch)):
-        if not _arrays.device_of(array):
-            raise ArgumentTypeError(OP, name, "a NumPy or CuPy array", type(array).__name__)
-        if array.dtype != np.int64:
-            raise DTypeError(OP, name, "int64", array.dtype)
+        _arrays.check_integers(OP, name, array, device)
     _arrays.check_rank(OP, "indices", indices, _roi.OUTPUTS)
     _arrays.check_shape(OP, "indices", indices, (indices.shape[0], shape[1], *indices.shape[2:]))
     _arrays.check_shape(OP, "batch", batch, indices.shape[:1])
     for name, array, least, end in (("indices", indices, -1, shape[2] * shape[3]), ("batch", batch, 0, shape[0])):
-        wrong = (array < least) | (array >= end)
-        if wrong.any():
-            at = tuple(int(axis) for axis in np.unravel_index(int(np.argmax(wrong)), array.shape))
-            raise IndexRangeError(OP, name, f"{least} <= index < {end}", f"{array[at]} at {at}")
+        _arrays.check_range(OP, name, array, least, end, f"{least} <= index < {end}")

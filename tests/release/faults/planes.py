@@ -40,6 +40,15 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/_arrays.py",
+        f"{MAX_POOL} kernels/test_roi_pool.py",
+        [
+            ("missing step", "offsets.view(np.uint64).max()", "offsets.max()"),
+            ("off by one", "< end - least:", "<= end - least:"),
+            ("missing step", "array - least if least else array", "array"),
+        ],
+    ),
+    (
         f"{ROOM}/_pooling.py",
         MAX_POOL,
         [
@@ -54,7 +63,6 @@ FAULTS = [
             ("wrong comparison", "padding[0] > kernel_size[0] // 2", "padding[0] >= kernel_size[0] // 2"),
             ("off by one", "start + tap * step >= size[axis]", "start + tap * step > size[axis]"),
             ("floor for ceil", "tap = -(start // step)", "tap = -start // step"),
-            ("missing step", "indices.view(np.uint64).max()", "indices.max()"),
             ("off by one", "room = size[axis] + 2 * padding[axis] - reach", "room = size[axis] + padding[axis] - reach"),
         ],
     ),

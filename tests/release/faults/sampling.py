@@ -47,8 +47,7 @@ FAULTS = [
         f"{ROOM}/__init__.py",
         ERRORS,
         [
-            ("wrong comparison", "indices.view(np.uint64).max() > pixels:", "indices.view(np.uint64).max() > pixels + 1:"),
-            ("missing step", "indices.view(np.uint64).max()", "indices.max()"),
+            ("wrong comparison", "indices, 0, pixels + 1, expected", "indices, 0, pixels + 2, expected"),
             ("missing check", "if grid.shape[3] != 2:", "if grid.shape[3] > 2:"),
             ("missing check", "    if weights is not None:\n", "    if weights is None:\n"),
         ],
