@@ -74,7 +74,10 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     if beta < 0:
         raise ArgumentError("smooth_l1_loss", "beta", "at least 0", beta)
     difference = _difference("smooth_l1_loss", input, target)
-    bent = beta >= np.finfo(difference.dtype).tiny  # what the dtype cannot hold is 0, and 0 / 0 no loss
+    limits = np.finfo(difference.dtype)
+    if beta > float(limits.max):
+        raise ArgumentError("smooth_l1_loss", "beta", f"at most {float(limits.max)}, the largest {limits.dtype}", beta)
+    bent = beta >= float(limits.tiny)  # what the dtype cannot hold is 0, and 0 / 0 no loss
     losses = Huber.apply(difference, delta=beta) / beta if bent else difference.abs()
     return reduced("smooth_l1_loss", losses, reduction)
 

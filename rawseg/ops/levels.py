@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rawseg_kernels._arrays import integer, real
+from rawseg_kernels._arrays import LARGEST, integer, real
 
 from ..autograd import Tensor
 from ..device import array_module
@@ -72,6 +72,8 @@ def roi_levels(
     tensor = checked_boxes(OP, "boxes", boxes)
     lowest = integer(OP, "k_min", k_min, 0)
     highest = integer(OP, "k_max", k_max, lowest)
+    if highest > LARGEST:
+        raise ArgumentError(OP, "k_max", f"at most {LARGEST}", highest)
     scale, offset = real(OP, "canonical_scale", canonical_scale), real(OP, "eps", eps)
     if scale <= 0:
         raise ArgumentError(OP, "canonical_scale", "greater than 0", scale)

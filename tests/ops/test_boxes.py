@@ -183,6 +183,7 @@ NAN = np.array([[0, 0, 1, np.nan]], np.float32)
         (lambda: ops.roi_levels(NAN, 2, 5), ArgumentError, "roi_levels: boxes: expected finite corners"),
         (lambda: ops.roi_levels(INVERTED, 2, 5), ArgumentError, "roi_levels: boxes: expected x1 <= x2"),
         (lambda: ops.roi_levels(BOXES, 5, 2), ArgumentError, "roi_levels: k_max: expected at least 5, got 2"),
+        (lambda: ops.roi_levels(BOXES, 2, 2**31), ArgumentError, "roi_levels: k_max: expected at most 2147483647, got"),
         (lambda: ops.roi_levels(BOXES, -1, 2), ArgumentError, "roi_levels: k_min: expected at least 0, got -1"),
         (
             lambda: ops.roi_levels(BOXES, 2, 5, 0),

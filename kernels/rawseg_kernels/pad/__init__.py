@@ -119,6 +119,7 @@ def backward(grad_output: Any, widths: Sequence[Width], mode: str = "constant", 
 def _framed(x: Any, widths: list[Width], mode: str, fill: Any, run: Any) -> Any:
     shape = tuple(n + low + high for n, (low, high) in zip(x.shape, widths))
     _memory.check_size(OP, tuple(max(n, 1) for n in shape), x.dtype)  # the tables of an empty array must fit, too
+    _memory.check_tables(OP, max((n for n in shape if n), default=0))
     out = _arrays.contiguous(x)
     for step in _passes(x.shape, widths, mode):
         out = run(out.reshape(step.planes, *step.size), step.rows, step.columns, fill)
