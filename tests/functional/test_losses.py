@@ -169,7 +169,11 @@ X = rawseg.zeros(2, 3)
         (lambda: F.mse_loss(X > 0, X > 0), DTypeError, "input: expected float32 or float64, got bool"),
         (lambda: F.mse_loss(X, X, "average"), ArgumentError, "mse_loss: reduction: expected one of"),
         (lambda: F.smooth_l1_loss(X, X, beta=-1), ArgumentError, "smooth_l1_loss: beta: expected at least 0, got -1"),
-        (lambda: F.smooth_l1_loss(X, X, beta=1e39), ArgumentError, "smooth_l1_loss: beta: expected at most 3.40.*, the largest float32"),
+        (
+            lambda: F.smooth_l1_loss(X, X, beta=1e39),
+            ArgumentError,
+            "smooth_l1_loss: beta: expected at most 3.40.*, the largest float32",
+        ),
         (lambda: F.mse_loss(X, X, weight=X[0]), ShapeError, r"mse_loss: weight: expected shape \(2, 3\), that of input"),
         (lambda: F.huber_loss(X, X, weight=X.double()), DTypeError, "huber_loss: weight: expected float32, the dtype of input"),
         (lambda: F.huber_loss(X, X, delta=0), ArgumentError, "huber_loss: delta: expected greater than 0, got 0.0"),
