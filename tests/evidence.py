@@ -28,7 +28,7 @@ COLUMNS = (
 )
 FOLDER = os.environ.get("RAWSEG_EVIDENCE")
 
-calls: Counter[str] = Counter()  # name of a test's function -> how often its body ran
+calls: Counter[str] = Counter()  # test, or a function that stands for its parametrised tests -> how often its body ran
 ratios: dict[str, float] = {}  # test -> largest error in parts of its bound
 tests: dict[str, dict[str, Any]] = {}  # test -> its function, what it proves, its outcome
 
@@ -56,10 +56,19 @@ def _counted(test: Any, name: str) -> Any:
     return run
 
 
+def running() -> str:
+    """Return the test that is running."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+
+
+def record_call() -> None:
+    """Count an example of the test that is running, where a loop of its own draws them."""
+    calls[running()] += 1
+
+
 def record_ratio(ratio: float) -> None:
     """Note an error in parts of its bound, for the test that is running."""
-    name = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-    ratios[name] = max(ratio, ratios.get(name, 0.0))
+    ratios[running()] = max(ratio, ratios.get(running(), 0.0))
 
 
 def record_outcome(item: Any, passed: bool) -> None:
@@ -99,7 +108,8 @@ def table(folder: Path) -> str:
         parametrised = Counter(test["function"] for test in seen["tests"].values())
         for nodeid, test in seen["tests"].items():
             # The calls of a function are shared out over its parametrised tests.
-            examples = seen["calls"].get(test["function"], 0) // parametrised[test["function"]] or 1
+            shared = seen["calls"].get(test["function"], 0) // parametrised[test["function"]]
+            examples = seen["calls"].get(nodeid) or shared or 1
             for op, *columns in test["proves"]:
                 counts[op].update(dict.fromkeys(columns, examples))
                 failures[op].update({column: int(not test["passed"]) for column in columns})
