@@ -125,6 +125,7 @@ def test_an_image_without_a_batch_axis_is_a_batch_of_one(f):
         f(x[0])
 
 
+@pytest.mark.spec("linear.rule")
 @pytest.mark.proves("linear", "torch", "first order")
 @pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4)])
 def test_linear_as_torch(shape):

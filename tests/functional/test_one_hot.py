@@ -14,6 +14,7 @@ from rawseg import functional as F
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError
 
 
+@pytest.mark.spec("one_hot.rule")
 def test_by_hand():
     out = F.one_hot(rawseg.tensor([[1, 0], [2, 1]]), 3)
     assert out.tolist() == [[[0, 1, 0], [1, 0, 0]], [[0, 0, 1], [0, 1, 0]]]
@@ -32,6 +33,7 @@ def test_as_torch(seed, shape, classes):
     assert np.array_equal(got, want)
 
 
+@pytest.mark.spec("one_hot.rule")
 @pytest.mark.proves("one_hot", "bad input")
 @pytest.mark.parametrize(
     ("call", "error", "message"),

@@ -143,6 +143,7 @@ def test_tversky_of_two_empty_masks():
     assert F.tversky_loss(p, target, smooth=0, empty="zero").item() == 0
 
 
+@pytest.mark.spec("border_weights.rule")
 def test_border_weights_by_hand():
     mask = np.array([[1, 0, 0, 2]])
     got = F.border_weights(mask, w0=10, sigma=2)
@@ -164,6 +165,7 @@ def test_border_weights_want_the_two_nearest_of_many():
     assert got[3, 6] == np.float32(1 + 10 * np.exp(-(4.0**2) / 50))
 
 
+@pytest.mark.spec("border_weights.rule")
 @pytest.mark.parametrize("mask", [np.zeros((3, 4), int), np.eye(3, dtype=int)])
 def test_without_two_instances_there_is_no_border(mask):
     np.testing.assert_array_equal(F.border_weights(mask), np.ones(mask.shape))
@@ -178,6 +180,7 @@ def test_class_weights():
     assert F.border_weights(rawseg.Tensor(mask)).shape == (1, 4)
 
 
+@pytest.mark.spec("weighted_cross_entropy.rule")
 def test_weighted_cross_entropy():
     rng = np.random.default_rng(3)
     x, ids = rawseg.Tensor(rng.standard_normal((2, 3, 5))), rng.integers(0, 3, (2, 5))
@@ -202,6 +205,7 @@ TEXT: Any = "1"
 THREE: Any = (1, 2, 3)
 
 
+@pytest.mark.spec("dice_loss.domain")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -28,6 +28,7 @@ def test_areas_by_hand():
     assert ops.box_area(BOXES[:0]).shape == (0,)
 
 
+@pytest.mark.spec("box_convert.formats")
 def test_formats_by_hand():
     same = {"xyxy": [1, 2, 4, 6], "xywh": [1, 2, 3, 4], "cxcywh": [2.5, 4, 3, 4]}
     for source, numbers_in in same.items():
@@ -39,6 +40,7 @@ def test_formats_by_hand():
     assert ops.box_convert(np.zeros((2, 0, 3, 4)), "xyxy", "xywh").shape == (2, 0, 3, 4)
 
 
+@pytest.mark.spec("box_convert.formats")
 @given(grid_boxes(), st.sampled_from(FORMATS), st.sampled_from(FORMATS))
 def test_there_and_back_is_exact_on_integers(boxes, source, target):
     there = ops.box_convert(boxes, source, target)
@@ -94,6 +96,7 @@ def test_small_boxes_are_named():
     assert ops.remove_small_boxes(BOXES, 0).tolist() == [0, 1]
 
 
+@pytest.mark.spec("masks_to_boxes.rule")
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
 def test_boxes_of_masks_by_hand(dtype):
     masks = np.zeros((3, 4, 5), dtype)

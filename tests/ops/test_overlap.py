@@ -21,6 +21,7 @@ OTHER = np.array([[2, 1, 6, 3], [0, 0, 4, 4], [5, 4, 6, 8], [1, 1, 1, 1]], np.fl
 SCORES = np.array([1, 4, 3, 2], np.float32)
 
 
+@pytest.mark.spec("generalized_box_iou.rule")
 def test_generalized_overlaps_by_hand():
     # 4/20 in a hull of 6 x 4; the same; nothing of 20 in a hull of 6 x 8; a point inside
     want = np.array([[4 / 20 - 4 / 24, 1, -28 / 48, 0]])
