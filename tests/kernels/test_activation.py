@@ -227,6 +227,23 @@ def test_slopes_equal_the_complex_step(kind, parameters, seed):
     assert_within(got, want, 1e-13 * (1 + abs(want)), kind)
 
 
+@pytest.mark.parametrize("algorithm", ["direct", "expressions", "reference"])
+def test_bounds_and_slopes_are_numbers_of_the_dtype(algorithm):
+    bound = np.array([0.7], np.float32)  # less than the float64 of that name
+    assert activation.backward(np.ones_like(bound), bound, "hardtanh", (-1, 0.7), algorithm) == 0  # on the bound, not inside
+    got = activation.forward(-bound, "leaky_relu", (0.7,), algorithm)
+    assert_same_bits(got, -bound * bound)  # rounded once, from a float32 slope
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "expressions", "reference"])
+@every_kind
+def test_the_dtype_stays(kind, parameters, algorithm):
+    for dtype in (np.float32, np.float64):
+        x = np.full(3, 0.5, dtype)
+        assert activation.forward(x, kind, parameters, algorithm).dtype == dtype
+        assert activation.backward(x, x, kind, parameters, algorithm).dtype == dtype
+
+
 @every_kind
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (3, 1, 2)])
 def test_any_shape(kind, parameters, shape):
