@@ -61,13 +61,13 @@ def relu(input: Any, inplace: bool = False) -> Tensor:
 
 @operation
 def relu6(input: Any, inplace: bool = False) -> Tensor:
-    """Return min(max(input, 0), 6); the gradient is 0 at 0 and at 6, and 1 at NaN. ``inplace`` as in `relu`."""
+    """Return min(max(input, 0), 6); the gradient is 0 at 0 and at 6, and 1 at NaN. Shapes and arguments as in `relu`."""
     return activated("hardtanh", floating("relu6", input), 0.0, 6.0)
 
 
 @operation
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """Return the input held between two bounds; the gradient is 0 at the bounds, and 1 at NaN. ``inplace`` as in `relu`."""
+    """Return the input held between two bounds; the gradient is 0 at the bounds, and 1 at NaN. Arguments as in `relu`."""
     return activated("hardtanh", floating("hardtanh", input), min_val, max_val)
 
 
@@ -75,7 +75,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return the input where positive, else ``negative_slope * input``; its gradient is the slope at 0 and at NaN.
 
-    ``inplace`` as in `relu`. Maas et al., Rectifier nonlinearities improve neural network acoustic models (ICML 2013).
+    Shapes and arguments as in `relu`. Maas et al., Rectifier nonlinearities improve neural network acoustic models (ICML 2013).
     """
     return activated("leaky_relu", floating("leaky_relu", input), negative_slope)
 
@@ -84,7 +84,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return the input where positive, else ``alpha * (exp(input) - 1)``.
 
-    ``inplace`` as in `relu`. The gradient is ``alpha`` at 0 and 1 at NaN. Clevert et al., arXiv 1511.07289.
+    Shapes and arguments as in `relu`. The gradient is ``alpha`` at 0 and 1 at NaN. Clevert et al., arXiv 1511.07289.
     """
     return activated("elu", floating("elu", input), 1.0, real("elu", "alpha", alpha), 1.0)
 
@@ -93,7 +93,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 def selu(input: Any, inplace: bool = False) -> Tensor:
     """Return ``scale * elu(input, alpha)`` with the constants that keep mean 0 and variance 1.
 
-    ``inplace`` as in `relu`. Klambauer et al., Self-normalizing neural networks, arXiv 1706.02515, equation 2.
+    Shapes and arguments as in `relu`. Klambauer et al., Self-normalizing neural networks, arXiv 1706.02515, equation 2.
     """
     return activated("elu", floating("selu", input), SELU_SCALE, SELU_SCALE * SELU_ALPHA, 1.0)
 
@@ -102,7 +102,7 @@ def selu(input: Any, inplace: bool = False) -> Tensor:
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return the input where positive, else ``alpha * (exp(input / alpha) - 1)``: an `elu` without a kink.
 
-    ``inplace`` as in `relu`. Barron, arXiv 1704.07483.
+    Shapes and arguments as in `relu`. Barron, arXiv 1704.07483.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 @operation
 def hardsigmoid(input: Any, inplace: bool = False) -> Tensor:
-    """Return ``relu6(input + 3) / 6``; the gradient is 0 at -3, at 3 and at NaN. ``inplace`` as in `relu`.
+    """Return ``relu6(input + 3) / 6``; the gradient is 0 at -3, at 3 and at NaN. Shapes and arguments as in `relu`.
 
     The second derivative, 0 everywhere, exists; PyTorch has none. Howard et al., MobileNetV3, arXiv 1905.02244.
     """
@@ -125,7 +125,7 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Tensor:
 
 @operation
 def hardswish(input: Any, inplace: bool = False) -> Tensor:
-    """Return ``input * relu6(input + 3) / 6``; the gradient is 0 at -3, and 1 at 3 and at NaN. ``inplace`` as in `relu`.
+    """Return ``input * relu6(input + 3) / 6``; the gradient is 0 at -3, and 1 at 3 and at NaN. Arguments as in `relu`.
 
     Howard et al., MobileNetV3, arXiv 1905.02244, section 5.2.
     """
@@ -134,7 +134,7 @@ def hardswish(input: Any, inplace: bool = False) -> Tensor:
 
 @operation
 def silu(input: Any, inplace: bool = False) -> Tensor:
-    """Return ``input * sigmoid(input)``, also called swish; NaN at -inf. ``inplace`` as in `relu`.
+    """Return ``input * sigmoid(input)``, also called swish; NaN at -inf. Shapes and arguments as in `relu`.
 
     Elfwing et al., arXiv 1702.03118.
     """
@@ -164,13 +164,13 @@ def gelu(input: Any, approximate: str = "none") -> Tensor:
 
 @operation
 def mish(input: Any, inplace: bool = False) -> Tensor:
-    """Return ``input * tanh(log(1 + exp(input)))``; NaN at -inf. ``inplace`` as in `relu`. Misra, arXiv 1908.08681."""
+    """Return ``input * tanh(log(1 + exp(input)))``; NaN at -inf. Shapes and arguments as in `relu`. Misra, arXiv 1908.08681."""
     return activated("mish", floating("mish", input))
 
 
 @operation
 def tanh(input: Any) -> Tensor:
-    """Return the hyperbolic tangent."""
+    """Return the hyperbolic tangent. Shapes as in `relu`; float32 is computed in float64 and rounded once."""
     return activated("tanh", floating("tanh", input))
 
 

@@ -59,13 +59,13 @@ class LogSoftmax(Function):
 
 @operation
 def sigmoid(input: Any) -> Tensor:
-    """Return 1 / (1 + exp(-input))."""
+    """Return 1 / (1 + exp(-input)). Shapes as in `relu`; float32 is computed in float64 and rounded once."""
     return activated("sigmoid", floating("sigmoid", input))
 
 
 @operation
 def logsigmoid(input: Any) -> Tensor:
-    """Return log(sigmoid(input)) without underflow."""
+    """Return log(sigmoid(input)) without underflow. Shapes as in `relu`; float32 is computed in float64 and rounded once."""
     return activated("softplus", floating("logsigmoid", input), -1.0, math.inf)  # log(1 + e**-x) / -1
 
 
