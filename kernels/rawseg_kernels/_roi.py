@@ -42,9 +42,12 @@ def checked(op: str, x: Any, boxes: Any, spatial_scale: Any) -> tuple[Any, Any, 
     if boxes.ndim != 2 or boxes.shape[1] != 5:
         raise ShapeError(op, "boxes", f"shape (K, 5), {FIELDS}", f"shape {boxes.shape}")
     factor = _arrays.real(op, "spatial_scale", spatial_scale)
-    scale = boxes.dtype.type(factor)
+    with np.errstate(over="ignore"):
+        scale = boxes.dtype.type(factor)
     if not scale > 0:
         raise ArgumentError(op, "spatial_scale", "greater than 0", factor)
+    if not np.isfinite(scale):
+        raise ArgumentError(op, "spatial_scale", f"a number that {boxes.dtype} holds", factor)
     boxes = _arrays.contiguous(boxes)
     _refuse(ArgumentError, op, boxes, ~np.isfinite(boxes).all(1), "finite numbers")
     batch, images = boxes[:, 0], x.shape[0]

@@ -91,7 +91,7 @@ def as_leaves(arguments: dict[str, Any]) -> dict[str, Any]:
 def outcome(function: Any, arguments: dict[str, Any]) -> Exception | None:
     """Return what a call raises."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # NaN and 1e300 among the values overflow by right, and warnings are errors here
             function(**as_leaves(arguments))
     except Exception as error:
         return error

@@ -57,6 +57,11 @@ def grid(x=X, rois=BOXES, size=2, **options):
         (lambda: grid(rois=boxes(b=-1.0)), IndexRangeError, "boxes: expected an integral batch index"),
         (lambda: grid(rois=boxes(b=0.5)), IndexRangeError, "boxes: expected an integral batch index"),
         (lambda: grid(X[:0]), IndexRangeError, "boxes: expected an integral batch index, 0 <= index < 0"),
+        (
+            lambda: grid(X.astype(np.float32), BOXES.astype(np.float32), spatial_scale=1e39),
+            ArgumentError,
+            "spatial_scale: expected a number that float32 holds, got 1e\\+39",
+        ),
         (lambda: grid(rois=boxes(x1=4.5)), ArgumentError, "boxes: expected x2 >= x1, got .* in row 1"),
         (lambda: grid(rois=boxes(y2=-0.5)), ArgumentError, "boxes: expected y2 >= y1, got .* in row 1"),
         (
