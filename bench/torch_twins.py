@@ -61,3 +61,40 @@ def load_from_rawseg(twin: nn.Module, model) -> nn.Module:
     """Give a twin the weights of a rawseg model; every key must fit."""
     twin.load_state_dict({name: torch.tensor(value.numpy()) for name, value in model.state_dict().items()}, strict=True)
     return twin
+
+
+def _mobile_layer(i: int, o: int, k: int = 1, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(i, o, k, stride, (k - 1) // 2, groups=groups, bias=False), nn.BatchNorm2d(o), nn.ReLU6(True))
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, i: int, o: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inside = i * expansion
+        expand = [] if expansion == 1 else [_mobile_layer(i, inside)]
+        filtered = _mobile_layer(inside, inside, 3, stride, groups=inside)
+        self.conv = nn.Sequential(*expand, filtered, nn.Conv2d(inside, o, 1, bias=False), nn.BatchNorm2d(o))
+        self.skip = stride == 1 and i == o
+
+    def forward(self, x):
+        return x + self.conv(x) if self.skip else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """Width 1, by the paper's table 2 written out: (channels before, after, stride, expansion) of every block."""
+
+    blocks = (
+        [(32, 16, 1, 1), (16, 24, 2, 6), (24, 24, 1, 6), (24, 32, 2, 6), (32, 32, 1, 6), (32, 32, 1, 6), (32, 64, 2, 6)]
+        + [(64, 64, 1, 6)] * 3
+        + [(64, 96, 1, 6), (96, 96, 1, 6), (96, 96, 1, 6), (96, 160, 2, 6)]
+        + [(160, 160, 1, 6), (160, 160, 1, 6), (160, 320, 1, 6)]
+    )
+
+    def __init__(self, classes: int = 1000, dropout: float = 0.2) -> None:
+        super().__init__()
+        layers = [_mobile_layer(3, 32, 3, 2), *(InvertedResidual(*block) for block in self.blocks), _mobile_layer(320, 1280)]
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(1280, classes))
+
+    def forward(self, x):
+        return self.classifier(F.adaptive_avg_pool2d(self.features(x), 1).flatten(1))

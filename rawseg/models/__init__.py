@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ArgumentError
+from .mobilenet_v2 import MobileNetV2, mobilenet_v2
 from .summary import LayerRow, summary
 from .tiling import predict_tiled
 from .unet import UNet, unet, unet_paper
@@ -51,11 +52,13 @@ def build(name: str, **options: Any) -> Any:
 __all__ = [
     "MODELS",
     "LayerRow",
+    "MobileNetV2",
     "UNet",
     "build",
     "describe",
     "load_model",
     "load_weights",
+    "mobilenet_v2",
     "predict_tiled",
     "save_model",
     "summary",
