@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..device import device_of, move
+from ..device import move
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
+from .deferred import deferring
 from .function import NOT_FREED, Node, check_finite
 from .grad_mode import modes, set_grad_enabled
 from .tensor import Tensor
@@ -112,7 +113,7 @@ def _run(op: str, roots: list[Tensor], root_grads: Any, wanted: list[Tensor] | N
         before = pending[node][slot]
         pending[node][slot] = gradient if before is None else before + gradient
 
-    with set_grad_enabled(create):
+    with set_grad_enabled(create), deferring():
         for tensor, gradient in zip(roots, _root_gradients(op, roots, root_grads)):
             receive(tensor if tensor._node is None else (tensor._node, tensor._slot), gradient)
         useful = None if targets is None else _leads_to(roots, targets)
@@ -167,8 +168,8 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
         if not isinstance(gradient, Tensor):
             raise ArgumentTypeError(op, f"gradient of input {position}", "a Tensor or None", type(gradient).__name__)
         want = _meta_of(edge) if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
-        if (gradient.shape, gradient.dtype, device_of(gradient.array)) != want:
-            got = f"{gradient.shape} {gradient.dtype} {device_of(gradient.array)}"
+        if _meta_of(gradient) != want:
+            got = " ".join(map(str, _meta_of(gradient)))
             raise GraphError(op, f"gradient of input {position}", " ".join(map(str, want)), got)
     if modes.anomaly:
         check_finite(op, "gradient", tuple(None if g is None else g.array for g in answer))
@@ -262,7 +263,7 @@ def _key(tensor: Tensor) -> Any:
 
 
 def _meta_of(tensor: Tensor) -> tuple:
-    return tensor.shape, tensor.dtype, device_of(tensor.array)
+    return tensor.shape, tensor.dtype, tensor.device
 
 
 def _zeros(meta: tuple) -> Tensor:

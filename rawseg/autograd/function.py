@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..device import array_module, device_of
+from ..device import array_module
 from ..errors import GraphError
 from .grad_mode import modes
 from .operands import is_floating
@@ -146,6 +146,7 @@ class Function:
     """
 
     second_order = True
+    takes_deferred = False  # forward may see a `deferred.Deferred` in an array's place
     is_view = False  # the output may share memory with the first input, and then shares its version counter
 
     @staticmethod
@@ -171,7 +172,7 @@ class Function:
         recording = modes.grad
         needs = tuple(recording and t is not None and t.requires_grad for t in inputs)
         ctx = Context(needs)
-        given = _arrays_of(inputs)
+        given = _arrays_of(inputs, cls.takes_deferred)
         with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
             out = cls.forward(ctx, *given, **options)
         arrays = out if isinstance(out, tuple) else (out,)
@@ -188,14 +189,14 @@ class Function:
     def _record(cls, ctx: Context, inputs: tuple, given: list, arrays: tuple, results: tuple) -> None:
         """Connect the results to a new node of the graph."""
         edges = [_edge(t) if need else None for t, need in zip(inputs, ctx.needs_grad)]
-        node = Node(cls, ctx, edges, [_meta(t.array) for t in results])
+        node = Node(cls, ctx, edges, [(t.shape, t.dtype, t.device) for t in results])
         ctx._resolve(cls, inputs, given, arrays, results)
         for slot, result in enumerate(results):
             if is_floating(result):
                 result._connect(node, slot)
 
 
-def _arrays_of(inputs: tuple) -> list:
+def _arrays_of(inputs: tuple, deferred: bool) -> list:
     """Return the inputs' arrays; of two Tensors on one array object the second gives a view, to tell what forward saves."""
     owners: dict[int, Tensor] = {}
     given = []
@@ -203,8 +204,8 @@ def _arrays_of(inputs: tuple) -> list:
         if tensor is None:
             given.append(None)
         else:
-            shared = owners.setdefault(id(tensor.array), tensor) is not tensor
-            given.append(tensor.array.view() if shared else tensor.array)
+            array = tensor._array if deferred else tensor.array
+            given.append(array if owners.setdefault(id(array), tensor) is tensor else array.view())
     return given
 
 
@@ -214,10 +215,6 @@ def _share_memory(a: Any, b: Any) -> bool:
 
 def _edge(tensor: Tensor) -> Any:
     return tensor if tensor._node is None else (tensor._node, tensor._slot)
-
-
-def _meta(array: Any) -> tuple:
-    return array.shape, array.dtype, device_of(array)
 
 
 def check_finite(op: str, what: str, arrays: tuple) -> None:

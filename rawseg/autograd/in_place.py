@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from . import arithmetic, elementwise
+from .deferred import settle_readers
 from .grad_mode import modes
 from .indexing import plain_index
 from .operands import as_tensor
@@ -30,6 +31,7 @@ class InPlace:
         if modes.grad and self._requires_grad:
             raise GraphError(op, "tensor", "one without requires_grad, or a no_grad() block", "one that the graph depends on")
         self._version[0] += 1
+        settle_readers(self.array)
         return self.array
 
     def _overwrite(self: Any, op: str, index: Any, value: Any) -> Any:

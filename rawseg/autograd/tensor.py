@@ -9,6 +9,7 @@ import numpy as np
 
 from ..device import array_module, device_of
 from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
+from .deferred import Deferred
 from .elementwise import Move
 from .function import Node
 from .hooks import KeepGradient, RemovableHandle
@@ -40,16 +41,16 @@ class Tensor(Operators, InPlace, Methods):
         The gradient that `backward` has accumulated, for a leaf.
     """
 
-    __slots__ = ("__weakref__", "_leaf_hooks", "_node", "_requires_grad", "_slot", "_version", "array", "grad")
+    __slots__ = ("__weakref__", "_array", "_leaf_hooks", "_node", "_requires_grad", "_slot", "_version", "grad")
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         if isinstance(array, np.generic):
             array = np.asarray(array)
-        if not device_of(array):
+        if not (device_of(array) or isinstance(array, Deferred)):
             raise ArgumentTypeError("Tensor", "array", "a NumPy or CuPy array", type(array).__name__)
         if array.dtype.kind not in "biuf":
             raise DTypeError("Tensor", "array", "bools, integers or floats", array.dtype)
-        self.array = array
+        self._array = array
         self.grad: Tensor | None = None
         self._node: Node | None = None
         self._slot = 0
@@ -62,37 +63,48 @@ class Tensor(Operators, InPlace, Methods):
     # what it is
 
     @property
+    def array(self) -> Any:
+        """The array; one that waited for the next operation (`rawseg.autograd.deferred`) is computed now."""
+        if isinstance(self._array, Deferred):
+            self._array = self._array.settle()
+        return self._array
+
+    @array.setter
+    def array(self, array: Any) -> None:
+        self._array = array
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of the axes."""
-        return self.array.shape
+        return self._array.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.array.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self.array.size
+        return self._array.size
 
     def numel(self) -> int:
         """Return the number of elements."""
-        return self.array.size
+        return self._array.size
 
     def dim(self) -> int:
         """Return the number of axes."""
-        return self.array.ndim
+        return self._array.ndim
 
     @property
     def dtype(self) -> np.dtype:
         """The NumPy dtype."""
-        return self.array.dtype
+        return self._array.dtype
 
     @property
     def device(self) -> str:
         """``"cpu"`` or ``"cuda:N"``."""
-        return device_of(self.array)
+        return device_of(self._array) or "cpu"  # only what the CPU computes is deferred
 
     @property
     def is_leaf(self) -> bool:

@@ -10,14 +10,45 @@ from typing import Any
 
 from rawseg_kernels import conv2d as conv2d_room
 from rawseg_kernels import conv_transpose2d as conv_transpose2d_room
+from rawseg_kernels._epilogue import NOTHING
 
 from ..autograd import Function, Tensor
+from ..autograd.deferred import Deferred, may_defer
 from ..autograd.operands import as_tensor
 from ..autograd.shaping import Expand
 from .images import batch_of_images
 from .naming import operation
 
 __all__ = ["conv2d", "conv_transpose2d"]
+
+
+class DeferredConvolution(Deferred):
+    """A convolution without a graph, which waits for what follows its sums: normalisation by constants, a clamp, or both."""
+
+    __slots__ = ("_after", "_run")
+
+    def __init__(self, shape, run, after, *sources) -> None:
+        super().__init__(shape, sources[0].dtype, *sources)
+        self._run, self._after = run, after
+
+    def compute(self):
+        """Convolve, and finish every block of sums before it is stored."""
+        return self._run(self._after)
+
+    def normalised(self, centre, scale, shift):
+        """Return another that is ``(y - centre) * scale + shift``, float64 arrays of shape (C,); None after a clamp."""
+        if self._after is not NOTHING:
+            return None
+        return self._then(self._after._replace(centre=centre, scale=scale, shift=shift))
+
+    def clamped(self, low, high):
+        """Return another that is held between two numbers; None after a clamp."""
+        if self._after[3:] != NOTHING[3:]:
+            return None
+        return self._then(self._after._replace(low=low, high=high))
+
+    def _then(self, after):
+        return DeferredConvolution(self.shape, self._run, after, *self.sources)
 
 
 class Convolution(Function):
@@ -28,6 +59,8 @@ class Convolution(Function):
         ctx.room, ctx.geometry, ctx.sizing = room, geometry, sizing
         ctx.shapes = x.shape, weight.shape
         ctx.save(x if ctx.needs_grad[1] else None, weight if ctx.needs_grad[0] else None)
+        if room is conv2d_room and not any(ctx.needs_grad) and may_defer(x, weight):
+            return DeferredConvolution(*conv2d_room.prepare(x, weight, bias, **geometry), NOTHING, x, weight, bias)
         return room.forward(x, weight, bias, **geometry, **sizing)
 
     @staticmethod

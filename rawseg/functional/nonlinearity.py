@@ -10,17 +10,33 @@ from rawseg_kernels.activation.reference import CUBIC, DENSITY, ROOT
 
 from ..autograd import Function, Tensor
 from ..autograd.arithmetic import where
+from ..autograd.deferred import Deferred, may_defer
 
 __all__ = ["activated"]
+
+
+def _bounds(kind: str, parameters: tuple[float, ...]) -> tuple[float, float] | None:
+    """Return the numbers between which a kind only holds x, or None."""
+    if kind == "relu":
+        return 0.0, math.inf
+    return parameters if kind == "hardtanh" and all(map(math.isfinite, parameters)) else None  # type: ignore[return-value]
 
 
 class Nonlinearity(Function):
     """f(x) for every element."""
 
+    takes_deferred = True
+
     @staticmethod
     def forward(ctx, x, *, kind, parameters):
         ctx.kind, ctx.parameters = kind, parameters
-        out = activation_room.forward(x, kind, parameters)
+        out = None
+        if isinstance(x, Deferred):
+            bounds = _bounds(kind, parameters)
+            out = None if bounds is None else x.clamped(*bounds)
+            x = None if out is not None else x.settle()
+        if out is None:
+            out = activation_room.forward(x, kind, parameters)
         ctx.save(out if kind in activation_room.SAVES_OUTPUT else x)  # an output: the next operation keeps it anyway
         return out
 
@@ -31,6 +47,30 @@ class Nonlinearity(Function):
         return SLOPES[ctx.kind].apply(grad_output, saved, kind=ctx.kind, parameters=ctx.parameters)
 
 
+class DeferredSlope(Deferred):
+    """The gradient of a clamp, which waits for the operation whose result was clamped.
+
+    Attributes
+    ----------
+    grad_output : ndarray
+        The gradient of the clamped values.
+    low, high : float
+        The bounds.
+    """
+
+    __slots__ = ("grad_output", "high", "low")
+
+    def __init__(self, grad_output, saved, low, high) -> None:
+        super().__init__(grad_output.shape, grad_output.dtype, grad_output, saved)
+        self.grad_output, self.low, self.high = grad_output, low, high
+
+    def compute(self):
+        """Let the gradient pass where the value lay between the bounds."""
+        kind, parameters = ("relu", ()) if math.isinf(self.high) else ("hardtanh", (self.low, self.high))
+        grad_output, saved = self.sources
+        return activation_room.backward(grad_output, saved, kind, parameters)
+
+
 class Slope(Function):
     """grad_output f'(x); linear in grad_output, and where f has no curvature in nothing else."""
 
@@ -38,6 +78,9 @@ class Slope(Function):
     def forward(ctx, grad_output, saved, *, kind, parameters):
         ctx.kind, ctx.parameters = kind, parameters
         ctx.save(grad_output if ctx.needs_grad[1] else None, saved)
+        bounds = _bounds(kind, parameters)
+        if bounds is not None and may_defer(grad_output, saved) and not any(ctx.needs_grad):
+            return DeferredSlope(grad_output, saved, *bounds)
         return activation_room.backward(grad_output, saved, kind, parameters)
 
     @staticmethod

@@ -8,6 +8,7 @@ from rawseg_kernels import batch_norm as batch_norm_room
 from rawseg_kernels._arrays import flag
 
 from ..autograd import Function, Tensor, is_grad_enabled
+from ..autograd.deferred import Deferred, settled
 from ..autograd.operands import as_tensor
 from .naming import operation
 from .normalization_gradient import composed, statistics
@@ -41,8 +42,15 @@ class BatchNormTraining(Function):
 class BatchNormEvaluation(Function):
     """Normalise by running statistics, which are constants."""
 
+    takes_deferred = True
+
     @staticmethod
     def forward(ctx, x, weight, bias, *, mean, var, eps):
+        if isinstance(x, Deferred) and not any(ctx.needs_grad):
+            out = x.normalised(*batch_norm_room.fold(weight, bias, mean, var, eps))
+            if out is not None:
+                return out
+        x = settled(x)
         ctx.eps, ctx.statistics = eps, (mean.copy(), var.copy())  # (C,) each; they may move on before backward
         ctx.save(x, weight)
         return batch_norm_room.forward_eval(x, weight, bias, mean, var, eps)

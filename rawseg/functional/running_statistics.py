@@ -10,6 +10,7 @@ from rawseg_kernels import batch_norm as batch_norm_room
 from rawseg_kernels._arrays import check_floating, check_shape, real
 
 from ..autograd import Tensor, no_grad
+from ..autograd.deferred import stand_in
 from ..autograd.operands import as_tensor
 from ..device import array_module
 from ..errors import ArgumentError
@@ -27,7 +28,7 @@ def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, 
     statistics = {"running_mean": as_tensor(op, "running_mean", running_mean)}
     statistics["running_var"] = as_tensor(op, "running_var", running_var)
     for name, tensor in statistics.items():
-        check_floating(op, input=x.array, **{name: tensor.array})
+        check_floating(op, input=stand_in(x), **{name: tensor.array})
         check_shape(op, name, tensor, x.shape[1:2])
         if not array_module(tensor.array).isfinite(tensor.array).all():
             raise ArgumentError(op, name, FINITE, tensor.array)

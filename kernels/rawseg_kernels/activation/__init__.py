@@ -18,8 +18,8 @@ gelu_tanh       x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2      the same
 mish            x tanh(log(1 + e**x))                                   Misra, arXiv 1908.08681
 =============== ======================================================= =======================================================
 
-``backward`` takes the *output* of relu, sigmoid and tanh, and the *input* of all others. Everything is computed in float64 and
-rounded once, so float32 results are correctly rounded but for one in some 10**8. NaN gives NaN.
+``backward`` takes the *output* of relu, hardtanh, sigmoid and tanh, and the *input* of all others. Everything is computed in
+float64 and rounded once, so float32 results are correctly rounded but for one in some 10**8. NaN gives NaN.
 
 Algorithms: ``"direct"`` runs vector kernels over threads; ``"expressions"`` are NumPy's or CuPy's, and the only ones for CuPy
 arrays.
@@ -55,7 +55,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "gelu_tanh": (),
     "mish": (),
 }
-SAVES_OUTPUT = ("relu", "sigmoid", "tanh")
+SAVES_OUTPUT = ("relu", "hardtanh", "sigmoid", "tanh")
 
 
 def forward(x: Any, kind: str, parameters: tuple[float, ...] = (), algorithm: str = "auto") -> Any:

@@ -89,6 +89,22 @@ def forward_eval(
     return run(_flat(x), *_affine(x, weight, bias), *statistics, eps).reshape(x.shape)
 
 
+def fold(weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+    """Return ``(centre, scale, shift)`` in float64, with which `forward_eval` is ``(x - centre) * scale + shift``, bit for bit.
+
+    For whoever computes x and can normalise it before storing it. Parameters as in `forward_eval`.
+    """
+    shape = np.shape(running_mean)
+    _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    for name, array in (("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if array is not None:
+            _arrays.check_shape(OP, name, array, shape)
+    _check_statistics(running_mean, running_var)
+    scale = 1 / np.sqrt(running_var.astype(np.float64) + _epsilon(eps))
+    shift = np.zeros(shape) if bias is None else bias.astype(np.float64)
+    return running_mean.astype(np.float64), scale if weight is None else scale * weight, shift
+
+
 def backward_train(
     grad_output: Any, x: Any, weight: Any, mean: Any, inv_std: Any, algorithm: str = "auto"
 ) -> tuple[Any, Any, Any]:

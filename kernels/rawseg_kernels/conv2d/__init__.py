@@ -11,15 +11,18 @@ plain loops over rows. Both give the same bits for any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import _arrays, _convolution, _memory
 from .._algorithms import find
+from .._epilogue import NOTHING, Epilogue
 from .._errors import ShapeError
 
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "direct")
+FUSING = ("im2col",)  # whose forward applies an epilogue before it stores
 
 
 def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
@@ -81,14 +84,37 @@ def forward(
     -----
     Padded taps are never multiplied, so an infinite weight meets no padded zero (PyTorch's dense convolution gives NaN there).
     """
+    return prepare(x, weight, bias, stride, padding, dilation, groups, algorithm)[1](NOTHING)
+
+
+def prepare(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+) -> tuple[tuple[int, int, int, int], Callable[[Epilogue], Any]]:
+    """Check the arguments of `forward`; return the output's shape, and a function that computes it and what follows it.
+
+    The function takes an `Epilogue`, batch normalisation and a clamp that are applied before the output is stored.
+    """
     device = _convolution.check_arrays(OP, WEIGHT_AXES, x=x, weight=weight, bias=bias)
     if bias is not None:
         _arrays.check_shape(OP, "bias", bias, (weight.shape[0],))
         bias = _arrays.contiguous(bias)
     geometry = _geometry(x.shape, weight.shape, stride, padding, dilation, groups)
-    _memory.check_size(OP, (x.shape[0], weight.shape[0], *geometry[0]), x.dtype)
+    shape = x.shape[0], weight.shape[0], *geometry[0]
+    _memory.check_size(OP, shape, x.dtype)
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
-    return run(_arrays.contiguous(x), _arrays.contiguous(weight), bias, *geometry)
+    x, weight = _arrays.contiguous(x), _arrays.contiguous(weight)
+    if algorithm == "auto" or algorithm in FUSING:
+        return shape, lambda after: run(x, weight, bias, *geometry, after)
+    from .._finishing import finish_planes  # numba
+
+    return shape, lambda after: finish_planes(run(x, weight, bias, *geometry), after)
 
 
 def backward_input(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._epilogue import NOTHING
+from .._finishing import finish
 from .._jit import kernel
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
@@ -93,6 +95,14 @@ def add_block(results, source, source_at, packed, c, block, task, phases, steps,
 
 
 @kernel
+def finish_results(results, cells, group, panel, phases, after, tile):
+    """Apply the epilogue to all that a task has summed, while it is in the nearest cache."""
+    for p in range(phases.shape[0]):
+        for k in range(min(tile.panels * ROWS, tile.channels - panel * ROWS)):
+            finish(results, (p * tile.panels * ROWS + k) * cells, cells, group * tile.channels + panel * ROWS + k, after)
+
+
+@kernel
 def store(results, cells, out, plane_at, out_h, out_w, phases, task, tile):
     """Write a task's results to their places in the output."""
     _, panel, i0, j0 = task
@@ -107,7 +117,7 @@ def store(results, cells, out, plane_at, out_h, out_w, phases, task, tile):
 
 
 @kernel
-def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phases, steps, plane_steps, starts, sources):
+def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phases, steps, plane_steps, starts, sources, after):
     """Compute the tasks ``first <= task < last``, each one tile of pixels of one image, group and block of output channels."""
     h, w, out_h, out_w = sizes
     cells = starts.size * VECTOR_BYTES // x.itemsize  # of a channel's results
@@ -133,13 +143,14 @@ def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phas
             else:
                 fill_strip(strip, x, plane_at, block, h, w, sources, tile, i0, j0)
                 add_block(results, strip, 0, packed, c, block, task, phases, steps, starts, tile)
+        finish_results(results, cells, group, panel, phases, after, tile)
         store(results, cells, out, (pair * tile.channels + panel * ROWS) * out_h * out_w, out_h, out_w, phases, task, tile)
 
 
-def correlate(x, weight, bias, out, phases, step, stride, groups, transposed):
+def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, after=NOTHING):
     """Write the phases of a correlation of ``x`` with ``weight`` into ``out``.
 
-    ``transposed`` weights have the source channels first, as the adjoint's do.
+    ``transposed`` weights have the source channels first, as the adjoint's do; ``after`` is an `Epilogue`.
     """
     if x.shape[2:] == out.shape[2:] and phases == (Phase((0, 0), out.shape[2:], POINT),):
         flat = 1, out.shape[2] * out.shape[3]  # without neighbours, a plane is one long row and needs no strip
@@ -159,6 +170,6 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed):
     bias = np.empty(0, x.dtype) if bias is None else bias
     products = sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
     arrays = x.reshape(-1), packed, bias, out.reshape(-1)
-    tables = made.tile, made.phases, made.steps, made.plane_steps, made.starts, made.sources
+    tables = made.tile, made.phases, made.steps, made.plane_steps, made.starts, made.sources, after
     work = 2 * n * groups * depth * channels * products
     launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, work=work)

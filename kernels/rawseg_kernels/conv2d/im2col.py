@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._epilogue import NOTHING
+from .._finishing import finish_planes
 from . import direct
 from ._correlation import correlate
 from ._phases import adjoint_phases, forward_phases
@@ -28,16 +30,17 @@ def _seen(x, kernel_size, out_size, stride, padding):
     return np.ascontiguousarray(x[:, :, : out_size[0], : out_size[1]]), ONE
 
 
-def forward(x, weight, bias, out_size, stride, padding, dilation, groups):
+def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
     """Correlate one phase, whose taps step through ``x`` by the stride; a 1 x 1 kernel reads ``x`` where it is."""
     kernel_size = weight.shape[2:]
     last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
     padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
     if padded and not _finite(weight):
-        return direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups)
+        return finish_planes(direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups), after)
     out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     x, stride = _seen(x, kernel_size, out_size, stride, padding)
-    correlate(x, weight, bias, out, forward_phases(kernel_size, out_size, padding, dilation), stride, ONE, groups, False)
+    phases = forward_phases(kernel_size, out_size, padding, dilation)
+    correlate(x, weight, bias, out, phases, stride, ONE, groups, False, after)
     return out
 
 
