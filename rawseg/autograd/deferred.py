@@ -45,7 +45,8 @@ class Deferred:
     __slots__ = ("__weakref__", "_array", "dtype", "ndim", "shape", "size", "sources")
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, *sources: np.ndarray | None) -> None:
-        self.shape, self.ndim, self.dtype, self.sources = shape, len(shape), dtype, sources
+        self.shape, self.ndim, self.dtype = shape, len(shape), dtype
+        self.sources: tuple[Any, ...] = sources
         self.size = int(np.prod(shape, dtype=object))
         self._array: np.ndarray | None = None
         _scope.waiting.append(weakref.ref(self))  # type: ignore[union-attr]
