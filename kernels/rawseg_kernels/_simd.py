@@ -60,7 +60,11 @@ class _Emitter:
         self.vector = ir.VectorType(self.scalar, self.lanes)
         self.itemsize = dtype.bitwidth // 8
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        self.fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{self.lanes}f{dtype.bitwidth}")
+        self.fma = self.declare(kind, f"llvm.fma.v{self.lanes}f{dtype.bitwidth}")
+
+    def declare(self, kind, name):
+        """Return LLVM's own function of this name."""
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
     def address(self, array_type, array, at):
         """Return a pointer to element ``at`` of an array's data."""

@@ -3,23 +3,25 @@
 A kernel is a compiled loop ``kernel(first, last, *arrays)`` over a range of *tasks*; a task owns its part of the output and
 sums in an order of its own. Which thread runs which task is then of no consequence, so any thread count gives the same bits.
 The threads are plain Python threads: the compiled loop releases the GIL, and there is no threading layer to pick, no pool
-that a fork would break, and no limit on how many threads may call a kernel at once.
+that a fork would break, and no limit on how many threads may call a kernel at once: who finds no worker idle works alone.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from ._errors import ArgumentError, ArgumentTypeError
+from ._workers import Worker
 
 CHUNKS_PER_THREAD = 4  # tasks are dealt out in this many portions a thread, so that a slow core does not hold up the others
 SERIAL_WORK = 200_000  # below this many scalar operations, waking a thread (20-50 us) costs more than it saves
 
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
+_idle: list[Worker] = []
+_workers = 0  # idle or not
 
 
 def _default_threads() -> int:
@@ -41,7 +43,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Let CPU kernels use this many threads; results are bitwise equal for every choice.
+    """Let CPU kernels use this many threads, and NumPy's BLAS and Numba's own parallel loops as many; bits do not depend on it.
 
     Raises
     ------
@@ -50,28 +52,41 @@ def set_num_threads(threads: int) -> None:
     ArgumentError
         If it is less than 1.
     """
-    global _num_threads, _pool
+    global _num_threads
     if isinstance(threads, bool) or not isinstance(threads, int):
         raise ArgumentTypeError("set_num_threads", "threads", "an int", repr(threads))
     if threads < 1:
         raise ArgumentError("set_num_threads", "threads", "at least 1", threads)
-    with _lock:
-        _num_threads = threads
-        _pool = None  # its threads end with the last caller that still holds it
+    _num_threads = threads
+    _limit_others(threads)
 
 
-def _workers() -> ThreadPoolExecutor:
-    global _pool
+def _limit_others(threads: int) -> None:
+    """Give the thread pools that are not ours the same number: whoever mixes them with our kernels wants no more threads."""
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(threads, "blas")
+    layer = sys.modules.get("numba.np.ufunc.parallel")
+    if layer is not None and getattr(layer, "_is_initialized", False):
+        numba = sys.modules["numba"]
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+
+def _take(count: int) -> list[Worker]:
+    """Return up to ``count`` idle workers, and no more than the setting allows all callers together."""
+    global _workers
     with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max(1, _num_threads - 1), thread_name_prefix="rawseg-kernel")
-        return _pool
+        taken = [_idle.pop() for _ in range(min(count, len(_idle)))]
+        while len(taken) < count and _workers < _num_threads - 1:
+            taken.append(Worker())
+            _workers += 1
+        return taken
 
 
 def _after_fork() -> None:
     """Forget the parent's threads, which do not exist in a forked child."""
-    global _pool, _lock
-    _pool, _lock = None, threading.Lock()
+    global _idle, _workers, _lock
+    _idle, _workers, _lock = [], 0, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -102,13 +117,25 @@ def launch(kernel: Callable[..., None], tasks: int, *args, work: int = SERIAL_WO
         for first, last in portions:  # a list iterator's next() is atomic: no portion is dealt twice
             kernel(first, last, *args)
 
-    pool = _workers()
-    helpers = [pool.submit(drain) for _ in range(threads - 1)]
+    _share(drain, portions, threads - 1)
+
+
+def _share(drain: Callable[[], None], portions: object, count: int) -> None:
+    """Drain the portions here and on ``count`` workers; return when nobody is at work any more, and raise what went wrong."""
+    started: list[Worker] = []
+    errors: list[BaseException | None] = []
+    workers = _take(count)
     try:
+        for worker in workers:
+            worker.start(drain)
+            started.append(worker)
         drain()
     finally:
-        for helper in helpers:
-            helper.cancel()  # one that has not started yet has nothing left to do
-    for helper in helpers:
-        if not helper.cancelled():
-            helper.result()
+        for _ in portions:  # type: ignore[attr-defined] # after an error, nobody begins another
+            pass
+        errors += [worker.wait() for worker in started]
+        with _lock:
+            _idle.extend(workers)
+    for error in errors:
+        if error is not None:
+            raise error

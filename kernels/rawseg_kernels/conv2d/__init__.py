@@ -21,8 +21,8 @@ from .._errors import ShapeError
 
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
-ALGORITHMS = ("im2col", "direct")
-FUSING = ("im2col",)  # whose forward applies an epilogue before it stores
+ALGORITHMS = ("im2col", "winograd4", "winograd2", "direct")
+FUSING = ("im2col", "winograd4", "winograd2")  # whose forward applies an epilogue before it stores
 
 
 def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):

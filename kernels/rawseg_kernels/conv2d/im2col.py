@@ -17,7 +17,7 @@ from ._weight_sums import sum_over_pixels
 ONE = (1, 1)
 
 
-def _finite(array):
+def finite(array):
     """Whether an array holds neither infinities nor NaN: only then may it be multiplied with padded zeros."""
     return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
 
@@ -35,7 +35,7 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     kernel_size = weight.shape[2:]
     last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
     padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
-    if padded and not _finite(weight):
+    if padded and not finite(weight):
         return finish_planes(direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups), after)
     out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     x, stride = _seen(x, kernel_size, out_size, stride, padding)
@@ -49,7 +49,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
 
     ``bias``, one value an input channel, is where the sums start: it makes this the forward of the transposed convolution.
     """
-    if not _finite(weight):
+    if not finite(weight):
         return direct.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
     phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
     covered = sum(phase.count[0] * phase.count[1] for phase in phases) == input_shape[2] * input_shape[3]
@@ -65,6 +65,6 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     """Sum over pixels; if that meets an infinity or NaN, the loops that skip padding decide what it stands for."""
     seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
     grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
-    if not _finite(grad_weight):
+    if not finite(grad_weight):
         return direct.backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups)
     return grad_weight

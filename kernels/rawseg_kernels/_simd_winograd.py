@@ -1,0 +1,300 @@
+r"""Vector code of Winograd's convolution: the small linear maps of F(2x2, 3x3) and F(4x4, 3x3), a vector of tiles at a time.
+
+For tiles of m x m outputs (Lavin and Gray, arXiv 1509.09308; the points are 0, 1, -1, infinity for m = 2, and 2, -2 more for 4)
+
+.. math:: Y = A^T\,[\,(G g G^T) \odot (B^T d B)\,]\,A
+
+Each two-dimensional map is the one-dimensional one applied to the columns and then to the rows. `MATRICES` holds A, B and G; the
+functions ``_input4`` and so on compute the same products with common sums taken once. ``size`` is m, 2 or 4, everywhere; places
+count elements and nothing is checked, as in `_simd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from ._simd import _INDEX, ROWS, _Emitter, _interleaved, _same_dtype, vector_code
+
+MATRICES = {
+    2: {
+        "B": np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]).T,
+        "G": np.array([[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]]),
+        "A": np.array([[1, 1, 1, 0], [0, 1, -1, -1]]).T,
+    },
+    4: {
+        "B": np.array(
+            [
+                [4, 0, -5, 0, 1, 0],
+                [0, -4, -4, 1, 1, 0],
+                [0, 4, -4, -1, 1, 0],
+                [0, -2, -1, 2, 1, 0],
+                [0, 2, -1, -2, 1, 0],
+                [0, 4, 0, -5, 0, 1],
+            ]
+        ).T,
+        "G": np.array(
+            [
+                [1 / 4, 0, 0],
+                [-1 / 6, -1 / 6, -1 / 6],
+                [-1 / 6, 1 / 6, -1 / 6],
+                [1 / 24, 1 / 12, 1 / 6],
+                [1 / 24, -1 / 12, 1 / 6],
+                [0, 0, 1],
+            ]
+        ),
+        "A": np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]).T,
+    },
+}
+
+
+class _Sums:
+    """Sums of vectors, written as formulas are."""
+
+    def __init__(self, emitter: _Emitter, lanes: int) -> None:
+        self.builder, self.emitter = emitter.builder, emitter
+        self.vector = ir.VectorType(emitter.scalar, lanes)
+        name = f"llvm.fma.v{lanes}f{8 * emitter.itemsize}"
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        self._fma = emitter.declare(kind, name)
+
+    def add(self, a, b):
+        return self.builder.fadd(a, b)
+
+    def sub(self, a, b):
+        return self.builder.fsub(a, b)
+
+    def times(self, number, a):
+        return self.builder.fmul(self._constant(number), a)
+
+    def plus(self, number, a, b):
+        """``number * a + b``, rounded once."""
+        return self.builder.call(self._fma, [self._constant(number), a, b])
+
+    def _constant(self, number):
+        return ir.Constant(self.vector, [float(number)] * self.vector.count)
+
+
+def _input2(s, d):
+    """B^T d."""
+    return [s.sub(d[0], d[2]), s.add(d[1], d[2]), s.sub(d[2], d[1]), s.sub(d[1], d[3])]
+
+
+def _input4(s, d):
+    """B^T d."""
+    outer, inner = s.plus(-4, d[2], d[4]), s.plus(-4, d[1], d[3])
+    across, along = s.sub(d[4], d[2]), s.sub(d[3], d[1])
+    return [
+        s.plus(4, d[0], s.plus(-5, d[2], d[4])),
+        s.add(outer, inner),
+        s.sub(outer, inner),
+        s.plus(2, along, across),
+        s.plus(-2, along, across),
+        s.plus(4, d[1], s.plus(-5, d[3], d[5])),
+    ]
+
+
+def _weight2(s, g):
+    """G g."""
+    outer, inner = s.add(g[0], g[2]), g[1]
+    return [g[0], s.times(0.5, s.add(outer, inner)), s.times(0.5, s.sub(outer, inner)), g[2]]
+
+
+def _weight4(s, g):
+    """G g."""
+    outer = s.add(g[0], g[2])
+    far = s.plus(1 / 24, g[0], s.times(1 / 6, g[2]))
+    return [
+        s.times(1 / 4, g[0]),
+        s.times(-1 / 6, s.add(outer, g[1])),
+        s.times(-1 / 6, s.sub(outer, g[1])),
+        s.plus(1 / 12, g[1], far),
+        s.plus(-1 / 12, g[1], far),
+        g[2],
+    ]
+
+
+def _output2(s, m):
+    """A^T m."""
+    return [s.add(s.add(m[0], m[1]), m[2]), s.sub(s.sub(m[1], m[2]), m[3])]
+
+
+def _output4(s, m):
+    """A^T m."""
+    near, far = s.add(m[1], m[2]), s.add(m[3], m[4])
+    near_odd, far_odd = s.sub(m[1], m[2]), s.sub(m[3], m[4])
+    return [
+        s.add(s.add(m[0], near), far),
+        s.plus(2, far_odd, near_odd),
+        s.plus(4, far, near),
+        s.add(s.plus(8, far_odd, near_odd), m[5]),
+    ]
+
+
+def _gradient2(s, y):
+    """A y."""
+    return [y[0], s.add(y[0], y[1]), s.sub(y[0], y[1]), s.times(-1, y[1])]
+
+
+def _gradient4(s, y):
+    """A y."""
+    even, odd = s.add(y[0], y[2]), s.add(y[1], y[3])
+    even_far, odd_far = s.plus(4, y[2], y[0]), s.plus(4, y[3], y[1])
+    return [y[0], s.add(even, odd), s.sub(even, odd), s.plus(2, odd_far, even_far), s.plus(-2, odd_far, even_far), y[3]]
+
+
+def _total2(s, m):
+    """G^T m."""
+    both = s.times(0.5, s.add(m[1], m[2]))
+    return [s.add(m[0], both), s.times(0.5, s.sub(m[1], m[2])), s.add(both, m[3])]
+
+
+def _total4(s, m):
+    """G^T m."""
+    near, far = s.times(-1 / 6, s.add(m[1], m[2])), s.add(m[3], m[4])
+    odd = s.plus(1 / 12, s.sub(m[3], m[4]), s.times(-1 / 6, s.sub(m[1], m[2])))
+    return [
+        s.add(s.plus(1 / 4, m[0], near), s.times(1 / 24, far)),
+        odd,
+        s.add(s.plus(1 / 6, far, near), m[5]),
+    ]
+
+
+Map = Callable[[_Sums, list], list]
+_INPUT: dict[int, Map] = {2: _input2, 4: _input4}
+_WEIGHT: dict[int, Map] = {2: _weight2, 4: _weight4}
+_OUTPUT: dict[int, Map] = {2: _output2, 4: _output4}
+_GRADIENT: dict[int, Map] = {2: _gradient2, 4: _gradient4}
+_TOTAL: dict[int, Map] = {2: _total2, 4: _total4}
+
+
+def _for_each_size(builder, size):
+    """Yield 2 and 4, each inside the branch of the code that runs for it."""
+    for m in (2, 4):
+        with builder.if_then(builder.icmp_signed("==", size, _INDEX(m))):
+            yield m
+
+
+def _mapping(maps: dict[int, Map], inputs: dict[int, int], whole: bool):
+    """Return vector code ``f(size, source, source_at, source_step, to, to_at, to_step)`` that applies a map across vectors.
+
+    Vector i of the operands begins ``i * step`` after the first. ``whole`` vectors are the machine's, others have ROWS lanes.
+    """
+
+    @vector_code
+    def apply(typing_context, size, source, source_at, source_step, to, to_at, to_step):
+        dtype = _same_dtype(source, to)
+        place = types.int64
+        signature = types.void(place, source, place, place, to, place, place)
+
+        def generate(context, builder, signature, arguments):
+            size, source, source_at, source_step, to, to_at, to_step = arguments
+            emitter = _Emitter(context, builder, dtype)
+            source = emitter.address(signature.args[1], source, source_at)
+            to = emitter.address(signature.args[4], to, to_at)
+            for m in _for_each_size(builder, size):
+                sums = _Sums(emitter, emitter.lanes if whole else ROWS)
+                places = [builder.mul(source_step, _INDEX(i)) for i in range(inputs[m])]
+                results = maps[m](sums, [emitter.load(source, at, sums.vector) for at in places])
+                for i, result in enumerate(results):
+                    emitter.store(result, to, builder.mul(to_step, _INDEX(i)))
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return apply
+
+
+map_input = _mapping(_INPUT, {2: 4, 4: 6}, whole=True)
+map_weight = _mapping(_WEIGHT, {2: 3, 4: 3}, whole=False)
+map_output = _mapping(_OUTPUT, {2: 4, 4: 6}, whole=True)
+map_gradient = _mapping(_GRADIENT, {2: 2, 4: 4}, whole=True)
+map_total = _mapping(_TOTAL, {2: 4, 4: 6}, whole=False)
+
+
+def _every(emitter, source, step):
+    """Return ``step`` vectors: number j has the elements ``source[step * i + j]``."""
+    vectors = [emitter.load(source, _INDEX(i * emitter.lanes), emitter.vector) for i in range(step)]
+    even = [2 * lane for lane in range(emitter.lanes)]
+    odd = [lane + 1 for lane in even]
+    if step == 2:
+        return [emitter.shuffle(*vectors, even), emitter.shuffle(*vectors, odd)]
+    halves = [[emitter.shuffle(*pair, order) for pair in (vectors[:2], vectors[2:])] for order in (even, odd)]
+    return [emitter.shuffle(*halves[j % 2], (even, odd)[j // 2]) for j in range(4)]
+
+
+def _next(emitter, vector, scalar):
+    """Return the vector moved down by one lane, with a scalar in the last."""
+    undefined = ir.Constant(emitter.vector, ir.Undefined)
+    last = emitter.builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return emitter.shuffle(vector, last, [*range(1, emitter.lanes), emitter.lanes])
+
+
+@vector_code
+def map_line(typing_context, size, source, source_at, to, to_at, to_step):
+    """B^T along a row: ``size + 2`` vectors, one entry a tile, from a row of ``size * lanes + 2`` pixels."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(place, source, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        size, source, source_at, to, to_at, to_step = arguments
+        emitter = _Emitter(context, builder, dtype)
+        source = emitter.address(signature.args[1], source, source_at)
+        to = emitter.address(signature.args[3], to, to_at)
+        for m in _for_each_size(builder, size):
+            pixels = _every(emitter, source, m)
+            behind = [builder.load(builder.gep(source, [_INDEX(m * emitter.lanes + j)])) for j in (0, 1)]
+            pixels += [_next(emitter, pixels[j], behind[j]) for j in (0, 1)]
+            for i, result in enumerate(_INPUT[m](_Sums(emitter, emitter.lanes), pixels)):
+                emitter.store(result, to, builder.mul(to_step, _INDEX(i)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@vector_code
+def map_gradient_line(typing_context, size, source, source_at, to, to_at, to_step):
+    """A along a row: ``size + 2`` vectors, one entry a tile, from a row of ``size * lanes`` gradients."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(place, source, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        size, source, source_at, to, to_at, to_step = arguments
+        emitter = _Emitter(context, builder, dtype)
+        source = emitter.address(signature.args[1], source, source_at)
+        to = emitter.address(signature.args[3], to, to_at)
+        for m in _for_each_size(builder, size):
+            for i, result in enumerate(_GRADIENT[m](_Sums(emitter, emitter.lanes), _every(emitter, source, m))):
+                emitter.store(result, to, builder.mul(to_step, _INDEX(i)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@vector_code
+def map_output_line(typing_context, size, source, source_at, source_step, shift, to, to_at):
+    """A^T along a row, plus a number: ``size * lanes`` pixels side by side from ``size + 2`` vectors, one entry a tile."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(place, source, place, place, dtype, to, place)
+
+    def generate(context, builder, signature, arguments):
+        size, source, source_at, source_step, shift, to, to_at = arguments
+        emitter = _Emitter(context, builder, dtype)
+        source = emitter.address(signature.args[1], source, source_at)
+        to = emitter.address(signature.args[5], to, to_at)
+        shift = emitter.broadcast(shift)
+        for m in _for_each_size(builder, size):
+            places = [builder.mul(source_step, _INDEX(i)) for i in range(m + 2)]
+            pixels = _OUTPUT[m](_Sums(emitter, emitter.lanes), [emitter.load(source, at, emitter.vector) for at in places])
+            pixels = [builder.fadd(vector, shift) for vector in pixels]
+            for i, vector in enumerate(_interleaved(emitter, pixels)):
+                emitter.store(vector, to, _INDEX(i * emitter.lanes))
+        return context.get_dummy_value()
+
+    return signature, generate

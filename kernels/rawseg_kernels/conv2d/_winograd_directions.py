@@ -1,0 +1,47 @@
+"""Forward and backward_input of Winograd's convolution, and what it must leave to others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._epilogue import NOTHING
+from .._errors import ArgumentError, DTypeError
+from . import im2col
+from ._winograd import convolve
+
+
+def check(size, dtype, kernel_size, stride):
+    """Raise where the algorithm, asked for by name, does not exist."""
+    if dtype != np.float32:
+        raise DTypeError("conv2d", "x", f"float32 for algorithm 'winograd{size}'", dtype)
+    for name, got, need in (("weight", tuple(kernel_size), (3, 3)), ("stride", stride, (1, 1))):
+        if got != need:
+            what = "a kernel" if name == "weight" else "stride"
+            raise ArgumentError("conv2d", name, f"{what} of {need} for algorithm 'winograd{size}'", got)
+
+
+def forward(size, x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
+    """Convolve; images with infinities or NaN, and all if a weight is one, by `im2col`."""
+    check(size, x.dtype, weight.shape[2:], stride)
+    rest = out_size, stride, padding, dilation, groups, after
+    if not im2col.finite(weight):
+        return im2col.forward(x, weight, bias, *rest)
+    out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+    if x.shape[0]:
+        for b in np.flatnonzero(convolve(x, weight, bias, out, size, padding, dilation, groups, False, after)):
+            out[b : b + 1] = im2col.forward(x[b : b + 1], weight, bias, *rest)
+    return out
+
+
+def backward_input(size, grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
+    """Convolve the gradient with the turned kernels; where `forward` would not, this does not either."""
+    check(size, grad_output.dtype, weight.shape[2:], stride)
+    rest = stride, padding, dilation, groups, bias
+    if not im2col.finite(weight):
+        return im2col.backward_input(grad_output, weight, input_shape, *rest)
+    out = np.empty(input_shape, grad_output.dtype)
+    if out.shape[0]:
+        turned = 2 * dilation[0] - padding[0], 2 * dilation[1] - padding[1]
+        for b in np.flatnonzero(convolve(grad_output, weight, bias, out, size, turned, dilation, groups, True, NOTHING)):
+            out[b : b + 1] = im2col.backward_input(grad_output[b : b + 1], weight, (1, *input_shape[1:]), *rest)
+    return out

@@ -1,0 +1,95 @@
+"""How the output pixels of a 3x3 convolution are cut into Winograd's tiles, and the tiles into blocks.
+
+A dilated convolution is one dense convolution for every residue of an output pixel modulo the dilation, on the pixels of x that
+are whole dilations apart. Image, residues and tiles from top to bottom are counted by one number, the *tile row*: a block is some
+tile rows times some tile columns, and its tiles follow one another row by row.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .._simd import ROWS, VECTOR_BYTES, VECTORS
+
+BLOCK_BYTES = 1024 * 1024  # of transformed tiles and products of a block: they stay near a core
+FEWEST_TILES, MOST_TILES = 32, 256  # of a block: the transformed weights are read once a block
+LINE = 64  # bytes that the caches move at once
+
+Pair = tuple[int, int]
+
+
+class Grid(NamedTuple):
+    """The numbers that the kernels compute with."""
+
+    size: int  # m: a tile makes m x m outputs from (m + 2) x (m + 2) inputs
+    points: int  # (m + 2) ** 2
+    h: int  # of a plane of x
+    w: int
+    out_h: int
+    out_w: int
+    top: int  # padding
+    left: int
+    dilation_h: int
+    dilation_w: int
+    tiles_h: int  # that cover the pixels of one residue
+    tiles_w: int
+    rows: int  # tile rows of all images
+    block_rows: int  # of a block
+    block_columns: int
+    across: int  # blocks
+    blocks: int
+    vectors: int  # of tiles of a block
+    pitch: int  # tiles from a channel of transformed data to the next
+    depth: int  # source channels of a group
+    channels: int  # output channels of a group
+    panels: int  # of output channels
+    seen_step: int  # elements from a point of the transformed source to the next
+    product_step: int  # the same of the products
+    weight_step: int  # and of the transformed weights of a group
+
+
+def _apart(elements: int, itemsize: int) -> int:
+    """Return a step of at least so many elements that does not lead to the same place of a cache again and again."""
+    lines = -(-elements * itemsize // LINE)
+    return (lines + 1 - lines % 2) * LINE // itemsize
+
+
+@lru_cache(maxsize=1024)
+def grid(
+    size: int, n: int, plane: Pair, out_size: Pair, padding: Pair, dilation: Pair, depth: int, channels: int, itemsize: int
+) -> Grid:
+    """Lay out a convolution of ``n`` images with ``depth`` channels to ``channels``, those of one group."""
+    lanes, points = VECTOR_BYTES // itemsize, (size + 2) ** 2
+    tiles_h, tiles_w = (-(-out_size[i] // (dilation[i] * size)) for i in (0, 1))
+    rows, panels = n * dilation[0] * dilation[1] * tiles_h, -(-channels // ROWS)
+    tiles = BLOCK_BYTES // (points * (depth + panels * ROWS) * itemsize)
+    tiles = max(FEWEST_TILES, min(MOST_TILES, tiles // (lanes * VECTORS) * lanes * VECTORS))
+    across = -(-tiles_w // tiles)
+    columns = -(-tiles_w // across)
+    block_rows = max(1, min(rows, tiles // columns))
+    vectors = -(-block_rows * columns // lanes)
+    pitch = -(-((block_rows - 1) * columns + -(-columns // lanes) * lanes) // lanes) * lanes
+    return Grid(
+        size,
+        points,
+        *plane,
+        *out_size,
+        *padding,
+        *dilation,
+        tiles_h,
+        tiles_w,
+        rows,
+        block_rows,
+        columns,
+        across,
+        across * -(-rows // block_rows),
+        vectors,
+        pitch,
+        depth,
+        channels,
+        panels,
+        _apart(depth * pitch, itemsize),
+        _apart(panels * ROWS * pitch, itemsize),
+        _apart(panels * depth * ROWS, itemsize),
+    )

@@ -1,0 +1,13 @@
+"""Convolution by Winograd's F(4x4, 3x3): stride 1, 3x3 kernels, any dilation, float32; `_winograd` says how."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from . import _winograd_directions as directions
+from .im2col import backward_weight as backward_weight
+
+SIZE = 4
+
+forward = partial(directions.forward, SIZE)
+backward_input = partial(directions.backward_input, SIZE)
