@@ -211,8 +211,8 @@ def _mapping(maps: dict[int, Map], inputs: dict[int, int], whole: bool):
 map_input = _mapping(_INPUT, {2: 4, 4: 6}, whole=True)
 map_weight = _mapping(_WEIGHT, {2: 3, 4: 3}, whole=False)
 map_output = _mapping(_OUTPUT, {2: 4, 4: 6}, whole=True)
-map_gradient = _mapping(_GRADIENT, {2: 2, 4: 4}, whole=True)
-map_total = _mapping(_TOTAL, {2: 4, 4: 6}, whole=False)
+map_gradient = _mapping(_GRADIENT, {2: 2, 4: 4}, whole=False)
+map_total = _mapping(_TOTAL, {2: 4, 4: 6}, whole=True)
 
 
 def _every(emitter, source, step):
@@ -250,26 +250,6 @@ def map_line(typing_context, size, source, source_at, to, to_at, to_step):
             behind = [builder.load(builder.gep(source, [_INDEX(m * emitter.lanes + j)])) for j in (0, 1)]
             pixels += [_next(emitter, pixels[j], behind[j]) for j in (0, 1)]
             for i, result in enumerate(_INPUT[m](_Sums(emitter, emitter.lanes), pixels)):
-                emitter.store(result, to, builder.mul(to_step, _INDEX(i)))
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@vector_code
-def map_gradient_line(typing_context, size, source, source_at, to, to_at, to_step):
-    """A along a row: ``size + 2`` vectors, one entry a tile, from a row of ``size * lanes`` gradients."""
-    dtype = _same_dtype(source, to)
-    place = types.int64
-    signature = types.void(place, source, place, to, place, place)
-
-    def generate(context, builder, signature, arguments):
-        size, source, source_at, to, to_at, to_step = arguments
-        emitter = _Emitter(context, builder, dtype)
-        source = emitter.address(signature.args[1], source, source_at)
-        to = emitter.address(signature.args[3], to, to_at)
-        for m in _for_each_size(builder, size):
-            for i, result in enumerate(_GRADIENT[m](_Sums(emitter, emitter.lanes), _every(emitter, source, m))):
                 emitter.store(result, to, builder.mul(to_step, _INDEX(i)))
         return context.get_dummy_value()
 

@@ -11,7 +11,9 @@ import threading
 from collections.abc import Callable
 
 _current_cpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if os.name == "posix" else None
-_cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()  # before an OpenMP runtime pins this thread to one
+_cpus = (
+    os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+)  # before an OpenMP runtime pins this thread to one
 
 
 class Worker:

@@ -15,26 +15,29 @@ from .._jit import kernel
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._threads import launch
-from ._winograd_grid import grid
+from ._winograd_grid import apart, grid
 from ._winograd_tiles import store_pixels, transform_products, transform_source, transform_weights
 
-FEW_BLOCKS = 8  # fewer leave threads idle: then the stages of a block are shared out, one after the other
-PANELS_A_TASK = 8  # of a stage of products
+PANELS_A_TASK = 2  # of a stage of products: what a task reads of the tiles serves so many panels, whose weights stay near
 
 
 @kernel
-def multiply_points(first, last, u, v, m, group, parts, steps, starts, grid):
-    """Multiply for the tasks ``first <= task < last``, each a point and a part of the panels of output channels."""
+def transform_panels(first, last, u, weight, grid, adjoint):
+    """Transform the weights of the tasks ``first <= task < last``, each a panel of output channels of a group."""
     for task in range(first, last):
-        point, part = task // parts, task % parts
-        begin, end = part * grid.panels // parts, (part + 1) * grid.panels // parts
-        rows = min(grid.channels, end * ROWS) - begin * ROWS
-        m_at = point * grid.product_step + begin * ROWS * grid.pitch
-        fill(m, m_at, m_at + (end - begin) * ROWS * grid.pitch, 0)
-        u_at = (group * grid.points + point) * grid.weight_step + begin * grid.depth * ROWS
-        panel = grid.depth * ROWS
-        v_at = point * grid.seen_step
-        multiply(rows, grid.depth, u, u_at, panel, v, v_at, steps, 0, starts, grid.vectors, m, m_at, grid.pitch)
+        group, panel = task // grid.panels, task % grid.panels
+        at = group * grid.points * grid.weight_step + panel * grid.depth * ROWS
+        transform_weights(u, at, grid.weight_step, weight, group, panel, grid, adjoint)
+
+
+@kernel
+def multiply_points(u, u_at, u_step, v, m, m_step, rows, steps, starts, grid):
+    """Multiply the weights of ``rows`` output channels with the tiles, point by point."""
+    for point in range(grid.points):
+        m_at = point * m_step
+        fill(m, m_at, m_at + -(-rows // ROWS) * ROWS * grid.pitch, 0)
+        place, seen, panel = u_at + point * u_step, point * grid.seen_step, grid.depth * ROWS
+        multiply(rows, grid.depth, u, place, panel, v, seen, steps, 0, starts, grid.vectors, m, m_at, grid.pitch)
 
 
 @kernel
@@ -49,15 +52,15 @@ def transform_channels(first, last, v, x, group, groups, block, grid):
 
 
 @kernel
-def store_channels(first, last, m, bias, out, broken, group, groups, block, after, grid):
-    """Finish and store the output channels ``first <= k < last`` of a group for one block."""
+def store_channels(m, m_step, bias, out, broken, group, groups, first, count, block, after, grid):
+    """Finish and store ``count`` output channels of a group from ``first`` on for one block."""
     lanes, width = VECTOR_BYTES // out.itemsize, grid.size + 2
     half = np.empty(width * width * lanes, out.dtype)
     pixels = np.empty(grid.size * grid.size * (grid.pitch + lanes), out.dtype)
-    for k in range(first, last):
-        channel = group * grid.channels + k
+    for k in range(count):
+        channel = group * grid.channels + first + k
         shift = bias[channel] if bias.size else out.dtype.type(0)
-        transform_products(m, k * grid.pitch, shift, half, pixels, grid)
+        transform_products(m, k * grid.pitch, m_step, shift, half, pixels, grid)
         store_pixels(pixels, out, broken, channel, groups * grid.channels, after, block, grid)
 
 
@@ -69,8 +72,26 @@ def convolve_blocks(first, last, x, u, bias, out, broken, groups, steps, starts,
     for task in range(first, last):
         group, block = task // grid.blocks, task % grid.blocks
         transform_channels(0, grid.depth, v, x, group, groups, block, grid)
-        multiply_points(0, grid.points, u, v, m, group, 1, steps, starts, grid)
-        store_channels(0, grid.channels, m, bias, out, broken, group, groups, block, after, grid)
+        at = group * grid.points * grid.weight_step
+        multiply_points(u, at, grid.weight_step, v, m, grid.product_step, grid.channels, steps, starts, grid)
+        store_channels(m, grid.product_step, bias, out, broken, group, groups, 0, grid.channels, block, after, grid)
+
+
+@kernel
+def convolve_panels(
+    first, last, v, weight, bias, out, broken, group, groups, block, adjoint, u_step, m_step, steps, starts, after, grid
+):
+    """Compute the tasks ``first <= task < last``, each some panels of output channels for the one block of transformed tiles."""
+    u = np.empty(grid.points * u_step, v.dtype)
+    m = np.empty(grid.points * m_step, v.dtype)
+    for task in range(first, last):
+        panel = task * PANELS_A_TASK
+        panels = min(PANELS_A_TASK, grid.panels - panel)
+        for p in range(panels):
+            transform_weights(u, p * grid.depth * ROWS, u_step, weight, group, panel + p, grid, adjoint)
+        rows = min(panels * ROWS, grid.channels - panel * ROWS)
+        multiply_points(u, 0, u_step, v, m, m_step, rows, steps, starts, grid)
+        store_channels(m, m_step, bias, out, broken, group, groups, panel * ROWS, rows, block, after, grid)
 
 
 def convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, after):
@@ -91,23 +112,21 @@ def convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, aft
     made = grid(size, n, x.shape[2:], out.shape[2:], padding, dilation, depth, channels, x.itemsize)
     steps = np.arange(depth, dtype=np.int64) * made.pitch
     starts = np.arange(made.vectors, dtype=np.int64) * (VECTOR_BYTES // x.itemsize)
-    u = np.empty(groups * made.points * made.weight_step, x.dtype)
-    row_step, depth_step = (9, channels * 9) if adjoint else (depth * 9, 9)
-    launch(transform_weights, groups * made.panels, weight.reshape(-1), u, made, row_step, depth_step, adjoint, work=9 * u.size)
     bias = np.empty(0, x.dtype) if bias is None else bias
     broken = np.zeros(n, np.uint8)
-    source, target = x.reshape(-1), out.reshape(-1)
+    source, target, weight = x.reshape(-1), out.reshape(-1), weight.reshape(-1)
     work = 2 * made.points * made.vectors * made.blocks * depth * channels * groups
-    if groups * made.blocks >= FEW_BLOCKS:
+    if made.blocks > 1:
+        u = np.empty(groups * made.points * made.weight_step, x.dtype)
+        launch(transform_panels, groups * made.panels, u, weight, made, adjoint, work=9 * u.size)
         tables = groups, steps, starts, after, made
         launch(convolve_blocks, groups * made.blocks, source, u, bias, target, broken, *tables, work=work)
         return broken
     v = np.zeros(made.points * made.seen_step + VECTOR_BYTES, x.dtype)
-    m = np.empty(made.points * made.product_step, x.dtype)
-    parts = -(-made.panels // PANELS_A_TASK)
+    panels = min(PANELS_A_TASK, made.panels) * ROWS
+    own_steps = apart(panels * depth, x.itemsize), apart(panels * made.pitch, x.itemsize)
     for group in range(groups):
-        for block in range(made.blocks):
-            launch(transform_channels, depth, v, source, group, groups, block, made, work=work)
-            launch(multiply_points, made.points * parts, u, v, m, group, parts, steps, starts, made, work=work)
-            launch(store_channels, channels, m, bias, target, broken, group, groups, block, after, made, work=work)
+        launch(transform_channels, depth, v, source, group, groups, 0, made, work=work)
+        tables = group, groups, 0, adjoint, *own_steps, steps, starts, after, made
+        launch(convolve_panels, -(-made.panels // PANELS_A_TASK), v, weight, bias, target, broken, *tables, work=work)
     return broken

@@ -8,6 +8,7 @@ from .._epilogue import NOTHING
 from .._errors import ArgumentError, DTypeError
 from . import im2col
 from ._winograd import convolve
+from ._winograd_weight_sums import sum_over_tiles
 
 
 def check(size, dtype, kernel_size, stride):
@@ -45,3 +46,13 @@ def backward_input(size, grad_output, weight, input_shape, stride, padding, dila
         for b in np.flatnonzero(convolve(grad_output, weight, bias, out, size, turned, dilation, groups, True, NOTHING)):
             out[b : b + 1] = im2col.backward_input(grad_output[b : b + 1], weight, (1, *input_shape[1:]), *rest)
     return out
+
+
+def backward_weight(size, grad_output, x, weight_shape, stride, padding, dilation, groups):
+    """Sum over tiles; dilated kernels, and whatever meets an infinity or NaN, by `im2col`."""
+    check(size, x.dtype, weight_shape[2:], stride)
+    if dilation == (1, 1) and x.shape[0]:
+        grad_weight = sum_over_tiles(size, grad_output, x, weight_shape, padding, groups)
+        if im2col.finite(grad_weight):
+            return grad_weight
+    return im2col.backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups)

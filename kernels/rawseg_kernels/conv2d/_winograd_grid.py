@@ -49,7 +49,7 @@ class Grid(NamedTuple):
     weight_step: int  # and of the transformed weights of a group
 
 
-def _apart(elements: int, itemsize: int) -> int:
+def apart(elements: int, itemsize: int) -> int:
     """Return a step of at least so many elements that does not lead to the same place of a cache again and again."""
     lines = -(-elements * itemsize // LINE)
     return (lines + 1 - lines % 2) * LINE // itemsize
@@ -65,6 +65,8 @@ def grid(
     rows, panels = n * dilation[0] * dilation[1] * tiles_h, -(-channels // ROWS)
     tiles = BLOCK_BYTES // (points * (depth + panels * ROWS) * itemsize)
     tiles = max(FEWEST_TILES, min(MOST_TILES, tiles // (lanes * VECTORS) * lanes * VECTORS))
+    if rows * tiles_w <= MOST_TILES:  # few enough to transform them once for all output channels, which are then shared out
+        tiles = MOST_TILES
     across = -(-tiles_w // tiles)
     columns = -(-tiles_w // across)
     block_rows = max(1, min(rows, tiles // columns))
@@ -89,7 +91,7 @@ def grid(
         depth,
         channels,
         panels,
-        _apart(depth * pitch, itemsize),
-        _apart(panels * ROWS * pitch, itemsize),
-        _apart(panels * depth * ROWS, itemsize),
+        apart(depth * pitch, itemsize),
+        apart(panels * ROWS * pitch, itemsize),
+        apart(panels * depth * ROWS, itemsize),
     )

@@ -1,6 +1,6 @@
 """What Winograd's convolution does around its products: weights, tiles of the source and tiles of the output, transformed.
 
-    // per tile of m x m outputs and pair of channels: (m + 2)**2 products instead of 9 m**2, i.e. 2.25 or 4 times fewer
+// per tile of m x m outputs and pair of channels: (m + 2)**2 products instead of 9 m**2, i.e. 2.25 or 4 times fewer
 """
 
 from __future__ import annotations
@@ -9,36 +9,36 @@ import numpy as np
 
 from .._finishing import finish
 from .._jit import kernel
+from .._panels import pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._simd_winograd import map_input, map_line, map_output, map_output_line, map_weight
 
+CHANNELS_AT_ONCE = 16  # whose weights are laid out together: 144 to a row, whole vectors
 EXPONENT = np.uint32(0x7F800000)  # all ones in infinities and NaN, and in nothing else
 
 
 @kernel
-def transform_weights(first, last, weight, u, grid, row_step, depth_step, flipped):
-    """``G g G^T`` for the kernels of a panel of output channels, ``[point][panel][channel][ROWS]``. A task is a panel of a group.
+def transform_weights(u, u_at, u_step, weight, group, panel, grid, adjoint):
+    """``G g G^T`` for the kernels of a panel of output channels of a group, ``[point][channel][ROWS]``.
 
-    The kernel of output channel ``row`` and source channel ``c`` of a group begins at ``row * row_step + c * depth_step`` from
-    the group's first; ``flipped`` turns it by half a turn, as the adjoint needs it.
+    Of an ``adjoint``, the source channels come first and every kernel is turned by half a turn.
     """
-    kernels, half = np.zeros(9 * ROWS, weight.dtype), np.empty((grid.size + 2) * 3 * ROWS, weight.dtype)
-    width = grid.size + 2
-    for task in range(first, last):
-        group, panel = task // grid.panels, task % grid.panels
-        rows = min(ROWS, grid.channels - panel * ROWS)
-        source_at = group * grid.depth * grid.channels * 9 + panel * ROWS * row_step
-        to_at = group * grid.points * grid.weight_step + panel * grid.depth * ROWS
-        for c in range(grid.depth):
-            for r in range(rows):
-                taken = weight[source_at + r * row_step + c * depth_step :]
-                for tap in range(9):
-                    kernels[tap * ROWS + r] = taken[8 - tap if flipped else tap]
-            for kw in range(3):
-                map_weight(grid.size, kernels, kw * ROWS, 3 * ROWS, half, kw * ROWS, 3 * ROWS)
-            for i in range(width):
-                at = to_at + i * width * grid.weight_step + c * ROWS
-                map_weight(grid.size, half, i * 3 * ROWS, ROWS, u, at, grid.weight_step)
+    width, rows = grid.size + 2, min(ROWS, grid.channels - panel * ROWS)
+    row_step, depth_step = (9, grid.channels * 9) if adjoint else (grid.depth * 9, 9)
+    source_at = group * grid.depth * grid.channels * 9 + panel * ROWS * row_step
+    first_tap, tap_step = (8, -1) if adjoint else (0, 1)
+    count = 1 if adjoint else CHANNELS_AT_ONCE  # whose kernels follow one another
+    kernels, half = np.zeros(count * 9 * ROWS, weight.dtype), np.empty(width * 3 * ROWS, weight.dtype)
+    for c in range(grid.depth):
+        if c % count == 0:
+            length = 9 * min(count, grid.depth - c)
+            pack_rows(weight, source_at + c * depth_step, row_step, rows, length, kernels, 0, ROWS)
+        first = (c % count * 9 + first_tap) * ROWS
+        for kw in range(3):
+            at = first + kw * tap_step * ROWS
+            map_weight(grid.size, kernels, at, 3 * tap_step * ROWS, half, kw * ROWS, 3 * ROWS)
+        for i in range(width):
+            map_weight(grid.size, half, i * 3 * ROWS, ROWS, u, u_at + i * width * u_step + c * ROWS, u_step)
 
 
 @kernel
@@ -86,13 +86,13 @@ def transform_source(v, v_at, x, channel, channels, line, half, block, grid):
 
 
 @kernel
-def transform_products(m, m_at, shift, half, pixels, grid):
+def transform_products(m, m_at, m_step, shift, half, pixels, grid):
     """``A^T m A`` plus a number for the tiles of a block in one output channel: ``[row of a tile][tile][column of a tile]``."""
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
     for t in range(grid.vectors):
         for j in range(width):
-            at = m_at + j * grid.product_step + t * lanes
-            map_output(grid.size, m, at, width * grid.product_step, half, j * lanes, width * lanes)
+            at = m_at + j * m_step + t * lanes
+            map_output(grid.size, m, at, width * m_step, half, j * lanes, width * lanes)
         for r in range(grid.size):
             to_at = (r * grid.pitch + t * lanes) * grid.size
             map_output_line(grid.size, half, r * width * lanes, lanes, shift, pixels, to_at)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from . import _winograd_directions as directions
-from .im2col import backward_weight as backward_weight
 
 SIZE = 2
 
 forward = partial(directions.forward, SIZE)
 backward_input = partial(directions.backward_input, SIZE)
+backward_weight = partial(directions.backward_weight, SIZE)
