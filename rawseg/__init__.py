@@ -15,6 +15,7 @@ from typing import Any as _Any
 
 from numpy import float32, float64, int32, int64, uint8
 
+from rawseg_kernels._precision import get_precision, set_precision
 from rawseg_kernels._threads import get_num_threads, set_num_threads
 
 from . import autograd, errors, functional, nn, ops, optim
@@ -74,6 +75,7 @@ __all__ = [
     "full",
     "functional",
     "get_num_threads",
+    "get_precision",
     "get_rng_state",
     "grad",
     "int32",
@@ -98,6 +100,7 @@ __all__ = [
     "save",
     "set_grad_enabled",
     "set_num_threads",
+    "set_precision",
     "set_rng_state",
     "stack",
     "tensor",

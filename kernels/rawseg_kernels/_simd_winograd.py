@@ -4,9 +4,9 @@ For tiles of m x m outputs (Lavin and Gray, arXiv 1509.09308; the points are 0, 
 
 .. math:: Y = A^T\,[\,(G g G^T) \odot (B^T d B)\,]\,A
 
-Each two-dimensional map is the one-dimensional one applied to the columns and then to the rows. `MATRICES` holds A, B and G; the
-functions ``_input4`` and so on compute the same products with common sums taken once. ``size`` is m, 2 or 4, everywhere; places
-count elements and nothing is checked, as in `_simd`.
+Each two-dimensional map is the one-dimensional one applied to the columns and then to the rows. `MATRICES` holds A, B and G;
+the functions ``_input4`` and so on compute the same products with common sums taken once. ``size`` is m, 2 or 4, everywhere;
+places count elements and nothing is checked, as in `_simd`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Sums:
         return self.builder.fmul(self._constant(number), a)
 
     def plus(self, number, a, b):
-        """``number * a + b``, rounded once."""
+        """Return ``number * a + b``, rounded once."""
         return self.builder.call(self._fma, [self._constant(number), a, b])
 
     def _constant(self, number):
@@ -79,12 +79,12 @@ class _Sums:
 
 
 def _input2(s, d):
-    """B^T d."""
+    """Return B^T d."""
     return [s.sub(d[0], d[2]), s.add(d[1], d[2]), s.sub(d[2], d[1]), s.sub(d[1], d[3])]
 
 
 def _input4(s, d):
-    """B^T d."""
+    """Return B^T d."""
     outer, inner = s.plus(-4, d[2], d[4]), s.plus(-4, d[1], d[3])
     across, along = s.sub(d[4], d[2]), s.sub(d[3], d[1])
     return [
@@ -98,13 +98,13 @@ def _input4(s, d):
 
 
 def _weight2(s, g):
-    """G g."""
+    """Return G g."""
     outer, inner = s.add(g[0], g[2]), g[1]
     return [g[0], s.times(0.5, s.add(outer, inner)), s.times(0.5, s.sub(outer, inner)), g[2]]
 
 
 def _weight4(s, g):
-    """G g."""
+    """Return G g."""
     outer = s.add(g[0], g[2])
     far = s.plus(1 / 24, g[0], s.times(1 / 6, g[2]))
     return [
@@ -118,12 +118,12 @@ def _weight4(s, g):
 
 
 def _output2(s, m):
-    """A^T m."""
+    """Return A^T m."""
     return [s.add(s.add(m[0], m[1]), m[2]), s.sub(s.sub(m[1], m[2]), m[3])]
 
 
 def _output4(s, m):
-    """A^T m."""
+    """Return A^T m."""
     near, far = s.add(m[1], m[2]), s.add(m[3], m[4])
     near_odd, far_odd = s.sub(m[1], m[2]), s.sub(m[3], m[4])
     return [
@@ -135,25 +135,25 @@ def _output4(s, m):
 
 
 def _gradient2(s, y):
-    """A y."""
+    """Return A y."""
     return [y[0], s.add(y[0], y[1]), s.sub(y[0], y[1]), s.times(-1, y[1])]
 
 
 def _gradient4(s, y):
-    """A y."""
+    """Return A y."""
     even, odd = s.add(y[0], y[2]), s.add(y[1], y[3])
     even_far, odd_far = s.plus(4, y[2], y[0]), s.plus(4, y[3], y[1])
     return [y[0], s.add(even, odd), s.sub(even, odd), s.plus(2, odd_far, even_far), s.plus(-2, odd_far, even_far), y[3]]
 
 
 def _total2(s, m):
-    """G^T m."""
+    """Return G^T m."""
     both = s.times(0.5, s.add(m[1], m[2]))
     return [s.add(m[0], both), s.times(0.5, s.sub(m[1], m[2])), s.add(both, m[3])]
 
 
 def _total4(s, m):
-    """G^T m."""
+    """Return G^T m."""
     near, far = s.times(-1 / 6, s.add(m[1], m[2])), s.add(m[3], m[4])
     odd = s.plus(1 / 12, s.sub(m[3], m[4]), s.times(-1 / 6, s.sub(m[1], m[2])))
     return [

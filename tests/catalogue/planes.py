@@ -76,11 +76,20 @@ for mode in ("nearest", "bilinear"):
     ]
 
 
+WINOGRAD = ("winograd4", "winograd2")
+TILED, SQUARE = (2, 9, 43, 63), (20, 9, 3, 3)
+
+
+def single(*shapes: tuple[int, ...]) -> Any:
+    """Return a function that makes float32 arrays for every dtype."""
+    return lambda dtype: floats(*shapes)(np.float32)
+
+
 def every_algorithm(calls: list[tuple[Any, str, Any, Any]]) -> list[KernelCall]:
-    """Turn (room, verb, call, arrays) into an entry for each algorithm of the room."""
+    """Turn (room, verb, call, arrays) into an entry for each algorithm of the room that does it all."""
     entries = []
     for room, verb, call, arrays in calls:
-        for algorithm in (*room.ALGORITHMS, "reference"):
+        for algorithm in (*(name for name in room.ALGORITHMS if name not in WINOGRAD), "reference"):
             name = room.__name__.rpartition(".")[2]
             run = lambda *arrays, call=call, algorithm=algorithm: call(*arrays, algorithm)  # noqa: E731
             op = "interpolate" if room is resize else name  # what users call it
@@ -94,6 +103,23 @@ KERNELS = every_algorithm(KERNEL_CALLS) + [
     )
     for algorithm in ("direct", "reference")
 ]
+for name in WINOGRAD:  # in float32, whatever dtype is asked for
+    KERNELS += [
+        KernelCall("conv2d", f"conv2d.{verb} {name}", lambda *arrays, a=name, call=call: call(*arrays, a), arrays)
+        for verb, call, arrays in (
+            ("forward", lambda x, w, b, a: conv2d.forward(x, w, b, padding=(1, 0), algorithm=a), single(TILED, SQUARE, (20,))),
+            (
+                "backward_input",
+                lambda g, w, a: conv2d.backward_input(g, w, TILED, padding=(1, 0), algorithm=a),
+                single((2, 20, 43, 61), SQUARE),
+            ),
+            (
+                "backward_weight",
+                lambda g, x, a: conv2d.backward_weight(g, x, SQUARE, padding=(1, 0), algorithm=a),
+                single((2, 20, 43, 61), TILED),
+            ),
+        )
+    ]
 
 
 def image(h: int, w: int) -> np.ndarray:

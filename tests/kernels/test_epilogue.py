@@ -45,13 +45,19 @@ def what_follows(draw, channels, dtype):
     )
 
 
+def algorithms_for(case, dtype):
+    """Return the names of all algorithms that can do it."""
+    tiles = dtype == np.float32 and case.weight[2:] == (3, 3) and case.stride == (1, 1)
+    return "auto", "reference", *(name for name in conv2d.ALGORITHMS if tiles or "winograd" not in name)
+
+
 @given(st.data())
 def test_fused_is_unfused_bit_for_bit(data):
     case, dtype = data.draw(cases()), data.draw(st.sampled_from([np.float32, np.float64]))
     statistics, clamp = data.draw(what_follows(case.weight[0], dtype))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     x, weight, bias = (rng.standard_normal(shape).astype(dtype) for shape in (case.x, case.weight, case.weight[:1]))
-    for algorithm in ("auto", "reference", *conv2d.ALGORITHMS):
+    for algorithm in algorithms_for(case, dtype):
         y = conv2d.forward(x, weight, bias, **case.options, algorithm=algorithm)
         shape, run = conv2d.prepare(x, weight, bias, **case.options, algorithm=algorithm)
         got = run(epilogue_of(statistics, clamp))

@@ -5,8 +5,9 @@ r"""Two-dimensional convolution (cross-correlation: the kernel is not flipped).
 with stride s, padding p, dilation d; taps outside the input are left out. The layout is (N, C, H, W), weights are
 ``(C_out, C_in / groups, kH, kW)`` (Dumoulin and Visin, A guide to convolution arithmetic, arXiv 1603.07285, chapter 2).
 
-Algorithms: ``"im2col"`` multiplies packed weights with shifted views of the input in a vector micro-kernel; ``"direct"`` is
-plain loops over rows. Both give the same bits for any number of threads.
+Algorithms: ``"im2col"`` multiplies packed weights with shifted views of the input in a vector micro-kernel; ``"winograd4"`` and
+``"winograd2"`` are Winograd's F(4x4, 3x3) and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain loops
+over rows. `_choice` says which one ``"auto"`` is. All give the same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .. import _arrays, _convolution, _memory
 from .._algorithms import find
 from .._epilogue import NOTHING, Epilogue
 from .._errors import ShapeError
+from ._choice import choose
 
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
@@ -37,6 +39,15 @@ def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
     sides = _convolution.paddings(OP, padding, kernel_size, stride, dilation)
     out_size = _convolution.output_size(OP, (x_shape[2], x_shape[3]), kernel_size, stride, sides, dilation)
     return out_size, stride, (sides[0], sides[2]), dilation, groups
+
+
+def _chosen(verb, algorithm, weight_shape, geometry, dtype):
+    """Return the algorithm's name, by `_choice` if it is left open."""
+    if algorithm != "auto":
+        return algorithm
+    out_size, stride, _, dilation, groups = geometry
+    channels = weight_shape[1], weight_shape[0] // groups
+    return choose(verb, weight_shape[2:], stride, dilation, channels, out_size, dtype)
 
 
 def forward(
@@ -65,7 +76,7 @@ def forward(
         Zeros around the input; "same" keeps the size, wants stride 1 and puts an odd row or column at the bottom or right.
     groups : int
         Channels are split into this many independent convolutions.
-    algorithm : {"auto", "im2col", "direct", "reference"}
+    algorithm : {"auto", "im2col", "winograd4", "winograd2", "direct", "reference"}
         See the module's docstring.
 
     Returns
@@ -108,9 +119,10 @@ def prepare(
     geometry = _geometry(x.shape, weight.shape, stride, padding, dilation, groups)
     shape = x.shape[0], weight.shape[0], *geometry[0]
     _memory.check_size(OP, shape, x.dtype)
+    algorithm = _chosen("forward", algorithm, weight.shape, geometry, x.dtype)
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     x, weight = _arrays.contiguous(x), _arrays.contiguous(weight)
-    if algorithm == "auto" or algorithm in FUSING:
+    if algorithm in FUSING:
         return shape, lambda after: run(x, weight, bias, *geometry, after)
     from .._finishing import finish_planes  # numba
 
@@ -136,6 +148,7 @@ def backward_input(
     out_size, *geometry = _geometry(shape, weight.shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (shape[0], weight.shape[0], *out_size))
     _memory.check_size(OP, shape, weight.dtype)
+    algorithm = _chosen("backward_input", algorithm, weight.shape, (out_size, *geometry), weight.dtype)
     run = find(__name__, "backward_input", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry)
 
@@ -161,6 +174,7 @@ def backward_weight(
     out_size, *geometry = _geometry(x.shape, shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (x.shape[0], shape[0], *out_size))
     _memory.check_size(OP, shape, x.dtype)
+    algorithm = _chosen("backward_weight", algorithm, shape, (out_size, *geometry), x.dtype)
     run = find(__name__, "backward_weight", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry)
 

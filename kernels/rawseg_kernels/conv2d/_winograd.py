@@ -1,7 +1,7 @@
 """Winograd's convolution: the same driver for both tile sizes and both directions; `_simd_winograd` has the mathematics.
 
-Transformed source and weights are multiplied point by point: (m + 2)**2 matrix products over the channels, each output of which is
-one chain of fused multiply-adds in order of the channels. Blocks, tasks and vectors only say who computes which chain.
+Transformed source and weights are multiplied point by point: (m + 2)**2 matrix products over the channels, each output of which
+is one chain of fused multiply-adds in order of the channels. Blocks, tasks and vectors only say who computes which chain.
 
 Every input of a tile meets every output of it, so an infinity or NaN would spread: images whose sums are not all numbers, be it
 that or an overflow on the way, are computed again by sums that no tile shares.
@@ -81,7 +81,7 @@ def convolve_blocks(first, last, x, u, bias, out, broken, groups, steps, starts,
 def convolve_panels(
     first, last, v, weight, bias, out, broken, group, groups, block, adjoint, u_step, m_step, steps, starts, after, grid
 ):
-    """Compute the tasks ``first <= task < last``, each some panels of output channels for the one block of transformed tiles."""
+    """Compute the tasks ``first <= task < last``, each some panels of output channels for the one block of tiles."""
     u = np.empty(grid.points * u_step, v.dtype)
     m = np.empty(grid.points * m_step, v.dtype)
     for task in range(first, last):

@@ -1,8 +1,8 @@
 """How the output pixels of a 3x3 convolution are cut into Winograd's tiles, and the tiles into blocks.
 
 A dilated convolution is one dense convolution for every residue of an output pixel modulo the dilation, on the pixels of x that
-are whole dilations apart. Image, residues and tiles from top to bottom are counted by one number, the *tile row*: a block is some
-tile rows times some tile columns, and its tiles follow one another row by row.
+are whole dilations apart. Image, residues and tiles from top to bottom are counted by one number, the *tile row*: a block is
+some tile rows times some tile columns, and its tiles follow one another row by row.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@ r"""Winograd's form of backward_weight: tiles are what is summed, point by point
 
 .. math:: \partial g = G^T \Big[ \sum_{tiles} (A\, \partial Y A^T) \odot (B^T d\, B) \Big] G
 
-the adjoint in g of `_simd_winograd`'s convolution. A task owns some output and input channels and a share of the tiles. Block of
-tiles after block it lays the pixels out with the channels innermost, transforms them, a vector of channels at a time, and adds the
-products over the block's tiles, one chain of fused multiply-adds a point and pair of channels. The shares are added in order. All
-of this follows from the shape alone, so neither threads nor vector widths reach the bits.
+the adjoint in g of `_simd_winograd`'s convolution. A task owns some output and input channels and a share of the tiles. Block
+of tiles after block it lays the pixels out with the channels innermost, transforms them, a vector of channels at a time, and
+adds the products over the block's tiles, one chain of fused multiply-adds a point and pair of channels. The shares are added in
+order. All of this follows from the shape alone, so neither threads nor vector widths reach the bits.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def lay_out_row(strip, strip_at, width, x, plane_at, plane, ih, h, w, left, chan
 
 @kernel
 def transform_pixels(v, strip, half, tiles, tile, sums):
-    """``B^T d B`` of a row of tiles, ``[point][tile][channel]``."""
+    """Write ``B^T d B`` of a row of tiles, ``[point][tile][channel]``."""
     lanes, width = VECTOR_BYTES // v.itemsize, sums.size + 2
     row = (tiles * sums.size + 2) * sums.pitch
     for t in range(tiles):
@@ -149,7 +149,7 @@ def transform_pixels(v, strip, half, tiles, tile, sums):
 
 @kernel
 def transform_gradients(y, strip, half, panels, tiles, tile, tiles_of_block, sums):
-    """``A g A^T`` of a row of tiles, ``[point][panel][tile][ROWS]``."""
+    """Write ``A g A^T`` of a row of tiles, ``[point][panel][tile][ROWS]``."""
     width = sums.size + 2
     row = tiles * sums.size * ROWS
     for p in range(panels):

@@ -17,10 +17,10 @@ from typing import Any
 from .. import _arrays, _convolution, _memory
 from .._algorithms import find
 from .._errors import ArgumentError, ShapeError
-from ..conv2d import ALGORITHMS
 from ..conv2d import backward_bias as backward_bias
 
 OP = "conv_transpose2d"
+ALGORITHMS = ("im2col", "direct")
 WEIGHT_AXES = "(C_in, C_out / groups, kH, kW)"
 
 

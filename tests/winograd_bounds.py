@@ -1,0 +1,61 @@
+"""The rounding bounds of Winograd's convolution, computed from its matrices tile by tile.
+
+With K roundings behind every product, |error| <= gamma_K |A^T| [sum_c (|G||w||G^T|) * (|B^T||x||B|)] |A|, elementwise. K
+counts, at most, along any path from an input to an output: 2 in each of the two passes of B^T (a sum of two terms that are
+themselves rounded once), 5 in each pass of G (a sum of three, a product, and the rounding of 1/6 and its kin), one a channel
+(fused multiply-adds), 3 in each pass of A^T, and the bias: channels + 4 + 10 + 6 + 1. The gradient of the weights has 2 in each
+pass of A, 2 in each of B^T, 6 in each of G^T, one a tile and one a share: tiles + 4 + 4 + 12 + 8."""
+
+from __future__ import annotations
+
+import numpy as np
+from bounds import gamma, smallest
+
+from rawseg_kernels._simd_winograd import MATRICES
+
+
+def _patches(x, size, span, top, left, dilation, tiles):
+    """(N, C, th, tw, span, span): what every tile sees of x, zero outside; one residue, (0, 0), of a dilated convolution."""
+    n, c, h, w = x.shape
+    out = np.zeros((n, c, *tiles, span, span))
+    for i in range(tiles[0]):
+        for j in range(tiles[1]):
+            for r in range(span):
+                for s in range(span):
+                    ih, iw = (i * size + r) * dilation[0] - top, (j * size + s) * dilation[1] - left
+                    if 0 <= ih < h and 0 <= iw < w:
+                        out[:, :, i, j, r, s] = x[:, :, ih, iw]
+    return out
+
+
+def _tiles(size, out_size):
+    return -(-out_size[0] // size), -(-out_size[1] // size)
+
+
+def _both(matrix, blocks):
+    """``matrix @ block @ matrix.T`` for every block."""
+    return np.einsum("ij,...jk,lk->...il", matrix, blocks, matrix, optimize=True)
+
+
+def forward_bound(size, x, weight, bias, padding, out_size):
+    """Of a dense convolution, groups = 1: an array of the output's shape. Data in float64."""
+    m = {name: np.abs(matrix.astype(np.float64)) for name, matrix in MATRICES[size].items()}
+    th, tw = _tiles(size, out_size)
+    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, *padding, (1, 1), (th, tw)))
+    products = np.einsum("ncijrs,kcrs->nkijrs", seen, _both(m["G"], np.abs(weight)), optimize=True)
+    tiles = _both(m["A"].T, products)  # (N, K, th, tw, m, m)
+    whole = tiles.transpose(0, 1, 2, 4, 3, 5).reshape(*tiles.shape[:2], th * size, tw * size)
+    terms = x.shape[1] + 21
+    magnitude = whole[:, :, : out_size[0], : out_size[1]] + np.abs(bias)[:, None, None]
+    return gamma(terms, np.float32) * magnitude + smallest(terms * 36 * 100, np.float32)
+
+
+def weight_bound(size, grad_output, x, padding):
+    """Of the gradient of the weights, groups = 1, shape (K, C, 3, 3)."""
+    m = {name: np.abs(matrix.astype(np.float64)) for name, matrix in MATRICES[size].items()}
+    tiles = _tiles(size, grad_output.shape[2:])
+    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, *padding, (1, 1), tiles))
+    given = _both(m["A"], _patches(np.abs(grad_output), size, size, 0, 0, (1, 1), tiles))
+    sums = np.einsum("nkijrs,ncijrs->kcrs", given, seen, optimize=True)
+    terms = x.shape[0] * tiles[0] * tiles[1] + 28
+    return gamma(terms, np.float32) * _both(m["G"].T, sums) + smallest(terms * 36 * 100, np.float32)
