@@ -53,7 +53,7 @@ FAULTS = [
     (
         f"{ROOM}/conv2d/im2col.py",
         CONV_PADDING,
-        [("missing check", "if padded and not _finite(weight):", "if padded and False:")],
+        [("missing check", "if padded and not finite(weight):", "if padded and False:")],
     ),
     (f"{ROOM}/conv2d/im2col.py", TRANSPOSED, [("missing step", "if bias is not None and not covered:", "if False:")]),
     (
@@ -133,7 +133,12 @@ FAULTS = [
         [
             ("off by one", "for i in range(count)])", "for i in range(1, count)])"),
             ("wrong order", "(i + 1) * tasks // count)", "(i + 2) * tasks // count)"),
-            ("missing check", "helper.result()", "helper.exception()"),
+            (
+                "missing check",
+                "        if error is not None:\n            raise error",
+                "        if error is None:\n            raise error",
+            ),
+            ("missing check", "_workers < _num_threads - 1", "_workers < _num_threads + 1"),
         ],
     ),
     (
@@ -153,6 +158,80 @@ FAULTS = [
         [
             ("wrong comparison", "if needed > limit_bytes() or", "if needed >= limit_bytes() or"),
             ("missing check", "if needed > limit_bytes() or spanned > np.iinfo(np.int64).max:", "if needed > limit_bytes():"),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_winograd.py",
+        "kernels/test_winograd.py -k 'exactly or rounding'",
+        [
+            ("wrong sign", "s.sub(d[2], d[1]), s.sub(d[1], d[3])]", "s.sub(d[2], d[1]), s.sub(d[3], d[1])]"),
+            ("wrong constant", "s.plus(4, d[0], s.plus(-5, d[2], d[4]))", "s.plus(4, d[0], s.plus(-4, d[2], d[4]))"),
+            ("wrong constant", "s.plus(8, far_odd, near_odd)", "s.plus(4, far_odd, near_odd)"),
+            ("wrong constant", "far = s.plus(1 / 24, g[0]", "far = s.plus(1 / 12, g[0]"),
+            ("wrong sign", "s.plus(-2, odd_far, even_far)", "s.plus(2, odd_far, even_far)"),
+            ("wrong constant", "s.times(1 / 24, far)", "s.times(1 / 12, far)"),
+            ("off by one", "_INDEX(m * emitter.lanes + j)", "_INDEX(m * emitter.lanes + j - 1)"),
+            ("missing bias", "builder.fadd(vector, shift)", "builder.fadd(vector, vector)"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_winograd_tiles.py",
+        "kernels/test_winograd.py",
+        [
+            ("missing flip", "first_tap, tap_step = (8, -1) if adjoint", "first_tap, tap_step = (0, 1) if adjoint"),
+            ("swapped axes", "residue_h - grid.top", "residue_h - grid.left"),
+            ("off by one", "columns * grid.size + 2, grid)", "columns * grid.size + 1, grid)"),
+            ("wrong comparison", "if oh >= grid.out_h or", "if oh > grid.out_h or"),
+            (
+                "wrong dilation",
+                "(i * grid.size + r) * grid.dilation_h + residue_h\n            if",
+                "(i * grid.size + r) * grid.dilation_w + residue_h\n            if",
+            ),
+            ("missing check", "return found == 0", "return True"),
+            ("wrong image", "broken[image] = 1", "broken[0] = 1"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_winograd.py",
+        "kernels/test_winograd.py",
+        [
+            ("missing zero", "fill(m, m_at, m_at + -(-rows // ROWS) * ROWS * grid.pitch, 0)", "fill(m, m_at, m_at, 0)"),
+            ("group offset", "channel = group * grid.depth + c", "channel = c"),
+            ("group offset", "channel = group * grid.channels + first + k", "channel = first + k"),
+            ("wrong panel", "group, panel + p, grid, adjoint)", "group, panel, grid, adjoint)"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_winograd_directions.py",
+        "kernels/test_winograd.py",
+        [
+            ("wrong padding", "2 * dilation[1] - padding[1]", "2 - padding[1]"),
+            ("missing check", "if dilation == (1, 1) and x.shape[0]:", "if x.shape[0]:"),
+            ("missing check", "if im2col.finite(grad_weight):", "if True:"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_winograd_weight_sums.py",
+        "kernels/test_winograd.py",
+        [
+            ("swapped axes", "i * sums.size + r - sums.top", "i * sums.size + r - sums.left"),
+            ("missing zero", "        fill(m, 0, m.size, 0)\n", "        fill(m, 0, 0, 0)\n"),
+            ("= for +=", "shares[0] += share", "shares[0] = share"),
+            (
+                "group offset",
+                "x_at = ((image * sums.groups + group) * sums.depth + c) * plane",
+                "x_at = (image * sums.groups * sums.depth + c) * plane",
+            ),
+            ("wrong share", "(share + 1) * sums.blocks // sums.shares", "(share + 1) * sums.blocks // sums.shares - 1"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_choice.py",
+        "kernels/test_winograd.py -k auto",
+        [
+            ("wrong comparison", "if min(channels) <", "if min(channels) <="),
+            ("missing check", " or stride != (1, 1):", ":"),
+            ("missing check", 'if verb == "backward_weight" and dilation', 'if verb == "backward" and dilation'),
         ],
     ),
 ]
