@@ -15,6 +15,7 @@ from typing import Any as _Any
 
 from numpy import float32, float64, int32, int64, uint8
 
+from rawseg_kernels._arena import empty_cache, memory_stats, reset_peak_memory_stats
 from rawseg_kernels._precision import get_precision, set_precision
 from rawseg_kernels._threads import get_num_threads, set_num_threads
 
@@ -65,6 +66,7 @@ __all__ = [
     "detect_anomaly",
     "einsum",
     "empty",
+    "empty_cache",
     "enable_grad",
     "errors",
     "eye",
@@ -86,6 +88,7 @@ __all__ = [
     "manual_seed",
     "matmul",
     "maximum",
+    "memory_stats",
     "minimum",
     "nn",
     "no_grad",
@@ -97,6 +100,7 @@ __all__ = [
     "randint",
     "randn",
     "randperm",
+    "reset_peak_memory_stats",
     "save",
     "set_grad_enabled",
     "set_num_threads",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arena import empty
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
@@ -131,8 +132,16 @@ def check_not_empty(op: str, argument: str, array: Any, axes: str = "CHW") -> No
 
 def contiguous(array: Any) -> Any:
     """Return the array itself if C-contiguous, else a fresh C-contiguous copy; a read-only one as `_Unlocked` shows it."""
-    array = array if array.flags.c_contiguous else array.copy(order="C")
+    array = array if array.flags.c_contiguous else _copied(array)
     return array if getattr(array.flags, "writeable", True) else np.asarray(_Unlocked(array))
+
+
+def _copied(array: Any) -> Any:
+    if not isinstance(array, np.ndarray):
+        return array.copy(order="C")
+    out = empty(array.shape, array.dtype)
+    np.copyto(out, array)
+    return out
 
 
 class _Unlocked:

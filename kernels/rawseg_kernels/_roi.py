@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _arrays
+from ._arena import zeros
 from ._errors import ArgumentError, IndexRangeError, ShapeError
 
 PLANES = "(N, C, H, W)"
@@ -77,7 +78,7 @@ def round_half_away(values: Any) -> Any:
 
 def by_image(batch: Any, images: int) -> tuple[Any, Any]:
     """Group boxes by image: image b owns ``order[starts[b]:starts[b + 1]]``, its boxes in the order given."""
-    starts = np.zeros(images + 1, np.int64)
+    starts = zeros(images + 1, np.int64)
     np.cumsum(np.bincount(batch, minlength=images), out=starts[1:])
     return np.argsort(batch, kind="stable"), starts
 

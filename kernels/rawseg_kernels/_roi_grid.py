@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _arrays, _memory, _roi
+from ._arena import zeros
 from ._errors import ArgumentError
 
 Pair = tuple[int, int]
@@ -116,7 +117,7 @@ def _axis(start: Any, step: Any, counts: Any, bins: int, size: int) -> tuple[Sam
     last = low == size - 1
     high_weight = np.where(last, dtype.type(0), clamped - low.astype(dtype))
     weights = np.stack([np.where(valid, 1 - high_weight, 0), np.where(valid, high_weight, 0)]).astype(dtype)
-    edges = np.zeros(counts.size + 1, np.int64)
+    edges = zeros(counts.size + 1, np.int64)
     np.cumsum(counts * bins, out=edges[1:])
     low, high = np.where(valid, low, -1), np.where(valid, np.where(last, low, low + 1), -1)
     return Samples(edges, counts, low, high), weights, valid & ~last & (position >= 0)

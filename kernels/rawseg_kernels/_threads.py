@@ -12,7 +12,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
+from ._arena import empty
 from ._errors import ArgumentError, ArgumentTypeError
 from ._workers import Worker
 
@@ -93,7 +95,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def launch(kernel: Callable[..., None], tasks: int, *args, work: int = SERIAL_WORK) -> None:
+def launch(
+    kernel: Callable[..., None], tasks: int, *args, work: int = SERIAL_WORK, scratch: tuple[int, Any] | None = None
+) -> None:
     """Run ``kernel(first, last, *args)`` so that every task in ``range(tasks)`` is covered exactly once.
 
     Parameters
@@ -104,20 +108,27 @@ def launch(kernel: Callable[..., None], tasks: int, *args, work: int = SERIAL_WO
         Number of tasks; may be 0.
     work : int
         Scalar operations of all tasks together; little work stays on the calling thread.
+    scratch : (int, dtype), optional
+        Elements of an uninitialised array that every thread has for itself: the kernel's third argument.
     """
     threads = min(_num_threads, tasks)
     if threads <= 1 or work < SERIAL_WORK:
         if tasks > 0:
-            kernel(0, tasks, *args)
+            kernel(0, tasks, *_own(scratch), *args)
         return
     count = min(tasks, threads * CHUNKS_PER_THREAD)
     portions = iter([(i * tasks // count, (i + 1) * tasks // count) for i in range(count)])
 
     def drain() -> None:
+        own = _own(scratch)
         for first, last in portions:  # a list iterator's next() is atomic: no portion is dealt twice
-            kernel(first, last, *args)
+            kernel(first, last, *own, *args)
 
     _share(drain, portions, threads - 1)
+
+
+def _own(scratch: tuple[int, Any] | None) -> tuple:
+    return () if scratch is None else (empty(*scratch),)
 
 
 def _share(drain: Callable[[], None], portions: object, count: int) -> None:

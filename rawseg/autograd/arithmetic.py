@@ -9,6 +9,7 @@ import numpy as np
 from ..device import array_module
 from ..errors import ArgumentError, DTypeError
 from .function import Function
+from .memory import computed
 from .operands import DEFAULT_DTYPE, as_tensor, is_floating, pair_of_operands, wide
 from .shaping import sum_to
 
@@ -22,7 +23,7 @@ class Add(Function):
     @staticmethod
     def forward(ctx, a, b):
         ctx.shapes = a.shape, b.shape
-        return a + b
+        return computed(np.add, a, b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -35,7 +36,7 @@ class Sub(Function):
     @staticmethod
     def forward(ctx, a, b):
         ctx.shapes = a.shape, b.shape
-        return a - b
+        return computed(np.subtract, a, b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -49,7 +50,7 @@ class Mul(Function):
     @staticmethod
     def forward(ctx, a, b):
         ctx.save(a, b)
-        return a * b
+        return computed(np.multiply, a, b)
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -64,7 +65,7 @@ class Div(Function):
     @staticmethod
     def forward(ctx, a, b):
         ctx.save(a, b)
-        return a / b
+        return computed(np.true_divide, a, b)
 
     @staticmethod
     def backward(ctx, grad_output):

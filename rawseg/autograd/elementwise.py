@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..device import array_module, device_of, move
 from ..errors import ArgumentError, DTypeError
 from .function import Function
+from .memory import copied
 from .operands import is_floating, wide
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class Clone(Function):
 
     @staticmethod
     def forward(ctx, x):
-        return x.copy(order="C")
+        return copied(x)
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels._arena import block_of
+
 from ..device import move
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
 from .deferred import deferring
@@ -178,9 +180,12 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
 def _own(gradient: Tensor, taken: set[int]) -> Tensor:
     """Return the gradient on memory of its own: one array may have reached several leaves, or be a view of another."""
     array = gradient.array
-    if array.base is not None or id(array) in taken or not array.flags.c_contiguous:
+    block = block_of(array)
+    own = array.base is None or block is not None
+    if not own or id(block or array) in taken or not array.flags.c_contiguous:
         gradient = gradient.clone()
-    taken.add(id(gradient.array))
+        array, block = gradient.array, block_of(gradient.array)
+    taken.add(id(block or array))
     return gradient
 
 

@@ -14,6 +14,7 @@ from ..device import array_module, device_of
 from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from .function import Function
 from .indexing import GetItem, getitem
+from .memory import joined
 from .operands import as_tensor
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Concat(Function):
     @staticmethod
     def forward(ctx, *arrays, axis):
         ctx.axis, ctx.sizes = axis, [array.shape[axis] for array in arrays]
-        return array_module(arrays[0]).concatenate(arrays, axis=axis)
+        return joined(arrays, axis)
 
     @staticmethod
     def backward(ctx, grad_output):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._pooling import bins
 from .._threads import launch
@@ -22,7 +23,7 @@ def forward(x, rows, columns):
     """See ``reference.forward``."""
     n, c, h, w = x.shape
     out_h, out_w = rows[0].size, columns[0].size
-    out = np.empty((n, c, out_h, out_w), x.dtype)
+    out = empty((n, c, out_h, out_w), x.dtype)
     if out_w == 1:
         views = x.reshape(n * c, h * w), out.reshape(n * c, out_h)
         launch(_forward_rows, n * c, *views, *rows, w, work=x.size)
@@ -36,7 +37,7 @@ def backward(grad_output, input_shape, rows, columns):
     """See ``reference.backward``."""
     n, c, h, w = input_shape
     out_h, out_w = grad_output.shape[2:]
-    grad_input = np.empty(input_shape, grad_output.dtype)
+    grad_input = empty(input_shape, grad_output.dtype)
     views = grad_output.reshape(n * c, out_h, out_w), grad_input.reshape(n * c, h, w)
     launch(_backward, n * c * h, *views, *rows, *columns, *bins(out_h, h), work=grad_input.size + grad_output.size)
     return grad_input

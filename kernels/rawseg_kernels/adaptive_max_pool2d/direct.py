@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 
@@ -18,7 +19,7 @@ def forward(x, rows, columns):
     """See ``reference.forward``."""
     n, c, h, w = x.shape
     size = rows[0].size, columns[0].size
-    out, indices = np.empty((n, c, *size), x.dtype), np.empty((n, c, *size), np.int64)
+    out, indices = empty((n, c, *size), x.dtype), empty((n, c, *size), np.int64)
     views = x.reshape(n * c, h, w), out.reshape(n * c, *size), indices.reshape(n * c, *size)
     launch(_forward, n * c * size[0], *views, *rows, *columns, work=2 * x.size + out.size)
     return out, indices

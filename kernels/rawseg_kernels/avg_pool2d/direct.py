@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._pooling_rows import columns_inside, taps_inside
 from .._threads import launch
@@ -16,7 +17,7 @@ from .._threads import launch
 def forward(x, kernel_size, stride, padding, output_size, count_include_pad, divisor_override):
     """See ``reference.forward``."""
     n, c, h, w = x.shape
-    out = np.empty((n, c, *output_size), x.dtype)
+    out = empty((n, c, *output_size), x.dtype)
     counts = _counts((h, w), kernel_size, stride, padding, output_size, count_include_pad, divisor_override)
     views = x.reshape(n * c, h, w), out.reshape(n * c, *output_size)
     work = out.size * kernel_size[0] * kernel_size[1]
@@ -28,7 +29,7 @@ def backward(grad_output, input_shape, kernel_size, stride, padding, count_inclu
     """See ``reference.backward``."""
     n, c, h, w = input_shape
     output_size = grad_output.shape[2:]
-    grad_input = np.empty(input_shape, grad_output.dtype)
+    grad_input = empty(input_shape, grad_output.dtype)
     counts = _counts((h, w), kernel_size, stride, padding, output_size, count_include_pad, divisor_override)
     views = grad_output.reshape(n * c, *output_size), grad_input.reshape(n * c, h, w)
     work = grad_output.size * kernel_size[0] * kernel_size[1]

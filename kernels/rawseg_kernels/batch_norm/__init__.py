@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
+from .._arena import zeros
 from .._errors import ArgumentError, DTypeError, ShapeError
 
 OP = "batch_norm"
@@ -219,4 +220,4 @@ def _affine(x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
     """Return scale and shift of every channel as arrays."""
     channels = x.shape[1]
     weight = np.ones(channels, x.dtype) if weight is None else _arrays.contiguous(weight)
-    return weight, np.zeros(channels, x.dtype) if bias is None else _arrays.contiguous(bias)
+    return weight, zeros(channels, x.dtype) if bias is None else _arrays.contiguous(bias)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._row_moments import add_products, add_row, add_squares, normalise, total
 from .._threads import launch
@@ -18,7 +19,7 @@ LANES = 512  # 4 KiB of partial sums: long enough to hide a slice's cost, small 
 def forward_train(x, weight, bias, eps):
     """See ``reference.forward_train``."""
     c = x.shape[1]
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     mean, inv_std, variance = np.empty(c), np.empty(c), np.empty(c)
     launch(_forward_train, c, x, weight, bias, eps, out, mean, inv_std, variance, work=4 * x.size)
     return out, mean, inv_std, variance
@@ -26,7 +27,7 @@ def forward_train(x, weight, bias, eps):
 
 def forward_eval(x, weight, bias, running_mean, running_var, eps):
     """See ``reference.forward_eval``."""
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     inv_std = _inverse_deviation(running_var, eps)
     launch(_forward_eval, x.shape[1], x, weight, bias, running_mean.astype(np.float64), inv_std, out, work=x.size)
     return out
@@ -48,7 +49,7 @@ def _inverse_deviation(running_var, eps):
 
 
 def _backward(grad_output, x, weight, mean, inv_std, through_statistics):
-    grads = np.empty(x.shape, x.dtype), np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    grads = empty(x.shape, x.dtype), empty(x.shape[1], x.dtype), empty(x.shape[1], x.dtype)
     arrays = grad_output, x, weight, mean, inv_std, through_statistics, *grads
     launch(_backward_channels, x.shape[1], *arrays, work=4 * x.size)
     return grads

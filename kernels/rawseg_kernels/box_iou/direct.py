@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 
@@ -15,7 +16,7 @@ PAIR_WORK = 8  # scalar operations a pair, in units of `launch`
 
 def forward(boxes1, boxes2):
     """See ``reference.forward``: the same operations, so the same bits."""
-    out = np.empty((boxes1.shape[0], boxes2.shape[0]), boxes1.dtype)
+    out = empty((boxes1.shape[0], boxes2.shape[0]), boxes1.dtype)
     one, other = (boxes.T.astype(np.float64, order="C") for boxes in (boxes1, boxes2))  # (4, N), (4, M)
     launch(_pairs, boxes1.shape[0], one, _areas(one), other, _areas(other), out, work=PAIR_WORK * out.size)
     return out

@@ -7,8 +7,7 @@ blocks only say when a step is taken, never in which order, so they do not reach
 
 from __future__ import annotations
 
-import numpy as np
-
+from .._arena import empty, zeros
 from .._epilogue import NOTHING
 from .._finishing import finish
 from .._jit import kernel
@@ -117,12 +116,15 @@ def store(results, cells, out, plane_at, out_h, out_w, phases, task, tile):
 
 
 @kernel
-def correlate_tiles(first, last, x, packed, bias, out, sizes, groups, tile, phases, steps, plane_steps, starts, sources, after):
+def correlate_tiles(
+    first, last, scratch, x, packed, bias, out, sizes, groups, tile, phases, steps, plane_steps, starts, sources, after
+):
     """Compute the tasks ``first <= task < last``, each one tile of pixels of one image, group and block of output channels."""
     h, w, out_h, out_w = sizes
     cells = starts.size * VECTOR_BYTES // x.itemsize  # of a channel's results
-    results = np.zeros(phases.shape[0] * tile.panels * ROWS * cells, x.dtype)
-    strip = np.zeros(tile.block * sources.shape[0] * tile.strip_h * tile.strip_w + VECTOR_BYTES // x.itemsize, x.dtype)
+    size = phases.shape[0] * tile.panels * ROWS * cells
+    results, strip = scratch[:size], scratch[size:]
+    fill(scratch, 0, scratch.size, 0)
     blocks = -(-tile.all_panels // tile.panels)
     for number in range(first, last):
         rest, j0 = number // tile.across, number % tile.across * tile.columns
@@ -162,14 +164,18 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, af
     depth, channels = source_channels // groups, out.shape[1] // groups
     made = plan(phases, step, stride, n, groups, depth, channels, (h, w), x.itemsize)
 
-    packed = (np.empty if channels % ROWS == 0 else np.zeros)(groups * made.tile.group_weights, x.dtype)
+    packed = (empty if channels % ROWS == 0 else zeros)(groups * made.tile.group_weights, x.dtype)
     steps = (area, channels * area) if transposed else (depth * area, area)
     tables = made.phases, made.taps, made.tile, weight.size // groups, *steps
     launch(pack_weights, groups * made.tile.all_panels, weight.reshape(-1), packed, *tables, work=packed.size)
 
-    bias = np.empty(0, x.dtype) if bias is None else bias
+    bias = empty(0, x.dtype) if bias is None else bias
     products = sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
     arrays = x.reshape(-1), packed, bias, out.reshape(-1)
     tables = made.tile, made.phases, made.steps, made.plane_steps, made.starts, made.sources, after
     work = 2 * n * groups * depth * channels * products
-    launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, work=work)
+    lanes = VECTOR_BYTES // x.itemsize
+    results = len(phases) * made.tile.panels * ROWS * len(made.starts) * lanes
+    strip = made.tile.block * len(made.sources) * made.tile.strip_h * made.tile.strip_w + lanes
+    scratch = results + strip, x.dtype
+    launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, work=work, scratch=scratch)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._arena import zeros
 from .._jit import kernel
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
@@ -160,13 +161,13 @@ def add_tile(results, strip, packed, grad_output, x, t, c, block, k, channels, s
 
 
 @kernel
-def sum_weights(first, last, grad_output, x, total, sizes, padding, stride, groups, tile, steps, starts):
+def sum_weights(first, last, scratch, grad_output, x, total, sizes, padding, stride, groups, tile, steps, starts):
     """Compute the tasks ``first <= task < last``, each a share of the pixels for some channels of one group."""
     channels_in, _, _, channels_out, _, _, area = sizes
     depth, group_out = channels_in // groups, channels_out // groups
-    results = np.empty(tile.panels * ROWS * tile.runs * tile.run_columns, x.dtype)
-    packed = np.zeros(tile.panels * tile.rows * tile.columns * ROWS, x.dtype)
-    strip = np.zeros(tile.strip_h * tile.strip_w * tile.block + tile.run_columns, x.dtype)
+    size, panel_pixels = tile.panels * ROWS * tile.runs * tile.run_columns, tile.panels * tile.rows * tile.columns * ROWS
+    results, packed, strip = scratch[:size], scratch[size : size + panel_pixels], scratch[size + panel_pixels :]
+    fill(scratch, 0, scratch.size, 0)
     for task in range(first, last):
         rest, c = task // tile.blocks, task % tile.blocks * tile.block
         rest, panel = rest // tile.panel_blocks, rest % tile.panel_blocks * tile.panels
@@ -202,12 +203,15 @@ def sum_over_pixels(grad_output, x, weight_shape, stride, padding, dilation, gro
     lanes = VECTOR_BYTES // x.itemsize
     tile = layout(n, (out_h, out_w), tuple(weight_shape), stride, dilation, groups, lanes)
     steps, starts = tables(tile, stride, dilation, tuple(weight_shape[2:]), lanes)
-    shares = np.zeros((tile.shares, *weight_shape), x.dtype)
+    shares = zeros((tile.shares, *weight_shape), x.dtype)
     sizes = (*x.shape[1:], channels_out, out_h, out_w, weight_shape[2] * weight_shape[3])
     tasks = tile.shares * groups * tile.panel_blocks * tile.blocks
     work = 2 * shares[0].size * n * out_h * out_w
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
-    launch(sum_weights, tasks, *arrays, sizes, padding, stride, groups, tile, steps, starts, work=work)
+    panels = tile.panels * ROWS
+    strip = tile.strip_h * tile.strip_w * tile.block + tile.run_columns
+    scratch = panels * (tile.runs * tile.run_columns + tile.rows * tile.columns) + strip, x.dtype
+    launch(sum_weights, tasks, *arrays, sizes, padding, stride, groups, tile, steps, starts, work=work, scratch=scratch)
     grad_weight = shares[0].copy() if tile.shares > 1 else shares[0]
     for share in shares[1:]:
         grad_weight += share

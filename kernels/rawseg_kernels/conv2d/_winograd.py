@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty, zeros
 from .._jit import kernel
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, fill
@@ -65,10 +66,10 @@ def store_channels(m, m_step, bias, out, broken, group, groups, first, count, bl
 
 
 @kernel
-def convolve_blocks(first, last, x, u, bias, out, broken, groups, steps, starts, after, grid):
+def convolve_blocks(first, last, scratch, x, u, bias, out, broken, groups, steps, starts, after, grid):
     """Compute the tasks ``first <= task < last``, each a block of tiles of one group, from source to output."""
-    v = np.zeros(grid.points * grid.seen_step + VECTOR_BYTES, x.dtype)
-    m = np.empty(grid.points * grid.product_step, x.dtype)
+    seen = grid.points * grid.seen_step
+    v, m = scratch[:seen], scratch[seen:]
     for task in range(first, last):
         group, block = task // grid.blocks, task % grid.blocks
         transform_channels(0, grid.depth, v, x, group, groups, block, grid)
@@ -79,11 +80,27 @@ def convolve_blocks(first, last, x, u, bias, out, broken, groups, steps, starts,
 
 @kernel
 def convolve_panels(
-    first, last, v, weight, bias, out, broken, group, groups, block, adjoint, u_step, m_step, steps, starts, after, grid
+    first,
+    last,
+    scratch,
+    v,
+    weight,
+    bias,
+    out,
+    broken,
+    group,
+    groups,
+    block,
+    adjoint,
+    u_step,
+    m_step,
+    steps,
+    starts,
+    after,
+    grid,
 ):
-    """Compute the tasks ``first <= task < last``, each some panels of output channels for the one block of tiles."""
-    u = np.empty(grid.points * u_step, v.dtype)
-    m = np.empty(grid.points * m_step, v.dtype)
+    """Compute the tasks ``first <= task < last``, each some panels of output channels for a block of tiles."""
+    u, m = scratch[: grid.points * u_step], scratch[grid.points * u_step :]
     for task in range(first, last):
         panel = task * PANELS_A_TASK
         panels = min(PANELS_A_TASK, grid.panels - panel)
@@ -112,21 +129,24 @@ def convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, aft
     made = grid(size, n, x.shape[2:], out.shape[2:], padding, dilation, depth, channels, x.itemsize)
     steps = np.arange(depth, dtype=np.int64) * made.pitch
     starts = np.arange(made.vectors, dtype=np.int64) * (VECTOR_BYTES // x.itemsize)
-    bias = np.empty(0, x.dtype) if bias is None else bias
-    broken = np.zeros(n, np.uint8)
+    bias = empty(0, x.dtype) if bias is None else bias
+    broken = zeros(n, np.uint8)
     source, target, weight = x.reshape(-1), out.reshape(-1), weight.reshape(-1)
     work = 2 * made.points * made.vectors * made.blocks * depth * channels * groups
     if made.blocks > 1:
-        u = np.empty(groups * made.points * made.weight_step, x.dtype)
+        u = empty(groups * made.points * made.weight_step, x.dtype)
         launch(transform_panels, groups * made.panels, u, weight, made, adjoint, work=9 * u.size)
         tables = groups, steps, starts, after, made
-        launch(convolve_blocks, groups * made.blocks, source, u, bias, target, broken, *tables, work=work)
+        scratch = made.points * (made.seen_step + made.product_step), x.dtype
+        launch(convolve_blocks, groups * made.blocks, source, u, bias, target, broken, *tables, work=work, scratch=scratch)
         return broken
-    v = np.zeros(made.points * made.seen_step + VECTOR_BYTES, x.dtype)
+    v = empty(made.points * made.seen_step, x.dtype)
     panels = min(PANELS_A_TASK, made.panels) * ROWS
     own_steps = apart(panels * depth, x.itemsize), apart(panels * made.pitch, x.itemsize)
+    scratch = made.points * sum(own_steps), x.dtype
     for group in range(groups):
         launch(transform_channels, depth, v, source, group, groups, 0, made, work=work)
         tables = group, groups, 0, adjoint, *own_steps, steps, starts, after, made
-        launch(convolve_panels, -(-made.panels // PANELS_A_TASK), v, weight, bias, target, broken, *tables, work=work)
+        tasks = -(-made.panels // PANELS_A_TASK)
+        launch(convolve_panels, tasks, v, weight, bias, target, broken, *tables, work=work, scratch=scratch)
     return broken

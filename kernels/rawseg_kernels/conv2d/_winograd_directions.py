@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._epilogue import NOTHING
 from .._errors import ArgumentError, DTypeError
 from . import im2col
@@ -27,7 +28,7 @@ def forward(size, x, weight, bias, out_size, stride, padding, dilation, groups, 
     rest = out_size, stride, padding, dilation, groups, after
     if not im2col.finite(weight):
         return im2col.forward(x, weight, bias, *rest)
-    out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+    out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     if x.shape[0]:
         for b in np.flatnonzero(convolve(x, weight, bias, out, size, padding, dilation, groups, False, after)):
             out[b : b + 1] = im2col.forward(x[b : b + 1], weight, bias, *rest)
@@ -40,7 +41,7 @@ def backward_input(size, grad_output, weight, input_shape, stride, padding, dila
     rest = stride, padding, dilation, groups, bias
     if not im2col.finite(weight):
         return im2col.backward_input(grad_output, weight, input_shape, *rest)
-    out = np.empty(input_shape, grad_output.dtype)
+    out = empty(input_shape, grad_output.dtype)
     if out.shape[0]:
         turned = 2 * dilation[0] - padding[0], 2 * dilation[1] - padding[1]
         for b in np.flatnonzero(convolve(grad_output, weight, bias, out, size, turned, dilation, groups, True, NOTHING)):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
@@ -226,12 +227,11 @@ def store_weights(m, half, total, share, task, sums):
 
 
 @kernel
-def sum_tiles(first, last, grad_output, x, total, steps, starts, sums):
+def sum_tiles(first, last, scratch, grad_output, x, total, steps, starts, sums):
     """Compute the tasks ``first <= task < last``, each a share of the tiles for some channels of one group."""
     width = sums.size + 2
-    m = np.empty(sums.points * sums.result_step, x.dtype)
-    v = np.empty(sums.points * sums.seen_step, x.dtype)
-    y = np.empty(sums.points * sums.given_step, x.dtype)
+    results, pixels = sums.points * sums.result_step, sums.points * sums.seen_step
+    m, v, y = scratch[:results], scratch[results : results + pixels], scratch[results + pixels :]
     seen = np.zeros(width * (sums.block_columns * sums.size + 2) * sums.pitch, x.dtype)
     given = np.zeros(sums.panels * sums.size * sums.size * sums.block_columns * ROWS, x.dtype)
     half = np.empty(width * width * max(ROWS, VECTOR_BYTES // x.itemsize), x.dtype)
@@ -254,11 +254,12 @@ def sum_over_tiles(size, grad_output, x, weight_shape, padding, groups):
     made = layout(size, x.shape[0], x.shape[2:], grad_output.shape[2:], padding, groups, depth, channels, x.itemsize)
     steps = np.arange(made.block_rows * made.block_columns, dtype=np.int64) * made.pitch
     starts = np.arange(0, made.pitch, lanes, dtype=np.int64)
-    shares = np.empty((made.shares, *weight_shape), x.dtype)
+    shares = empty((made.shares, *weight_shape), x.dtype)
     tasks = made.shares * groups * made.panel_blocks * made.depth_blocks
     work = 2 * made.points * made.rows * made.tiles_w * shares[0].size // 9
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
-    launch(sum_tiles, tasks, *arrays, steps, starts, made, work=work)
+    scratch = made.points * (made.result_step + made.seen_step + made.given_step), x.dtype
+    launch(sum_tiles, tasks, *arrays, steps, starts, made, work=work, scratch=scratch)
     for share in shares[1:]:
         shares[0] += share
     return shares[0] if made.shares == 1 else shares[0].copy()

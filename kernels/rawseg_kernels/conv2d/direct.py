@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 
@@ -133,8 +134,8 @@ def _work(weight_shape, pixels):
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups):
     """Gather, for each row of an output plane (a task), the rows of x that its taps see."""
     n, out_channels = x.shape[0], weight.shape[0]
-    out = np.empty((n, out_channels, *out_size), x.dtype)
-    bias = np.empty(0, x.dtype) if bias is None else bias
+    out = empty((n, out_channels, *out_size), x.dtype)
+    bias = empty(0, x.dtype) if bias is None else bias
     work = _work(weight.shape, n * out_size[0] * out_size[1])
     launch(_forward, n * out_channels, x, weight, bias, out, stride, padding, dilation, groups, work=work)
     return out
@@ -146,8 +147,8 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     ``bias``, one value an input channel, is where the sums start: it makes this the forward of the transposed convolution.
     """
     n, channels = input_shape[:2]
-    grad_input = np.empty(input_shape, grad_output.dtype)
-    bias = np.empty(0, grad_output.dtype) if bias is None else bias
+    grad_input = empty(input_shape, grad_output.dtype)
+    bias = empty(0, grad_output.dtype) if bias is None else bias
     work = _work(weight.shape, n * grad_output.shape[2] * grad_output.shape[3])
     launch(_backward_input, n * channels, grad_output, weight, bias, grad_input, stride, padding, dilation, groups, work=work)
     return grad_input
@@ -155,7 +156,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
     """Sum, for each tap of a pair of channels (a task), the products column by column, then over the columns."""
-    grad_weight = np.empty(weight_shape, x.dtype)
+    grad_weight = empty(weight_shape, x.dtype)
     tasks = weight_shape[0] * weight_shape[1]
     n, _, out_h, out_w = grad_output.shape
     work = _work(weight_shape, n * out_h * out_w)
@@ -165,6 +166,6 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
 
 def backward_bias(grad_output):
     """Sum each channel (a task) column by column in float64, then over the columns."""
-    grad_bias = np.empty(grad_output.shape[1], grad_output.dtype)
+    grad_bias = empty(grad_output.shape[1], grad_output.dtype)
     launch(_backward_bias, grad_output.shape[1], grad_output, grad_bias, work=grad_output.size)
     return grad_bias

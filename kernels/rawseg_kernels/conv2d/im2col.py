@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty, zeros
 from .._epilogue import NOTHING
 from .._finishing import finish_planes
 from . import direct
@@ -37,7 +38,7 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
     if padded and not finite(weight):
         return finish_planes(direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups), after)
-    out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+    out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     x, stride = _seen(x, kernel_size, out_size, stride, padding)
     phases = forward_phases(kernel_size, out_size, padding, dilation)
     correlate(x, weight, bias, out, phases, stride, ONE, groups, False, after)
@@ -53,7 +54,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
         return direct.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
     phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
     covered = sum(phase.count[0] * phase.count[1] for phase in phases) == input_shape[2] * input_shape[3]
-    grad_input = (np.empty if covered else np.zeros)(input_shape, grad_output.dtype)
+    grad_input = (empty if covered else zeros)(input_shape, grad_output.dtype)
     if bias is not None and not covered:
         grad_input += bias[:, None, None]  # pixels that no tap reaches
     if phases:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 from .reference import NOWHERE, REFLECTION, ZEROS
@@ -19,8 +20,8 @@ SEGMENT = 512  # points: their indices and weights take 24 KiB, and leave the fi
 def locate(grid, size, taps, padding, align_corners):
     """See ``reference.locate``: the same operations in the same order, so the same bits."""
     points = grid.size // 2
-    indices = np.empty((*grid.shape[:3], taps), np.int64)
-    fractions, slopes = np.empty(grid.shape, grid.dtype), np.empty(grid.shape, grid.dtype)
+    indices = empty((*grid.shape[:3], taps), np.int64)
+    fractions, slopes = empty(grid.shape, grid.dtype), empty(grid.shape, grid.dtype)
     views = grid.reshape(points, 2), indices.reshape(points, taps), fractions.reshape(points, 2), slopes.reshape(points, 2)
     launch(_locate, -(-points // SEGMENT), *views, size, padding, align_corners, work=20 * points)
     return indices, fractions, slopes
@@ -30,7 +31,7 @@ def forward(x, indices, weights):
     """See ``reference.forward``; sums in the dtype of ``x``."""
     n, c, h, w = x.shape
     out_h, out_w, taps = indices.shape[1:]
-    out = np.empty((n, c, out_h, out_w), x.dtype)
+    out = empty((n, c, out_h, out_w), x.dtype)
     views = x.reshape(n, c, h * w), *_taps(indices), weights.reshape(n, out_h * out_w, taps), out.reshape(n, c, out_h * out_w)
     launch(_forward, n * _segments(out_h * out_w), *views, work=out.size * taps)
     return out
@@ -40,7 +41,7 @@ def backward_input(grad_output, indices, weights, input_size):
     """See ``reference.backward_input``; sums in the dtype of ``grad_output``."""
     n, c, out_h, out_w = grad_output.shape
     taps, pixels = indices.shape[3], input_size[0] * input_size[1]
-    grad_input = np.empty((n, c, *input_size), grad_output.dtype)
+    grad_input = empty((n, c, *input_size), grad_output.dtype)
     weights = weights.reshape(n, out_h * out_w, taps)
     views = grad_output.reshape(n * c, out_h * out_w), *_taps(indices), weights, grad_input.reshape(n * c, pixels)
     launch(_backward_input, n * c, c, *views, work=grad_output.size * taps + grad_input.size)
@@ -51,7 +52,7 @@ def backward_weights(grad_output, x, indices):
     """See ``reference.backward_weights``; sums in the dtype of ``x``."""
     n, c, h, w = x.shape
     out_h, out_w, taps = indices.shape[1:]
-    grad_weights = np.empty(indices.shape, x.dtype)
+    grad_weights = empty(indices.shape, x.dtype)
     views = grad_output.reshape(n, c, out_h * out_w), x.reshape(n, c, h * w), *_taps(indices)
     work = grad_output.size * taps
     launch(_backward_weights, n * _segments(out_h * out_w), *views, grad_weights.reshape(n, out_h * out_w, taps), work=work)

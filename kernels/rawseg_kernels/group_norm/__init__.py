@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
+from .._arena import zeros
 from .._errors import ArgumentError, DTypeError, ShapeError
 
 OP = "group_norm"
@@ -67,7 +68,7 @@ def forward(
     _memory.check_size(OP, x.shape, x.dtype)
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     weight = np.ones(x.shape[1], x.dtype) if weight is None else _arrays.contiguous(weight)
-    bias = np.zeros(x.shape[1], x.dtype) if bias is None else _arrays.contiguous(bias)
+    bias = zeros(x.shape[1], x.dtype) if bias is None else _arrays.contiguous(bias)
     out, *statistics = run(_grouped(x, groups), weight, bias, eps)
     mean, inv_std, variance = (array.reshape(x.shape[0], groups) for array in statistics)
     return out.reshape(x.shape), mean, inv_std, variance

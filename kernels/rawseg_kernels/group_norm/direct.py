@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._row_moments import add_products, add_row, mean_and_variance, normalise, total
 from .._threads import launch
@@ -18,7 +19,7 @@ LANES = 64  # partial sums of a row, which may be short
 def forward(x, weight, bias, eps):
     """See ``reference.forward``."""
     rows = x.shape[0]
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     mean, inv_std, variance = np.empty(rows), np.empty(rows), np.empty(rows)
     flat = x.reshape(rows, x.shape[1] * x.shape[2])
     launch(_forward, rows, flat, weight, bias, eps, out, mean, inv_std, variance, work=4 * x.size)
@@ -28,7 +29,7 @@ def forward(x, weight, bias, eps):
 def backward(grad_output, x, weight, mean, inv_std):
     """See ``reference.backward``."""
     rows, segments = x.shape[:2]
-    grad_input = np.empty(x.shape, x.dtype)
+    grad_input = empty(x.shape, x.dtype)
     sums = np.empty((2, rows * segments))  # per image and channel, of grad_output times the normalised x, and of grad_output
     launch(_backward, rows, grad_output, x, weight, mean, inv_std, grad_input, *sums, work=4 * x.size)
     images = rows * segments // weight.size if weight.size else 0

@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
+from .._arena import zeros
 from .._errors import ArgumentError, DTypeError, ShapeError
 
 OP = "layer_norm"
@@ -61,7 +62,7 @@ def forward(
     _memory.check_size(OP, x.shape, x.dtype)
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     weight = np.ones(shape, x.dtype) if weight is None else _arrays.contiguous(weight)
-    bias = np.zeros(shape, x.dtype) if bias is None else _arrays.contiguous(bias)
+    bias = zeros(shape, x.dtype) if bias is None else _arrays.contiguous(bias)
     out, mean, inv_std = run(_rows(x, shape), weight.reshape(-1), bias.reshape(-1), eps)
     lead = x.shape[: x.ndim - len(shape)]
     return out.reshape(x.shape), mean.reshape(lead), inv_std.reshape(lead)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._row_moments import add_products, add_row, mean_and_variance, total
 from .._threads import launch
@@ -19,7 +20,7 @@ PART_ROWS, MOST_PARTS = 64, 16  # rows of a part, at least, and parts: each hold
 def forward(x, weight, bias, eps):
     """See ``reference.forward``."""
     rows = x.shape[0]
-    out, mean, inv_std = np.empty(x.shape, x.dtype), np.empty(rows), np.empty(rows)
+    out, mean, inv_std = empty(x.shape, x.dtype), np.empty(rows), np.empty(rows)
     launch(_forward, rows, x, weight, bias, eps, out, mean, inv_std, work=4 * x.size)
     return out, mean, inv_std
 
@@ -27,7 +28,7 @@ def forward(x, weight, bias, eps):
 def backward(grad_output, x, weight, mean, inv_std):
     """See ``reference.backward``."""
     rows, length = x.shape
-    grad_input = np.empty(x.shape, x.dtype)
+    grad_input = empty(x.shape, x.dtype)
     launch(_backward_input, rows, grad_output, x, weight, mean, inv_std, grad_input, work=4 * x.size)
     parts = min(MOST_PARTS, 1 + rows // PART_ROWS)
     sums = np.zeros((2, parts, length))  # of grad_output times (x - mean) * inv_std, and of grad_output

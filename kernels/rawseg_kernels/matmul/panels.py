@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._panels import DEPTH_BLOCK, multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
@@ -93,7 +94,7 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     """Pack the left matrices, then let every task compute one tile of one product."""
     rows, depth = (a.shape[2], a.shape[1]) if transpose_a else (a.shape[1], a.shape[2])
     columns = b.shape[1] if transpose_b else b.shape[2]
-    out = np.empty((pairs.shape[0], rows, columns), a.dtype)
+    out = empty((pairs.shape[0], rows, columns), a.dtype)
     if out.size == 0:
         return out
     lanes = VECTOR_BYTES // a.itemsize

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._pooling_rows import columns_inside, taps_inside
 from .._threads import launch
@@ -17,8 +18,8 @@ from .._threads import launch
 def forward(x, kernel_size, stride, padding, dilation, output_size):
     """See ``reference.forward``."""
     n, c, h, w = x.shape
-    out = np.empty((n, c, *output_size), x.dtype)
-    indices = np.empty((n, c, *output_size), np.int64)
+    out = empty((n, c, *output_size), x.dtype)
+    indices = empty((n, c, *output_size), np.int64)
     planes, rows = n * c, n * c * output_size[0]
     views = x.reshape(planes, h, w), out.reshape(planes, *output_size), indices.reshape(planes, *output_size)
     launch(_forward, rows, *views, kernel_size, stride, padding, dilation, work=out.size * kernel_size[0] * kernel_size[1])
@@ -29,7 +30,7 @@ def backward(grad_output, indices, input_shape):
     """See ``reference.backward``; sums in the dtype of ``grad_output``."""
     n, c, h, w = input_shape
     outputs = grad_output.shape[2] * grad_output.shape[3]
-    grad_input = np.empty(input_shape, grad_output.dtype)
+    grad_input = empty(input_shape, grad_output.dtype)
     views = grad_output.reshape(n * c, outputs), indices.reshape(n * c, outputs), grad_input.reshape(n * c, h * w)
     launch(_backward, n * c, *views, work=grad_input.size + grad_output.size)
     return grad_input
@@ -39,7 +40,7 @@ def gather(grad_grad_input, indices):
     """See ``reference.gather``."""
     n, c, h, w = grad_grad_input.shape
     outputs = indices.shape[2] * indices.shape[3]
-    out = np.empty(indices.shape, grad_grad_input.dtype)
+    out = empty(indices.shape, grad_grad_input.dtype)
     views = grad_grad_input.reshape(n * c, h * w), indices.reshape(n * c, outputs), out.reshape(n * c, outputs)
     launch(_gather, n * c, *views, work=out.size)
     return out

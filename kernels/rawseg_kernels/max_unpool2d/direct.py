@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 from ..max_pool2d import direct as max_pool2d
@@ -16,7 +17,7 @@ from ..max_pool2d import direct as max_pool2d
 def first_duplicate(indices, pixels):
     """See ``reference.first_duplicate``: each plane finds its own, and the first plane's is the answer."""
     planes, elements = indices.shape[0] * indices.shape[1], indices.shape[2] * indices.shape[3]
-    found = np.empty((planes, 2), np.int64)
+    found = empty((planes, 2), np.int64)
     launch(_first_duplicate, planes, indices.reshape(planes, elements), found, pixels, work=indices.size)
     repeated = np.flatnonzero(found[:, 1] >= 0)
     if not repeated.size:
@@ -31,7 +32,7 @@ def forward(x, indices, output_shape, adding):
         return max_pool2d.backward(x, indices, output_shape)
     n, c, out_h, out_w = output_shape
     elements = x.shape[2] * x.shape[3]
-    out = np.empty(output_shape, x.dtype)
+    out = empty(output_shape, x.dtype)
     views = x.reshape(n * c, elements), indices.reshape(n * c, elements), out.reshape(n * c, out_h * out_w)
     launch(_place, n * c, *views, work=out.size + x.size)
     return out
@@ -43,7 +44,7 @@ def backward(grad_output, indices, last_wins):
         return max_pool2d.gather(grad_output, indices)
     planes, elements = indices.shape[0] * indices.shape[1], indices.shape[2] * indices.shape[3]
     pixels = grad_output.shape[2] * grad_output.shape[3]
-    grad_input = np.empty(indices.shape, grad_output.dtype)
+    grad_input = empty(indices.shape, grad_output.dtype)
     views = grad_output.reshape(planes, pixels), indices.reshape(planes, elements), grad_input.reshape(planes, elements)
     launch(_read_winners, planes, *views, work=indices.size)
     return grad_input

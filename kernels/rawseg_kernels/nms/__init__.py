@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import _arrays, _boxes
 from .._algorithms import find
+from .._arena import zeros
 from .._errors import ArgumentError
 
 OP = "nms"
@@ -69,7 +70,7 @@ def forward(boxes: Any, scores: Any, iou_threshold: float, groups: Any = None, a
 def _checked_groups(groups: Any, boxes: Any, device: str) -> Any:
     """Return the group of each box; all in group 0 if none are given."""
     if groups is None:
-        return np.zeros(boxes.shape[0], np.int64)
+        return zeros(boxes.shape[0], np.int64)
     _arrays.check_integers(OP, "groups", groups, device)
     _arrays.check_shape(OP, "groups", groups, boxes.shape[:1])
     return _arrays.contiguous(groups)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 from ..resize.tables import transposed
@@ -17,7 +18,7 @@ from .tables import longest_run
 
 def forward(x, rows, columns, fill):
     """See ``reference.forward``."""
-    out = np.empty((x.shape[0], rows.size, columns.size), x.dtype)
+    out = empty((x.shape[0], rows.size, columns.size), x.dtype)
     launch(_forward, x.shape[0] * rows.size, x, out, rows, columns, longest_run(columns), fill, work=out.size)
     return out
 
@@ -25,7 +26,7 @@ def forward(x, rows, columns, fill):
 def backward(grad_output, input_size, rows, columns):
     """See ``reference.backward``."""
     planes, out_h, _ = grad_output.shape
-    grad_input = np.empty((planes, *input_size), grad_output.dtype)
+    grad_input = empty((planes, *input_size), grad_output.dtype)
     starts, outputs, _ = transposed(input_size[0], rows[None], np.ones((1, out_h)))
     tables = starts, outputs, columns, longest_run(columns)
     launch(_backward, planes * input_size[0], grad_output, grad_input, *tables, work=grad_output.size)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 from . import tables
@@ -17,7 +18,7 @@ from . import tables
 def forward_nearest(x, rows, columns):
     """See ``reference.forward_nearest``."""
     n, c, h, w = x.shape
-    out = np.empty((n, c, rows.size, columns.size), x.dtype)
+    out = empty((n, c, rows.size, columns.size), x.dtype)
     views = x.reshape(n * c, h, w), out.reshape(n * c, rows.size, columns.size)
     launch(_nearest, n * c * rows.size, *views, rows, columns, work=out.size)
     return out
@@ -27,7 +28,7 @@ def forward_bilinear(x, rows, columns):
     """See ``reference.forward_bilinear``: the same operations in the same order, so the same bits."""
     n, c, h, w = x.shape
     out_h, out_w = rows[0].size, columns[0].size
-    out = np.empty((n, c, out_h, out_w), x.dtype)
+    out = empty((n, c, out_h, out_w), x.dtype)
     views = x.reshape(n * c, h, w), out.reshape(n * c, out_h, out_w)
     launch(_bilinear, n * c * out_h, *views, *rows, *columns, work=4 * out.size)
     return out
@@ -48,7 +49,7 @@ def backward_bilinear(grad_output, input_size, rows, columns):
 
 def _backward(grad_output, input_size, terms):
     n, c, out_h, out_w = grad_output.shape
-    grad_input = np.empty((n, c, *input_size), grad_output.dtype)
+    grad_input = empty((n, c, *input_size), grad_output.dtype)
     rows, columns = (tables.transposed(size, *axis) for size, axis in zip(input_size, terms))
     views = grad_output.reshape(n * c, out_h, out_w), grad_input.reshape(n * c, *input_size)
     launch(_gather, n * c * input_size[0], *views, *rows, *columns, work=4 * grad_output.size)

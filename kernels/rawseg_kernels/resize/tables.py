@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .._arena import zeros
+
 
 def nearest(in_size: int, out_size: int, scale: float | None = None) -> Any:
     """Return ``floor(dst * in / out)`` of every output index, in integers: exact for every pair of sizes.
@@ -62,7 +64,7 @@ def bilinear(in_size: int, out_size: int, align_corners: bool, scale: float | No
     """
     if out_size == in_size:  # an axis that keeps its size is copied, whatever the scale, as in PyTorch
         same = np.arange(in_size, dtype=np.int64)
-        return same, same.copy(), np.ones(in_size, dtype), np.zeros(in_size, dtype)
+        return same, same.copy(), np.ones(in_size, dtype), zeros(in_size, dtype)
     dst = np.arange(out_size, dtype=np.float64)
     if align_corners:
         source = dst * ((in_size - 1) / (out_size - 1) if out_size > 1 else 0.0)
@@ -91,6 +93,6 @@ def transposed(in_size: int, sources: Any, weights: Any) -> tuple[Any, Any, Any]
     """
     terms = len(sources)
     order = np.argsort(sources.T.ravel(), kind="stable")  # (out_size, terms), so that the outputs stay in order
-    starts = np.zeros(in_size + 1, np.int64)
+    starts = zeros(in_size + 1, np.int64)
     np.cumsum(np.bincount(sources.ravel(), minlength=in_size), out=starts[1:])
     return starts, order // terms, weights.T.ravel()[order]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._roi import by_image
 from .._roi_lanes import LANES, add_scaled, channels_last, clear, from_lanes, set_pair, to_lanes
@@ -20,7 +21,7 @@ from .taps import merged
 def forward(x, batch, rows, columns, row_weights, column_weights, output_size):
     """See ``reference.forward``; sums in the dtype of ``x``."""
     c, (out_h, out_w) = x.shape[1], output_size
-    out = np.empty((batch.size, c, out_h, out_w), x.dtype)
+    out = empty((batch.size, c, out_h, out_w), x.dtype)
     taps = merged(rows, row_weights, out_h), merged(columns, column_weights, out_w)
     views = channels_last(x), batch, out.reshape(batch.size, c, out_h * out_w)
     launch(_forward, batch.size * -(-c // LANES), *views, *taps, work=8 * out.size)
@@ -31,7 +32,7 @@ def backward_input(grad_output, input_shape, batch, rows, columns, row_weights, 
     """See ``reference.backward_input``; sums in the dtype of ``grad_output``."""
     n, c, h, w = input_shape
     out_h, out_w = grad_output.shape[2:]
-    grad_input = np.empty(input_shape, grad_output.dtype)
+    grad_input = empty(input_shape, grad_output.dtype)
     taps = merged(rows, row_weights, out_h), merged(columns, column_weights, out_w)
     views = grad_output.reshape(batch.size, c, out_h * out_w), grad_input.reshape(n, c, h * w)
     work = grad_input.size + 8 * grad_output.size
@@ -44,7 +45,7 @@ def backward_rows(grad_output, x, batch, rows, columns, column_weights):
     out_h, out_w = grad_output.shape[2:]
     down = merged(rows, np.ones((2, rows.low.size), x.dtype), out_h)  # only its pixels are asked for
     across = merged(columns, column_weights, out_w)
-    grad_weights = np.empty((2, rows.low.size), x.dtype)
+    grad_weights = empty((2, rows.low.size), x.dtype)
     boxes = grad_output.reshape(batch.size, x.shape[1], out_h * out_w)
     launch(_backward_rows, batch.size, boxes, channels_last(x), batch, grad_weights, down, across, work=8 * grad_output.size)
     return grad_weights

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._roi_grid import Samples
 from .._threads import launch
@@ -29,8 +30,8 @@ class Taps(NamedTuple):
 def merged(samples: Samples, weights: Any, bins: int) -> Taps:
     """Return the taps of one axis."""
     count = samples.low.size
-    used, pixel = np.empty((samples.counts.size, bins), np.int64), np.empty(2 * count, np.int64)
-    weight, tap = np.empty(2 * count, weights.dtype), np.empty((2, count), np.int64)
+    used, pixel = empty((samples.counts.size, bins), np.int64), empty(2 * count, np.int64)
+    weight, tap = empty(2 * count, weights.dtype), empty((2, count), np.int64)
     launch(_merge, samples.counts.size, *samples, weights, used, pixel, weight, tap, work=8 * count)
     return Taps(samples.starts, samples.counts, used, pixel, weight, tap)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
@@ -19,7 +20,7 @@ from .._threads import launch
 def forward(x, batch, rows, columns, row_weights, column_weights, output_size):
     """See ``reference.forward``."""
     shape = (batch.size, x.shape[1], *output_size)
-    out, chosen = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    out, chosen = empty(shape, x.dtype), empty(shape, np.int64)
     tables = batch, rows, columns, row_weights, column_weights
     samples = int((rows.counts * columns.counts).sum()) * output_size[0] * output_size[1]
     tasks = batch.size * -(-x.shape[1] // LANES)
@@ -29,14 +30,14 @@ def forward(x, batch, rows, columns, row_weights, column_weights, output_size):
 
 def gather(x, chosen, batch, rows, columns, row_weights, column_weights):
     """See ``reference.gather``."""
-    out = np.empty(chosen.shape, x.dtype)
+    out = empty(chosen.shape, x.dtype)
     launch(_gather, batch.size, x, chosen, out, batch, rows, columns, row_weights, column_weights, work=8 * out.size)
     return out
 
 
 def backward_input(grad_output, chosen, input_shape, batch, rows, columns, row_weights, column_weights):
     """See ``reference.backward_input``."""
-    grad_input = np.empty(input_shape, grad_output.dtype)
+    grad_input = empty(input_shape, grad_output.dtype)
     tables = *by_image(batch, input_shape[0]), rows, columns, row_weights, column_weights
     work = grad_input.size + 8 * grad_output.size
     launch(_backward_input, input_shape[0] * input_shape[1], grad_output, chosen, grad_input, *tables, work=work)
@@ -45,7 +46,7 @@ def backward_input(grad_output, chosen, input_shape, batch, rows, columns, row_w
 
 def backward_rows(grad_output, x, chosen, batch, rows, columns, column_weights):
     """See ``reference.backward_rows``."""
-    grad_weights = np.empty((2, rows.low.size), x.dtype)
+    grad_weights = empty((2, rows.low.size), x.dtype)
     tables = batch, rows, columns, column_weights, True
     launch(_backward_weights, batch.size, grad_output, x, chosen, grad_weights, *tables, work=8 * grad_output.size)
     return grad_weights
@@ -53,7 +54,7 @@ def backward_rows(grad_output, x, chosen, batch, rows, columns, column_weights):
 
 def backward_columns(grad_output, x, chosen, batch, rows, columns, row_weights):
     """See ``reference.backward_columns``."""
-    grad_weights = np.empty((2, columns.low.size), x.dtype)
+    grad_weights = empty((2, columns.low.size), x.dtype)
     tables = batch, columns, rows, row_weights, False
     launch(_backward_weights, batch.size, grad_output, x, chosen, grad_weights, *tables, work=8 * grad_output.size)
     return grad_weights

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
@@ -19,7 +20,7 @@ from .._threads import launch
 def forward(x, batch, first_row, last_row, first_column, last_column):
     """See ``reference.forward``."""
     shape = batch.size, x.shape[1], first_row.shape[1], first_column.shape[1]
-    out, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    out, indices = empty(shape, x.dtype), empty(shape, np.int64)
     pixels = int(((last_row - first_row).clip(0).sum(1) * (last_column - first_column).clip(0).sum(1)).sum())
     bins = batch, first_row, last_row, first_column, last_column
     tasks = batch.size * -(-x.shape[1] // LANES)
@@ -31,7 +32,7 @@ def backward(grad_output, indices, batch, input_shape):
     """See ``reference.backward``; sums in the dtype of ``grad_output``."""
     n, c, h, w = input_shape
     k, bins = batch.size, grad_output.shape[2] * grad_output.shape[3]
-    grad_input = np.empty(input_shape, grad_output.dtype)
+    grad_input = empty(input_shape, grad_output.dtype)
     views = grad_output.reshape(k, c, bins), indices.reshape(k, c, bins), grad_input.reshape(n * c, h * w)
     launch(_backward, n * c, *views, c, *by_image(batch, n), work=grad_input.size + grad_output.size)
     return grad_input
@@ -41,7 +42,7 @@ def gather(grad_grad_input, indices, batch):
     """See ``reference.gather``."""
     n, c, h, w = grad_grad_input.shape
     k, bins = batch.size, indices.shape[2] * indices.shape[3]
-    out = np.empty(indices.shape, grad_grad_input.dtype)
+    out = empty(indices.shape, grad_grad_input.dtype)
     views = grad_grad_input.reshape(n, c, h * w), indices.reshape(k, c, bins), out.reshape(k, c, bins)
     launch(_gather, k, *views, batch, work=out.size)
     return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._elementary import exp, log
 from .._jit import kernel
 from .._threads import launch
@@ -20,7 +21,7 @@ SHORTEST, LONGEST = 16, 1024  # pixels of a strip
 def forward(x, logarithm):
     """See ``reference.forward``."""
     outer, classes, inner = x.shape
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     if inner == 1:
         launch(_rows, outer, x.reshape(outer, classes), out.reshape(outer, classes), logarithm, work=4 * x.size)
     else:
@@ -32,7 +33,7 @@ def forward(x, logarithm):
 def backward(grad_output, out, logarithm):
     """See ``reference.backward``."""
     outer, classes, inner = out.shape
-    grad_input = np.empty(out.shape, out.dtype)
+    grad_input = empty(out.shape, out.dtype)
     if inner == 1:
         rows = (array.reshape(outer, classes) for array in (grad_output, out, grad_input))
         launch(_rows_backward, outer, *rows, logarithm, work=2 * out.size)

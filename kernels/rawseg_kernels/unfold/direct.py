@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._jit import kernel
 from .._pooling_rows import columns_inside, taps_inside
 from .._threads import launch
@@ -19,7 +20,7 @@ def forward(x, out_size, kernel_size, dilation, padding, stride):
     """See ``reference.forward``."""
     n, c, h, w = x.shape
     taps = kernel_size[0] * kernel_size[1]
-    out = np.empty((n, c * taps, out_size[0] * out_size[1]), x.dtype)
+    out = empty((n, c * taps, out_size[0] * out_size[1]), x.dtype)
     views = x.reshape(n * c, h, w), out.reshape(n * c * taps, *out_size)  # (N C, H, W), (N C kH kW, out_h, out_w)
     launch(_forward, n * c * taps, *views, kernel_size, dilation, padding, stride, work=out.size)
     return out
@@ -29,7 +30,7 @@ def backward(grad_output, input_size, out_size, kernel_size, dilation, padding, 
     """See ``reference.backward``: the same sums in the same order."""
     taps = kernel_size[0] * kernel_size[1]
     n, c = grad_output.shape[0], grad_output.shape[1] // taps
-    grad_input = np.empty((n, c, *input_size), grad_output.dtype)
+    grad_input = empty((n, c, *input_size), grad_output.dtype)
     views = grad_output.reshape(n * c * taps, *out_size), grad_input.reshape(n * c, *input_size)
     launch(_backward, n * c * input_size[0], *views, kernel_size, dilation, padding, stride, work=grad_output.size)
     return grad_input
