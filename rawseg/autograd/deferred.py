@@ -88,8 +88,10 @@ def stand_in(tensor: Any) -> Any:
 
 
 def may_defer(*arrays: Any) -> bool:
-    """Return whether an operation on these arrays may leave its result for later: inside a block, on the CPU."""
-    return _scope.depth > 0 and not modes.anomaly and all(isinstance(array, (np.ndarray, Deferred)) for array in arrays)
+    """Return whether an operation on these arrays (or None) may leave its result for later: inside a block, on the CPU."""
+    if _scope.depth == 0 or modes.anomaly:
+        return False
+    return all(array is None or isinstance(array, (np.ndarray, Deferred)) for array in arrays)
 
 
 @contextmanager

@@ -131,6 +131,7 @@ def _run(op: str, roots: list[Tensor], root_grads: Any, wanted: list[Tensor] | N
             for edge, gradient in zip(node.edges, _differentiate(node, gradients, useful, targets, retain, create)):
                 if edge is not None and gradient is not None:
                     receive(edge, gradient)
+        gradients = gradient = None  # what they wait for was computed otherwise, if nobody else holds them
         return {key: (tensor, _after_leaf_hooks(tensor, gradient)) for key, (tensor, gradient) in found.items()}
 
 

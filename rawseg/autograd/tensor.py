@@ -73,6 +73,11 @@ class Tensor(Operators, InPlace, Methods):
     def array(self, array: Any) -> None:
         self._array = array
 
+    def deferred(self, kind: type) -> Any:
+        """Return what the array waits as, if it is of this kind and not computed yet; else None."""
+        waiting: Any = self._array
+        return waiting if isinstance(waiting, kind) and not waiting.settled else None
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of the axes."""

@@ -8,9 +8,10 @@ from rawseg_kernels import batch_norm as batch_norm_room
 from rawseg_kernels._arrays import flag
 
 from ..autograd import Function, Tensor, is_grad_enabled
-from ..autograd.deferred import Deferred, settled
+from ..autograd.deferred import Deferred, may_defer, settled
 from ..autograd.operands import as_tensor
 from .naming import operation
+from .nonlinearity import DeferredSlope
 from .normalization_gradient import composed, statistics
 from .running_statistics import checked_momentum, checked_statistics, update
 
@@ -19,13 +20,36 @@ __all__ = ["batch_norm"]
 OP = "batch_norm"
 
 
+class DeferredNormalisation(Deferred):
+    """A normalised batch that waits for a clamp, so that both take one pass."""
+
+    __slots__ = ("_arguments",)
+
+    def __init__(self, x, weight, bias, mean, inv_std) -> None:
+        super().__init__(x.shape, x.dtype, x, weight, bias)
+        self._arguments = x, weight, bias, mean, inv_std
+
+    def compute(self):
+        """Normalise alone."""
+        return batch_norm_room.normalise(*self._arguments)
+
+    def clamped(self, low, high):
+        """Normalise and clamp."""
+        return batch_norm_room.normalise(*self._arguments, low, high)
+
+
 class BatchNormTraining(Function):
     """Normalise by the batch's own statistics, which leave as constants beside the output."""
 
     @staticmethod
     def forward(ctx, x, weight, bias, *, eps):
-        out, mean, inv_std, var = batch_norm_room.forward_train(x, weight, bias, eps)
+        if may_defer(x, weight, bias):
+            mean, inv_std, var = batch_norm_room.statistics(x, eps)
+            out = DeferredNormalisation(x, weight, bias, mean, inv_std)
+        else:
+            out, mean, inv_std, var = batch_norm_room.forward_train(x, weight, bias, eps)
         ctx.eps = eps
+        ctx.bias = None if bias is None else bias.copy()  # only where a clamp held anything depends on it
         ctx.save(x, weight, mean, inv_std)
         return out, mean, var
 
@@ -35,8 +59,12 @@ class BatchNormTraining(Function):
         if is_grad_enabled():  # the gradient will be differentiated: compose it of operations that can be
             axes = _axes(x)
             return composed(grad_output, x, _broadcast(weight, x), *statistics(x, axes, ctx.eps), axes, axes)
-        arrays = grad_output.array, x.array, None if weight is None else weight.array, mean.array, inv_std.array
-        return _wanted(ctx, batch_norm_room.backward_train(*arrays))
+        arrays = x.array, None if weight is None else weight.array, mean.array, inv_std.array
+        slope = grad_output.deferred(DeferredSlope)
+        if slope is None:
+            return _wanted(ctx, batch_norm_room.backward_train(grad_output.array, *arrays))
+        clamp = {"bias": ctx.bias, "low": slope.low, "high": slope.high}
+        return _wanted(ctx, batch_norm_room.backward_train(slope.grad_output, *arrays, **clamp))
 
 
 class BatchNormEvaluation(Function):

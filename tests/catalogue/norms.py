@@ -70,7 +70,25 @@ def _calls(algorithm: str) -> list[KernelCall]:
             lambda dtype: [maps(dtype), *channels(dtype), *running(dtype)],
         ),
         KernelCall(
+            "batch_norm",
+            f"batch_norm.statistics {algorithm}",
+            lambda x: batch_norm.statistics(x, EPS, **chosen),
+            lambda dtype: [maps(dtype)],
+        ),
+        KernelCall(
+            "batch_norm",
+            f"batch_norm.normalise {algorithm}",
+            lambda x, weight, bias, mean, inv_std: batch_norm.normalise(x, weight, bias, mean, inv_std, 0.0, 6.0, **chosen),
+            lambda dtype: [maps(dtype), *channels(dtype), *of_batch(dtype)[3:]],
+        ),
+        KernelCall(
             "batch_norm", f"batch_norm.backward_train {algorithm}", partial(batch_norm.backward_train, **chosen), of_batch
+        ),
+        KernelCall(
+            "batch_norm",
+            f"batch_norm.backward_train clamped {algorithm}",
+            lambda *arrays: batch_norm.backward_train(*arrays[:5], **chosen, bias=arrays[5], low=0.0, high=0.5),
+            lambda dtype: [*of_batch(dtype), channels(dtype)[1]],
         ),
         KernelCall(
             "batch_norm",

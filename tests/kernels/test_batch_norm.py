@@ -175,7 +175,9 @@ def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, data):
     _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
     grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)
     doubles = [array.astype(np.float64) for array in (grad_output, x, weight)]
-    wants = reference.backward_train(flat(doubles[0]), flat(doubles[1]), doubles[2], mean, inv_std)
+    wants = reference.backward_train(
+        flat(doubles[0]), flat(doubles[1]), doubles[2], 0 * doubles[2], mean, inv_std, -np.inf, np.inf
+    )
     tensors = [torch.from_numpy(array) for array in (*doubles, mean, inv_std)]
     oracles = torch.ops.aten.native_batch_norm_backward(*tensors[:3], None, None, *tensors[3:], True, EPS, [True] * 3)
     terms = x.size // x.shape[1] + 12  # roundings on the way to a value: the sum's, and at most 12 more
@@ -229,8 +231,10 @@ def test_the_compiled_loops_are_the_plain_loops():
     statistics = bias, np.abs(weight)
     got = batch_norm.forward_eval(x, weight, bias, *statistics, EPS, algorithm="reference")
     assert_same_bits(flat(got), reference.forward_eval(flat(x), weight, bias, *statistics, EPS))
-    got = batch_norm.backward_train(grad, x, weight, *want[1:3], algorithm="reference")
-    assert_same_bits((flat(got[0]), *got[1:]), reference.backward_train(flat(grad), flat(x), weight, *want[1:3]))
+    got = batch_norm.backward_train(grad, x, weight, *want[1:3], algorithm="reference", bias=bias, low=0.0, high=1.0)
+    assert_same_bits(
+        (flat(got[0]), *got[1:]), reference.backward_train(flat(grad), flat(x), weight, bias, *want[1:3], 0.0, 1.0)
+    )
     got = batch_norm.backward_eval(grad, x, weight, *statistics, EPS, algorithm="reference")
     assert_same_bits((flat(got[0]), *got[1:]), reference.backward_eval(flat(grad), flat(x), weight, *statistics, EPS))
 

@@ -69,7 +69,9 @@ CASES: list[tuple[str, list[tuple[int, ...]], Callable[..., Any], Callable[..., 
         "batch_norm",
         [(3, 2, 4), (2,), (2,)],
         lambda x, w, b: batch_norm.forward_train(x, w, b, 1e-5)[0],
-        lambda g, x, w, b: batch_norm.backward_train(g, x, w, *batch_norm.forward_train(x, w, b, 1e-5)[1:3]),
+        lambda g, x, w, b: batch_norm.backward_train(
+            g, x, w, b, *batch_norm.forward_train(x, w, b, 1e-5)[1:3], -np.inf, np.inf
+        ),
     ),
 ]
 

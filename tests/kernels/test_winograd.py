@@ -129,6 +129,7 @@ def test_dilation_groups_and_empty_batches(n, groups, dilation, padding, extra, 
     want = conv2d.forward(*wide, **options, groups=groups)
     grad_output = rng.standard_normal(want.shape).astype(np.float32)
     want_input = conv2d.backward_input(grad_output.astype(np.float64), wide[1], x.shape, **options, groups=groups)
+    want_weight = conv2d.backward_weight(grad_output.astype(np.float64), wide[0], weight.shape, **options, groups=groups)
     for algorithm in ("winograd2", "winograd4"):
         out = conv2d.forward(x, weight, bias, **options, groups=groups, algorithm=algorithm)
         grad_input = conv2d.backward_input(grad_output, weight, x.shape, **options, groups=groups, algorithm=algorithm)
@@ -136,6 +137,7 @@ def test_dilation_groups_and_empty_batches(n, groups, dilation, padding, extra, 
         # 1e-3: the outputs are sums of 18 or 27 normal products; wrong places differ by about 4, roundings by less than 1e-4
         np.testing.assert_allclose(out, want, atol=1e-3)
         np.testing.assert_allclose(grad_input, want_input, atol=1e-3)
+        np.testing.assert_allclose(grad_weight, want_weight, rtol=1e-4, atol=1e-2)  # sums of up to 800 such products
         for g in range(groups):
             own_x, own_out = slice(2 * g, 2 * g + 2), slice(3 * g, 3 * g + 3)
             alone = conv2d.forward(x[:, own_x], weight[own_out], bias[own_out], **options, algorithm=algorithm)

@@ -57,12 +57,57 @@ def forward_train(
     """
     device = _check(x=x, weight=weight, bias=bias)
     eps = _epsilon(eps)
-    if math.prod(x.shape[:1] + x.shape[2:]) == 1:
-        raise ShapeError(OP, "x", "more than 1 value per channel in training", f"1 (input shape {x.shape})")
+    _check_count(x)
     _memory.check_size(OP, x.shape, x.dtype)
     run = find(__name__, "forward_train", algorithm, ALGORITHMS, device)
     out, mean, inv_std, variance = run(_flat(x), *_affine(x, weight, bias), eps)
     return out.reshape(x.shape), mean, inv_std, variance
+
+
+def statistics(x: Any, eps: float = 1e-5, algorithm: str = "auto") -> tuple[Any, Any, Any]:
+    """Return what `forward_train` returns behind its output: ``mean, inv_std, var_biased``, for whoever normalises later."""
+    device = _check(x=x)
+    eps = _epsilon(eps)
+    _check_count(x)
+    return find(__name__, "statistics", algorithm, ALGORITHMS, device)(_flat(x), eps)
+
+
+def normalise(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    inv_std: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    algorithm: str = "auto",
+) -> Any:
+    """Normalise by `statistics`, and hold the result between two numbers: batch norm and ReLU in one pass.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, C, ...)
+        float32 or float64.
+    weight, bias : ndarray, shape (C,), or None
+        Scale and shift of every channel.
+    mean, inv_std : ndarray of float64, shape (C,)
+        As from `statistics`.
+    low, high : float
+        Bounds, numbers of the dtype of ``x``: 0 and infinity are a ReLU. NaN passes.
+    algorithm : {"auto", "direct", "reference"}
+        See the module's docstring.
+
+    Returns
+    -------
+    ndarray, the shape of ``x``
+        The bits of `forward_train` and then `rawseg_kernels.activation`.
+    """
+    device = _check(x=x, weight=weight, bias=bias)
+    _check_wide(x, mean, inv_std)
+    _memory.check_size(OP, x.shape, x.dtype)
+    run = find(__name__, "normalise", algorithm, ALGORITHMS, device)
+    wide = _arrays.contiguous(mean), _arrays.contiguous(inv_std)
+    return run(_flat(x), *_affine(x, weight, bias), *wide, float(low), float(high)).reshape(x.shape)
 
 
 def forward_eval(
@@ -107,7 +152,16 @@ def fold(weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float
 
 
 def backward_train(
-    grad_output: Any, x: Any, weight: Any, mean: Any, inv_std: Any, algorithm: str = "auto"
+    grad_output: Any,
+    x: Any,
+    weight: Any,
+    mean: Any,
+    inv_std: Any,
+    algorithm: str = "auto",
+    *,
+    bias: Any = None,
+    low: float = -math.inf,
+    high: float = math.inf,
 ) -> tuple[Any, Any, Any]:
     """Return ``(grad_input, grad_weight, grad_bias)`` of `forward_train`, through mean and variance.
 
@@ -121,21 +175,20 @@ def backward_train(
         From the forward pass.
     algorithm : {"auto", "direct", "reference"}
         See the module's docstring.
+    bias, low, high
+        As in `normalise`, if its result was held: the gradient passes strictly between the bounds, and where that was is
+        computed again from ``x``. An infinite bound holds nothing.
 
     Notes
     -----
     With the normalised ``z = (x - mean) * inv_std`` and averages over a channel,
     ``grad_input = weight * inv_std * (g - average(g) - z * average(g * z))``.
     """
-    device = _check(x=x, grad_output=grad_output, weight=weight)
-    for name, array in (("mean", mean), ("inv_std", inv_std)):
-        _arrays.check_array(OP, name, array)
-        _arrays.check_shape(OP, name, array, (x.shape[1],))
-        if array.dtype != np.float64:
-            raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
+    device = _check(x=x, grad_output=grad_output, weight=weight, bias=bias)
+    _check_wide(x, mean, inv_std)
     run = find(__name__, "backward_train", algorithm, ALGORITHMS, device)
-    weight = _affine(x, weight, None)[0]
-    grads = run(_flat(grad_output), _flat(x), weight, _arrays.contiguous(mean), _arrays.contiguous(inv_std))
+    wide = _arrays.contiguous(mean), _arrays.contiguous(inv_std)
+    grads = run(_flat(grad_output), _flat(x), *_affine(x, weight, bias), *wide, float(low), float(high))
     return grads[0].reshape(x.shape), grads[1], grads[2]
 
 
@@ -194,6 +247,19 @@ def _check(**arrays: Any) -> str:
         if name != "x":
             _arrays.check_shape(OP, name, array, x.shape if name == "grad_output" else (x.shape[1],))
     return device
+
+
+def _check_count(x: Any) -> None:
+    if math.prod(x.shape[:1] + x.shape[2:]) == 1:
+        raise ShapeError(OP, "x", "more than 1 value per channel in training", f"1 (input shape {x.shape})")
+
+
+def _check_wide(x: Any, mean: Any, inv_std: Any) -> None:
+    for name, array in (("mean", mean), ("inv_std", inv_std)):
+        _arrays.check_array(OP, name, array)
+        _arrays.check_shape(OP, name, array, (x.shape[1],))
+        if array.dtype != np.float64:
+            raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
 
 
 def _epsilon(eps: Any) -> float:

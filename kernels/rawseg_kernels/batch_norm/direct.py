@@ -6,11 +6,22 @@ Sums run in double precision over LANES partial sums (`_row_moments`), one image
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .._arena import empty
 from .._jit import kernel
-from .._row_moments import add_products, add_row, add_squares, normalise, total
+from .._row_moments import (
+    add_products,
+    add_row,
+    add_squares,
+    normalise_and_clamp,
+    pass_inside,
+    subtract_line,
+    total,
+)
+from .._row_moments import normalise as normalise_row
 from .._threads import launch
 
 LANES = 512  # 4 KiB of partial sums: long enough to hide a slice's cost, small enough for the first-level cache
@@ -18,11 +29,23 @@ LANES = 512  # 4 KiB of partial sums: long enough to hide a slice's cost, small 
 
 def forward_train(x, weight, bias, eps):
     """See ``reference.forward_train``."""
+    mean, inv_std, variance = statistics(x, eps)
+    return normalise(x, weight, bias, mean, inv_std, -math.inf, math.inf), mean, inv_std, variance
+
+
+def statistics(x, eps):
+    """See ``reference.statistics``."""
     c = x.shape[1]
+    mean, inv_std, variance = empty(c, np.float64), empty(c, np.float64), empty(c, np.float64)
+    launch(_statistics, c, x, eps, mean, inv_std, variance, work=3 * x.size)
+    return mean, inv_std, variance
+
+
+def normalise(x, weight, bias, mean, inv_std, low, high):
+    """See ``reference.normalise``."""
     out = empty(x.shape, x.dtype)
-    mean, inv_std, variance = np.empty(c), np.empty(c), np.empty(c)
-    launch(_forward_train, c, x, weight, bias, eps, out, mean, inv_std, variance, work=4 * x.size)
-    return out, mean, inv_std, variance
+    launch(_normalise_channels, x.shape[1], x, weight, bias, mean, inv_std, low, high, out, work=x.size)
+    return out
 
 
 def forward_eval(x, weight, bias, running_mean, running_var, eps):
@@ -33,36 +56,43 @@ def forward_eval(x, weight, bias, running_mean, running_var, eps):
     return out
 
 
-def backward_train(grad_output, x, weight, mean, inv_std):
+def backward_train(grad_output, x, weight, bias, mean, inv_std, low, high):
     """See ``reference.backward_train``."""
-    return _backward(grad_output, x, weight, mean, inv_std, True)
+    return _backward(grad_output, x, weight, bias, mean, inv_std, low, high, True)
 
 
 def backward_eval(grad_output, x, weight, running_mean, running_var, eps):
     """See ``reference.backward_eval``."""
     inv_std = _inverse_deviation(running_var, eps)
-    return _backward(grad_output, x, weight, running_mean.astype(np.float64), inv_std, False)
+    mean = running_mean.astype(np.float64)
+    return _backward(grad_output, x, weight, weight, mean, inv_std, -math.inf, math.inf, False)
 
 
 def _inverse_deviation(running_var, eps):
     return 1 / np.sqrt(running_var.astype(np.float64) + eps)
 
 
-def _backward(grad_output, x, weight, mean, inv_std, through_statistics):
+def _backward(grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics):
     grads = empty(x.shape, x.dtype), empty(x.shape[1], x.dtype), empty(x.shape[1], x.dtype)
-    arrays = grad_output, x, weight, mean, inv_std, through_statistics, *grads
+    arrays = grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics, *grads
     launch(_backward_channels, x.shape[1], *arrays, work=4 * x.size)
     return grads
 
 
 @kernel
-def _forward_train(first, last, x, weight, bias, eps, out, mean, inv_std, variance):
+def _statistics(first, last, x, eps, mean, inv_std, variance):
     lanes, count = np.zeros(LANES, np.float64), max(x.shape[0] * x.shape[2], 1)
     for k in range(first, last):
         mean[k] = _sum(x, k, lanes) / count
         variance[k] = _sum_of_squares(x, k, mean[k], lanes) / count
         inv_std[k] = 1 / np.sqrt(variance[k] + eps)
-        _normalise(x, out, k, mean[k], inv_std[k] * weight[k], bias[k])
+
+
+@kernel
+def _normalise_channels(first, last, x, weight, bias, mean, inv_std, low, high, out):
+    for k in range(first, last):
+        for b in range(x.shape[0]):
+            normalise_and_clamp(x[b, k], mean[k], inv_std[k] * weight[k], bias[k], low, high, out[b, k])
 
 
 @kernel
@@ -73,22 +103,43 @@ def _forward_eval(first, last, x, weight, bias, mean, inv_std, out):
 
 @kernel
 def _backward_channels(
-    first, last, grad_output, x, weight, mean, inv_std, through_statistics, grad_input, grad_weight, grad_bias
+    first,
+    last,
+    grad_output,
+    x,
+    weight,
+    bias,
+    mean,
+    inv_std,
+    low,
+    high,
+    through_statistics,
+    grad_input,
+    grad_weight,
+    grad_bias,
 ):
     lanes, count = np.zeros(LANES, np.float64), max(x.shape[0] * x.shape[2], 1)
+    clamped = low > -np.inf or high < np.inf
     for k in range(first, last):
-        summed = _sum(grad_output, k, lanes)
-        moment = _sum_of_products(grad_output, x, k, mean[k], lanes)
+        centre, scale = mean[k], inv_std[k] * weight[k]
+        if clamped:  # what passes is written where the result will be, and read from there
+            for b in range(x.shape[0]):
+                pass_inside(grad_output[b, k], x[b, k], centre, scale, bias[k], low, high, grad_input[b, k])
+        gradient = grad_input if clamped else grad_output
+        summed = _sum(gradient, k, lanes)
+        moment = _sum_of_products(gradient, x, k, centre, lanes)
         grad_bias[k], grad_weight[k] = summed, moment * inv_std[k]
-        scale = inv_std[k] * weight[k]
         if not through_statistics:  # the statistics are constants
             _normalise(grad_output, grad_input, k, 0.0, scale, 0.0)
             continue
         shift, slope = summed / count, moment * inv_std[k] * inv_std[k] / count
         for b in range(x.shape[0]):
-            part, values, target = grad_output[b, k], x[b, k], grad_input[b, k]
+            if clamped:  # apart: arrays that overlap would not be read in vectors
+                subtract_line(x[b, k], centre, scale, shift, slope, grad_input[b, k])
+                continue
+            given, values, target = grad_output[b, k], x[b, k], grad_input[b, k]
             for i in range(target.size):
-                target[i] = scale * (part[i] - shift - (values[i] - mean[k]) * slope)
+                target[i] = scale * (given[i] - shift - (values[i] - centre) * slope)
 
 
 @kernel
@@ -115,4 +166,4 @@ def _sum_of_products(grad_output, x, k, centre, lanes):
 @kernel
 def _normalise(x, out, k, centre, scale, shift):
     for b in range(x.shape[0]):
-        normalise(x[b, k], centre, scale, shift, out[b, k])
+        normalise_row(x[b, k], centre, scale, shift, out[b, k])

@@ -29,6 +29,39 @@ def forward_train(x, weight, bias, eps):
     return out, mean, inv_std, variance
 
 
+def statistics(x, eps):
+    """Return mean, inverse deviation and biased variance of each channel, as `forward_train` does."""
+    n, c, length = x.shape
+    count = max(n * length, 1)
+    mean, inv_std, variance = ONE * np.zeros(c, x.dtype), ONE * np.zeros(c, x.dtype), ONE * np.zeros(c, x.dtype)
+    for k in range(c):
+        for b in range(n):
+            for i in range(length):
+                mean[k] += x[b, k, i]
+        mean[k] /= count
+        for b in range(n):
+            for i in range(length):
+                variance[k] += (x[b, k, i] - mean[k]) * (x[b, k, i] - mean[k])
+        variance[k] /= count
+        inv_std[k] = ONE / np.sqrt(variance[k] + eps)
+    return mean, inv_std, variance
+
+
+def normalise(x, weight, bias, mean, inv_std, low, high):
+    """Normalise each channel by given statistics, round, and hold the result between two numbers."""
+    n, c, length = x.shape
+    out = np.empty((n, c, length), x.dtype)
+    for k in range(c):
+        for b in range(n):
+            for i in range(length):
+                out[b, k, i] = (x[b, k, i] - mean[k]) * inv_std[k] * weight[k] + bias[k]
+                if out[b, k, i] < low:
+                    out[b, k, i] = low
+                elif out[b, k, i] > high:
+                    out[b, k, i] = high
+    return out
+
+
 def forward_eval(x, weight, bias, running_mean, running_var, eps):
     """Normalise each channel by given statistics."""
     n, c, length = x.shape
@@ -41,9 +74,16 @@ def forward_eval(x, weight, bias, running_mean, running_var, eps):
     return out
 
 
-def backward_train(grad_output, x, weight, mean, inv_std):
-    """Differentiate `forward_train`, through the mean and the variance too."""
+def backward_train(grad_output, x, weight, bias, mean, inv_std, low, high):
+    """Differentiate `forward_train`, through the mean and the variance too, and a clamp of its result."""
     n, c, length = x.shape
+    grad_output, out = grad_output.copy(), np.empty(1, x.dtype)
+    for b in range(n):
+        for k in range(c):
+            for i in range(length):
+                out[0] = (x[b, k, i] - mean[k]) * inv_std[k] * weight[k] + bias[k]
+                if (out[0] <= low and low > -np.inf) or (out[0] >= high and high < np.inf):
+                    grad_output[b, k, i] = 0
     count = max(n * length, 1)
     grad_input = np.empty((n, c, length), x.dtype)
     grad_weight, grad_bias = np.empty(c, x.dtype), np.empty(c, x.dtype)

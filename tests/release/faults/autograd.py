@@ -17,12 +17,27 @@ FAULTS = [
             ("missing step", "gradients[slot] = _replaced(function", "_replaced(function"),
             ("missing step", "gradient = _replaced(function(gradient), gradient)", "_replaced(function(gradient), gradient)"),
             ("wrong order", "(-node.order, node)", "(node.order, node)"),
-            ("shared memory", "if array.base is not None or id(array) in taken or", "if array.base is not None or"),
+            ("shared memory", "if not own or id(block or array) in taken or", "if not own or"),
+            ("shared memory", "own = array.base is None or block is not None", "own = True"),
             ("missing step", "if not retain:", "if retain:"),
             ("missing check", "if create and not function.second_order:", "if False:"),
             ("missing check", ") != want:", ") == ():"),
             ("missing check", "if gradient.shape != tensor.shape:", "if gradient.size != tensor.size:"),
             ("missing step", "if targets is None or id(edge) in targets:", "if True:"),
+        ],
+    ),
+    (
+        "rawseg/autograd/deferred.py",
+        "autograd/test_deferred.py functional/test_fusion.py",
+        [
+            ("missing step", "            self.sources = ()\n", "            pass\n"),
+            (
+                "missing step",
+                "        if _scope.depth == 0:\n            for result",
+                "        if _scope.depth < 0:\n            for result",
+            ),
+            ("missing check", "np.may_share_memory(array, source)", "array is source"),
+            ("missing check", "if _scope.depth == 0 or modes.anomaly:", "if _scope.depth == 0:"),
         ],
     ),
     (

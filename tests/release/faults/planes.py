@@ -95,14 +95,14 @@ FAULTS = [
                 "mean[k], lanes) / max(count - 1, 1)\n        inv_std",
             ),
             ("wrong formula", "inv_std[k] = 1 / np.sqrt(variance[k] + eps)", "inv_std[k] = 1 / (np.sqrt(variance[k]) + eps)"),
-            ("missing step", "scale * (part[i] - shift - (values", "scale * (part[i] - (values"),
+            ("missing step", "scale * (given[i] - shift - (values", "scale * (given[i] - (values"),
             (
                 "count",
                 "slope = summed / count, moment * inv_std[k] * inv_std[k] / count",
                 "slope = summed / count, moment * inv_std[k] * inv_std[k]",
             ),
             ("missing step", "grad_weight[k] = summed, moment * inv_std[k]\n", "grad_weight[k] = summed, moment\n"),
-            ("missing step", "inv_std, False)", "inv_std, True)"),
+            ("missing step", "-math.inf, math.inf, False)", "-math.inf, math.inf, True)"),
         ],
     ),
     (

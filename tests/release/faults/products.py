@@ -162,7 +162,7 @@ FAULTS = [
     ),
     (
         f"{ROOM}/_simd_winograd.py",
-        "kernels/test_winograd.py -k 'exactly or rounding'",
+        "kernels/test_winograd.py",
         [
             ("wrong sign", "s.sub(d[2], d[1]), s.sub(d[1], d[3])]", "s.sub(d[2], d[1]), s.sub(d[3], d[1])]"),
             ("wrong constant", "s.plus(4, d[0], s.plus(-5, d[2], d[4]))", "s.plus(4, d[0], s.plus(-4, d[2], d[4]))"),
@@ -176,7 +176,7 @@ FAULTS = [
     ),
     (
         f"{ROOM}/conv2d/_winograd_tiles.py",
-        "kernels/test_winograd.py",
+        "kernels/test_winograd.py kernels/test_kernel_promises.py -k 'winograd or memory'",
         [
             ("missing flip", "first_tap, tap_step = (8, -1) if adjoint", "first_tap, tap_step = (0, 1) if adjoint"),
             ("swapped axes", "residue_h - grid.top", "residue_h - grid.left"),

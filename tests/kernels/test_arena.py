@@ -1,0 +1,221 @@
+"""Memory that is used again: never while anything refers to it, never more than the limit, whoever asks from wherever."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import rawseg
+from rawseg import functional as F
+from rawseg.autograd import memory
+from rawseg_kernels import _arena
+from rawseg_kernels._arena import LINE, SMALLEST, block_of, empty, zeros
+
+SHAPE = (4, 100, 100)  # 160 kB in float32
+
+
+@pytest.fixture
+def arena(monkeypatch):
+    """An arena of its own."""
+    gc.collect()
+    fresh = _arena._Arena()
+    monkeypatch.setattr(_arena, "_arena", fresh)
+    return fresh
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+@pytest.mark.spec("all.reused-memory")
+def test_memory_comes_back_when_the_last_view_dies(arena):
+    first = empty(SHAPE, np.float32)
+    place, view = address(first), first.reshape(-1)[5:].T[::2]
+    del first
+    assert address(empty(SHAPE, np.float32)) != place
+    del view
+    assert address(empty(SHAPE, np.float32)) == place
+    assert (arena.hits, arena.misses) == (1, 2)
+
+
+HOLDERS = {
+    "memoryview": memoryview,
+    "list": lambda array: [array],
+    "dlpack": np.from_dlpack,
+    "strides": lambda array: np.lib.stride_tricks.as_strided(array, (3,), (8,)),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_whatever_holds_an_array_holds_its_memory(arena, holder):
+    array = empty(SHAPE, np.float32)
+    place = address(array)
+    array.fill(7)
+    kept = HOLDERS[holder](array)
+    del array
+    other = empty(SHAPE, np.float32)
+    other.fill(9)
+    assert address(other) != place
+    assert np.asarray(kept).reshape(-1)[0] == 7
+
+
+def test_arrays_are_aligned_contiguous_writable_and_of_their_dtype(arena):
+    for dtype in (np.float32, np.float64, np.int64, np.uint8, bool):
+        for array in (empty(SHAPE, dtype), empty(100_000, dtype), zeros((3, 1, 50_000), dtype)):
+            assert array.dtype == dtype
+            assert address(array) % LINE == 0 or array.nbytes < SMALLEST
+            assert array.flags.c_contiguous
+            assert array.flags.writeable
+            assert type(array) is np.ndarray
+    assert not zeros(SHAPE, np.float32).any()
+
+
+def test_small_arrays_are_numpys_own(arena):
+    assert empty((3, 4), np.float32).base is None
+    assert empty((0, 10**6), np.float32).shape == (0, 10**6)
+    assert arena.misses == 0
+
+
+def test_classes_of_sizes_waste_an_eighth_at_most():
+    for nbytes in [2**16, 2**16 + 1, 2**20 - 1, 3 * 2**20 + 17, 10**9]:
+        size = _arena._size_class(nbytes)
+        assert nbytes <= size <= nbytes * 9 / 8 + 1
+        assert _arena._size_class(size) == size
+
+
+def test_what_lies_free_is_bounded_and_the_oldest_goes_first(arena):
+    arena.limit = 3 * _arena._size_class(160_000)
+    arrays = [empty(40_000 + 20_000 * i, np.float32) for i in range(4)]  # of 160, 240, 320 and 400 kB
+    while arrays:
+        arrays.pop(0)
+        assert 0 <= arena.cached <= arena.limit
+    assert arena.cached > 0
+    assert 160_000 not in [size for size, blocks in arena.free.items() if blocks]
+    empty(10**7, np.uint8)
+    assert arena.cached <= arena.limit
+    _arena.empty_cache()
+    assert (arena.cached, arena.live) == (0, 0)
+
+
+def test_the_statistics_add_up(arena):
+    stats = rawseg.memory_stats
+    one = empty(SHAPE, np.float32)
+    size = stats()["live"]
+    assert 160_000 <= size <= 180_000
+    two = empty(SHAPE, np.float32)
+    assert stats()["peak"] == stats()["live"] == 2 * size
+    del two
+    assert (stats()["live"], stats()["cached"], stats()["peak"]) == (size, size, 2 * size)
+    rawseg.reset_peak_memory_stats()
+    assert stats()["peak"] == size
+    del one
+    rawseg.empty_cache()
+    assert stats() | {"limit": 0} == {"live": 0, "peak": size, "cached": 0, "limit": 0, "hits": 0, "misses": 2}
+
+
+def test_a_training_step_asks_for_no_new_memory_the_second_time(arena):
+    x, weight = rawseg.randn(2, 8, 64, 64), rawseg.randn(8, 8, 3, 3, requires_grad=True)
+
+    def step():
+        loss = F.max_pool2d(F.relu(F.conv2d(x, weight, padding=1) + x), 2).sum()
+        weight.grad = None
+        loss.backward()
+
+    step()
+    before = arena.misses
+    for _ in range(3):
+        step()
+    assert arena.misses == before
+
+
+def test_a_death_inside_the_lock_is_not_waited_for(arena):
+    array = empty(SHAPE, np.float32)
+    with arena.lock:
+        del array  # as the garbage collector may do inside `take`
+    assert (arena.live, arena.cached) == (0, 0)
+
+
+def test_threads_share_one_arena(arena):
+    wrong = []
+
+    def work(number):
+        for _ in range(200):
+            array = empty(20_000 + number, np.float64)
+            array.fill(number)
+            other = empty(20_000 + number, np.float64)
+            other.fill(-1)
+            if not (array == number).all():
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert arena.live == 0
+
+
+def test_a_gradient_keeps_its_whole_block_and_a_part_is_copied():
+    whole, part = empty(SHAPE, np.float32), empty(SHAPE, np.float32)[1:]
+    assert block_of(whole.reshape(-1)) is not None
+    assert block_of(part) is None
+    assert block_of(np.ones(3)) is None
+    x = rawseg.randn(*SHAPE, requires_grad=True)
+    y = rawseg.randn(*SHAPE, requires_grad=True)
+    (x + y).sum().backward()
+    assert not np.shares_memory(x.grad.array, y.grad.array)
+
+
+def test_numpys_operations_on_reused_memory_have_its_bits():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 40, 50, 60)).astype(np.float32)
+    for ufunc in (np.add, np.subtract, np.multiply, np.true_divide):
+        for left, right in ((a, b), (a, b[:, :1]), (a[::2], b[1]), (a.transpose(1, 0, 2), b.transpose(1, 0, 2))):
+            got = memory.computed(ufunc, left, right)
+            assert got.flags.c_contiguous
+            assert np.array_equal(got, ufunc(left, right))
+    assert np.array_equal(memory.joined((a, b[:7]), 0), np.concatenate([a, b[:7]]))
+    assert np.array_equal(memory.copied(a.T), a.T)
+    assert memory.copied(a.T).flags.c_contiguous
+
+
+POISONED = """
+import numpy as np
+from rawseg_kernels._arena import empty, zeros
+assert np.isnan(empty((3, 3), np.float32)).all() and np.isnan(empty((300, 300), np.float64)).all()
+assert (empty(5, np.int64) == 127).all() and not zeros((300, 300), np.float32).any()
+"""
+
+
+def test_memory_can_be_poisoned():
+    environment = {**os.environ, "RAWSEG_POISON": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", POISONED], env=environment, check=True)
+
+
+FORKED = """
+import os, threading
+import numpy as np
+from rawseg_kernels import _arena
+array = _arena.empty(100_000, np.float64)
+array.fill(3)
+with _arena._arena.lock:  # as if another thread were inside
+    child = os.fork()
+if child == 0:
+    other = _arena.empty(100_000, np.float64)
+    other.fill(4)
+    del other
+    os._exit(0 if (array == 3).all() else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+def test_a_forked_child_allocates_on():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], env=environment, check=True, timeout=60)
