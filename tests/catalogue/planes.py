@@ -77,6 +77,7 @@ for mode in ("nearest", "bilinear"):
 
 
 WINOGRAD = ("winograd4", "winograd2")
+NARROW = (*WINOGRAD, "depthwise")  # algorithms that cannot do every geometry
 TILED, SQUARE = (2, 9, 43, 63), (20, 9, 3, 3)
 
 
@@ -89,7 +90,7 @@ def every_algorithm(calls: list[tuple[Any, str, Any, Any]]) -> list[KernelCall]:
     """Turn (room, verb, call, arrays) into an entry for each algorithm of the room that does it all."""
     entries = []
     for room, verb, call, arrays in calls:
-        for algorithm in (*(name for name in room.ALGORITHMS if name not in WINOGRAD), "reference"):
+        for algorithm in (*(name for name in room.ALGORITHMS if name not in NARROW), "reference"):
             name = room.__name__.rpartition(".")[2]
             run = lambda *arrays, call=call, algorithm=algorithm: call(*arrays, algorithm)  # noqa: E731
             op = "interpolate" if room is resize else name  # what users call it
@@ -103,6 +104,17 @@ KERNELS = every_algorithm(KERNEL_CALLS) + [
     )
     for algorithm in ("direct", "reference")
 ]
+for stride, mapped in ((1, (2, 18, 43, 63)), (2, (2, 18, 22, 32))):
+    options: dict[str, Any] = {"stride": stride, "padding": 1, "groups": 9, "algorithm": "depthwise"}
+    x, weight = (2, 9, 43, 63), (18, 1, 3, 3)
+    KERNELS += [
+        KernelCall("conv2d", f"conv2d.{verb} depthwise, stride {stride}", call, arrays)
+        for verb, call, arrays in (
+            ("forward", lambda x, w, b, o=options: conv2d.forward(x, w, b, **o), floats(x, weight, (18,))),
+            ("backward_input", lambda g, w, s=x, o=options: conv2d.backward_input(g, w, s, **o), floats(mapped, weight)),
+            ("backward_weight", lambda g, x, s=weight, o=options: conv2d.backward_weight(g, x, s, **o), floats(mapped, x)),
+        )
+    ]
 for name in WINOGRAD:  # in float32, whatever dtype is asked for
     KERNELS += [
         KernelCall("conv2d", f"conv2d.{verb} {name}", lambda *arrays, a=name, call=call: call(*arrays, a), arrays)

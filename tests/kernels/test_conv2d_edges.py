@@ -13,7 +13,7 @@ ALGORITHMS = ["im2col", "direct"]
 
 
 @pytest.mark.spec("conv2d.depthwise")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "depthwise", "reference"])
 def test_depthwise_channels_follow_their_input(algorithm):
     x = np.array([1, 10], np.float32).reshape(1, 2, 1, 1)
     weight = np.array([1, 2, 3, 4, 5, 6], np.float32).reshape(6, 1, 1, 1)  # three output channels for each input channel

@@ -80,7 +80,22 @@ ANY: Any = None
         (
             lambda: conv2d.forward(X, W, algorithm="fft"),
             ArgumentError,
-            "algorithm: expected one of .*'im2col', 'winograd4', 'winograd2', 'direct'.*, got 'fft'",
+            "algorithm: expected one of .*'im2col', 'depthwise', 'winograd4', 'winograd2', 'direct'.*, got 'fft'",
+        ),
+        (
+            lambda: conv2d.forward(X, W, algorithm="depthwise"),
+            ArgumentError,
+            "groups: expected a group for each of the 4 input channels for algorithm 'depthwise', got 1",
+        ),
+        (
+            lambda: conv2d.backward_input(Y, W, X.shape, algorithm="depthwise"),
+            ArgumentError,
+            "groups: expected a group for each",
+        ),
+        (
+            lambda: conv2d.backward_weight(Y, X, W.shape, algorithm="depthwise"),
+            ArgumentError,
+            "groups: expected a group for each",
         ),
         (lambda: conv2d.backward_input(Y, W, (2, 4, 5)), ShapeError, r"input_shape: expected shape \(N, C_in, H, W\)"),
         (lambda: conv2d.backward_input(Y, W, ANY), ArgumentTypeError, "input_shape: expected a shape"),

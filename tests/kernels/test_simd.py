@@ -176,6 +176,12 @@ outputs = [
     conv2d.backward_weight(z, x, thin.shape, groups=5, **options),
     matmul.forward(x, x, transpose_b=True),
 ]
+for thin, options in ((thin, {"padding": 1}), (draw((10, 1, 5, 4), np.float32), {"stride": (2, 2), "padding": (2, 1)})):
+    for dtype in (np.float32, np.float64):
+        options.update(groups=5, algorithm="depthwise")
+        a, b = x.astype(dtype), thin.astype(dtype)
+        y = conv2d.forward(a, b, **options)
+        outputs += [y, conv2d.backward_input(y, b, a.shape, **options), conv2d.backward_weight(y, a, b.shape, **options)]
 print([hashlib.sha256(out.tobytes()).hexdigest() for out in outputs])
 """
 

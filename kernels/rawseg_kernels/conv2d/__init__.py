@@ -5,9 +5,10 @@ r"""Two-dimensional convolution (cross-correlation: the kernel is not flipped).
 with stride s, padding p, dilation d; taps outside the input are left out. The layout is (N, C, H, W), weights are
 ``(C_out, C_in / groups, kH, kW)`` (Dumoulin and Visin, A guide to convolution arithmetic, arXiv 1603.07285, chapter 2).
 
-Algorithms: ``"im2col"`` multiplies packed weights with shifted views of the input in a vector micro-kernel; ``"winograd4"`` and
-``"winograd2"`` are Winograd's F(4x4, 3x3) and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain loops
-over rows. `_choice` says which one ``"auto"`` is. All give the same bits for any number of threads.
+Algorithms: ``"im2col"`` multiplies packed weights with shifted views of the input in a vector micro-kernel; ``"depthwise"``
+sums over whole planes and is for groups of one input channel; ``"winograd4"`` and ``"winograd2"`` are Winograd's F(4x4, 3x3)
+and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain loops over rows. `_choice` says which one
+``"auto"`` is. All give the same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from ._choice import choose
 
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
-ALGORITHMS = ("im2col", "winograd4", "winograd2", "direct")
-FUSING = ("im2col", "winograd4", "winograd2")  # whose forward applies an epilogue before it stores
+ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
+FUSING = ("im2col", "depthwise", "winograd4", "winograd2")  # whose forward applies an epilogue before it stores
 
 
 def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
@@ -76,7 +77,7 @@ def forward(
         Zeros around the input; "same" keeps the size, wants stride 1 and puts an odd row or column at the bottom or right.
     groups : int
         Channels are split into this many independent convolutions.
-    algorithm : {"auto", "im2col", "winograd4", "winograd2", "direct", "reference"}
+    algorithm : {"auto", "im2col", "depthwise", "winograd4", "winograd2", "direct", "reference"}
         See the module's docstring.
 
     Returns

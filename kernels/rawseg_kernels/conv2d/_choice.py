@@ -12,6 +12,8 @@ from .._precision import get_precision
 
 FEWEST_CHANNELS = {"winograd4": 32, "winograd2": 64}  # on both sides of a group: the transforms must pay
 SHORTEST_SIDE = 12  # of the pixels that one dense convolution makes: smaller maps are mostly the tiles' margins
+MOST_SHARES = 4  # output channels of one input channel, and
+MOST_TAPS = 49  # of a kernel: above, matrix products are faster than planes
 TILES = {"fast": "winograd4", "balanced": "winograd2"}
 
 
@@ -29,6 +31,8 @@ def choose(verb, kernel_size, stride, dilation, channels, out_size, dtype):
     dtype : dtype
         Of the arrays.
     """
+    if channels[0] == 1 and channels[1] <= MOST_SHARES and kernel_size[0] * kernel_size[1] <= MOST_TAPS:
+        return "depthwise"
     winograd = TILES.get(get_precision())
     if winograd is None or dtype != np.float32 or tuple(kernel_size) != (3, 3) or stride != (1, 1):
         return "im2col"

@@ -1,0 +1,284 @@
+"""Vector code for one plane under one small kernel: sums over taps, taken from a row of pixels and its shifted views.
+
+Pixels are taken in blocks of BLOCK, whatever the dtype and the width of the vectors, so that neither reaches the bits. Each tap
+of each block has a mask of BLOCK bits: where a bit is 0, no pixel stands under the tap, nothing is read, and the sum is left as
+it is: what is padded is never multiplied, and no memory beyond a plane is touched. A block's row of masks ends with the mask of
+the pixels that exist at all, and with 1 where all masks are whole.
+
+Places count elements and nothing is checked, as in `_simd`.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from ._simd import _INDEX, _Emitter, _same_dtype, vector_code
+
+BLOCK = 16  # pixels
+TAPS = (9, 4, 2, 1)  # that are taken at once: their weights, or sums, stay in registers
+_ALIGNMENT = ir.IntType(32)
+
+
+class _MaskedEmitter(_Emitter):
+    """Reads and writes vectors in part; a block is ``parts`` vectors."""
+
+    def __init__(self, context, builder, dtype):
+        super().__init__(context, builder, dtype)
+        self.parts = BLOCK // self.lanes
+        self.kind = ir.VectorType(ir.IntType(1), self.lanes)
+        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        pointer, name = self.vector.as_pointer(), f"v{self.lanes}f{dtype.bitwidth}.p0"
+        reads = ir.FunctionType(self.vector, [pointer, _ALIGNMENT, self.kind, self.vector])
+        writes = ir.FunctionType(ir.VoidType(), [self.vector, pointer, _ALIGNMENT, self.kind])
+        self.masked_load = self.declare(reads, f"llvm.masked.load.{name}")
+        self.masked_store = self.declare(writes, f"llvm.masked.store.{name}")
+
+    def masks(self, pointer, at):
+        """Return the masks of a block's vectors."""
+        bits = self.builder.load(self.builder.gep(pointer, [at]))
+        parts = [self.builder.lshr(bits, bits.type(part * self.lanes)) for part in range(self.parts)]
+        if self.lanes < BLOCK:
+            parts = [self.builder.trunc(part, ir.IntType(self.lanes)) for part in parts]
+        return [self.builder.bitcast(part, self.kind) for part in parts]
+
+    def first(self, count):
+        """Return the mask of the first ``count`` lanes."""
+        lane = ir.VectorType(_INDEX, self.lanes)
+        undefined = ir.Constant(lane, ir.Undefined)
+        limit = self.shuffle(self.builder.insert_element(undefined, count, ir.IntType(32)(0)), undefined, [0] * self.lanes)
+        return self.builder.icmp_signed("<", ir.Constant(lane, list(range(self.lanes))), limit)
+
+    def read(self, pointer, at, mask):
+        """Load the lanes of a mask, or all if it is None."""
+        if mask is None:
+            return self.load(pointer, at, self.vector)
+        place = self.builder.bitcast(self.builder.gep(pointer, [at]), self.vector.as_pointer())
+        return self.builder.call(self.masked_load, [place, _ALIGNMENT(self.itemsize), mask, self.zero])
+
+    def write(self, value, pointer, at, mask):
+        """Store the lanes of a mask, or all if it is None."""
+        if mask is None:
+            self.store(value, pointer, at)
+            return
+        place = self.builder.bitcast(self.builder.gep(pointer, [at]), self.vector.as_pointer())
+        self.builder.call(self.masked_store, [value, place, _ALIGNMENT(self.itemsize), mask])
+
+    def add_product(self, mask, one, other, cell):
+        """``cell += one * other`` in the lanes of the mask."""
+        held = self.builder.load(cell)
+        self.builder.store(self.builder.select(mask, self.builder.call(self.fma, [one, other, held]), held), cell)
+
+
+@vector_code
+def sum_taps(
+    typing_context,
+    blocks,
+    taps,
+    begin,
+    resume,
+    weight,
+    weight_at,
+    x,
+    x_at,
+    steps,
+    steps_at,
+    masks,
+    masks_at,
+    tap,
+    row,
+    to,
+    to_at,
+):
+    """``to[p] = begin + sum over t of weight[place[t]] * x[p + shift[t]]`` for the pixels p of ``blocks`` blocks.
+
+    One chain of fused multiply-adds in the order of the ``taps`` taps, one of TAPS; it starts from what ``to`` holds if
+    ``resume`` is not 0. ``steps`` holds shift and place of one tap after the other. ``masks_at`` is the place of the first
+    block's row of masks, ``row`` the length of each, and ``tap`` the first tap's column.
+    """
+    dtype = _same_dtype(weight, x, to)
+    place = types.int64
+    signature = types.void(
+        place, place, dtype, place, weight, place, x, place, steps, place, masks, place, place, place, to, place
+    )
+
+    def generate(context, builder, signature, arguments):
+        blocks, taps, begin, resume, tap, row = (arguments[i] for i in (0, 1, 2, 3, 12, 13))
+        emitter = _MaskedEmitter(context, builder, dtype)
+        arrays = [emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (4, 6, 8, 10, 14)]
+        weight, x, steps, masks, to = arrays
+        for count in TAPS:
+            with builder.if_then(builder.icmp_signed("==", taps, _INDEX(count))):
+                table = [[builder.load(builder.gep(steps, [_INDEX(2 * t + i)])) for i in (0, 1)] for t in range(count)]
+                views = [builder.gep(x, [shift]) for shift, _ in table]
+                factors = [emitter.broadcast(builder.load(builder.gep(weight, [at]))) for _, at in table]
+                begins = emitter.broadcast(begin)
+                resumes = builder.icmp_signed("!=", resume, _INDEX(0))
+                with cgutils.for_range(builder, blocks, intp=_INDEX) as loop:
+                    rows = _Masks(emitter, builder.gep(masks, [builder.mul(loop.index, row)]), row, tap)
+                    _sum_block(emitter, loop.index, begins, resumes, factors, views, rows, to)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _sum_block(emitter, block, begins, resumes, factors, views, rows, to):
+    """One block of `sum_taps`: a register or more from its start to the store."""
+    builder = emitter.builder
+    places = [builder.add(builder.mul(block, _INDEX(BLOCK)), _INDEX(i * emitter.lanes)) for i in range(emitter.parts)]
+    cells = [cgutils.alloca_once(builder, emitter.vector) for _ in places]
+    for cell in cells:
+        builder.store(begins, cell)
+    alive = rows.existing()
+    with builder.if_then(resumes):
+        for cell, place, mask in zip(cells, places, alive):
+            builder.store(emitter.read(to, place, mask), cell)
+    with builder.if_else(rows.whole()) as (whole, parted):
+        with whole:
+            for factor, view in zip(factors, views):
+                for cell, place in zip(cells, places):
+                    held = [factor, emitter.load(view, place, emitter.vector), builder.load(cell)]
+                    builder.store(builder.call(emitter.fma, held), cell)
+            for cell, place in zip(cells, places):
+                emitter.store(builder.load(cell), to, place)
+        with parted:
+            for t, (factor, view) in enumerate(zip(factors, views)):
+                for cell, place, mask in zip(cells, places, rows.of(t)):
+                    emitter.add_product(mask, factor, emitter.read(view, place, mask), cell)
+            for cell, place, mask in zip(cells, places, alive):
+                emitter.write(builder.load(cell), to, place, mask)
+
+
+class _Masks:
+    """A block's masks: of all taps, of the pixels that exist, and whether all of them are whole."""
+
+    def __init__(self, emitter, pointer, row, tap):
+        self.emitter, self.builder, self.pointer, self.row, self.tap = emitter, emitter.builder, pointer, row, tap
+
+    def of(self, t):
+        return self.emitter.masks(self.pointer, self.builder.add(self.tap, _INDEX(t)))
+
+    def existing(self):
+        return self.emitter.masks(self.pointer, self.builder.sub(self.row, _INDEX(2)))
+
+    def whole(self):
+        flag = self.builder.load(self.builder.gep(self.pointer, [self.builder.sub(self.row, _INDEX(1))]))
+        return self.builder.icmp_unsigned("!=", flag, flag.type(0))
+
+
+@vector_code
+def add_products(
+    typing_context, blocks, taps, grad, grad_at, x, x_at, steps, steps_at, masks, masks_at, tap, row, sums, sums_at
+):
+    """``sums[t, p % BLOCK] += sum over p of grad[p] * x[p + shift[t]]`` for the pixels p of ``blocks`` blocks.
+
+    A lane is one chain of fused multiply-adds in the order of the blocks, started at 0 and added to what ``sums`` holds.
+    Taps, shifts and masks as in `sum_taps`.
+    """
+    dtype = _same_dtype(grad, x, sums)
+    place = types.int64
+    signature = types.void(place, place, grad, place, x, place, steps, place, masks, place, place, place, sums, place)
+
+    def generate(context, builder, signature, arguments):
+        blocks, taps, tap, row = (arguments[i] for i in (0, 1, 10, 11))
+        emitter = _MaskedEmitter(context, builder, dtype)
+        arrays = [emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (2, 4, 6, 8, 12)]
+        grad, x, steps, masks, sums = arrays
+        for count in TAPS:
+            with builder.if_then(builder.icmp_signed("==", taps, _INDEX(count))):
+                views = [builder.gep(x, [builder.load(builder.gep(steps, [_INDEX(2 * t)]))]) for t in range(count)]
+                for part in range(emitter.parts):
+                    cells = [cgutils.alloca_once(builder, emitter.vector) for _ in views]
+                    for cell in cells:
+                        builder.store(emitter.zero, cell)
+                    with cgutils.for_range(builder, blocks, intp=_INDEX) as loop:
+                        rows = _Masks(emitter, builder.gep(masks, [builder.mul(loop.index, row)]), row, tap)
+                        at = builder.add(builder.mul(loop.index, _INDEX(BLOCK)), _INDEX(part * emitter.lanes))
+                        _add_block(emitter, part, at, grad, views, rows, cells)
+                    for t, cell in enumerate(cells):
+                        at = _INDEX(t * BLOCK + part * emitter.lanes)
+                        total = builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))
+                        emitter.store(total, sums, at)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _add_block(emitter, part, at, grad, views, rows, cells):
+    """One vector of a block of `add_products`."""
+    builder = emitter.builder
+    with builder.if_else(rows.whole()) as (whole, parted):
+        with whole:
+            value = emitter.load(grad, at, emitter.vector)
+            for view, cell in zip(views, cells):
+                seen = emitter.load(view, at, emitter.vector)
+                builder.store(builder.call(emitter.fma, [value, seen, builder.load(cell)]), cell)
+        with parted:
+            value = emitter.read(grad, at, rows.existing()[part])
+            for t, (view, cell) in enumerate(zip(views, cells)):
+                mask = rows.of(t)[part]
+                emitter.add_product(mask, value, emitter.read(view, at, mask), cell)
+
+
+@vector_code
+def part_row(typing_context, source, source_at, count, to, even_at, odd_at):
+    """``to[even_at + i] = source[2 * i]`` and ``to[odd_at + i] = source[2 * i + 1]`` for a row of ``count`` elements.
+
+    Whole vectors are written: up to BLOCK - 1 elements behind each half's last are overwritten.
+    """
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(source, place, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        emitter = _MaskedEmitter(context, builder, dtype)
+        source = emitter.address(signature.args[0], *arguments[:2])
+        halves = [emitter.address(signature.args[3], arguments[3], arguments[i]) for i in (4, 5)]
+        lanes, count = emitter.lanes, arguments[2]
+        for index, masks in _pairs_of_vectors(emitter, count):
+            at = [builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes)) for i in (0, 1)]
+            both = [emitter.read(source, *place_and_mask) for place_and_mask in zip(at, masks)]
+            for half, to in enumerate(halves):
+                value = emitter.shuffle(*both, [2 * lane + half for lane in range(lanes)])
+                emitter.store(value, to, builder.mul(index, _INDEX(lanes)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@vector_code
+def join_row(typing_context, source, even_at, odd_at, to, to_at, count):
+    """``to[to_at + 2 * i] = source[even_at + i]`` and ``to[to_at + 2 * i + 1] = source[odd_at + i]`` for ``count`` elements.
+
+    Whole vectors are read: up to BLOCK - 1 elements behind each half's last.
+    """
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(source, place, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        emitter = _MaskedEmitter(context, builder, dtype)
+        halves = [emitter.address(signature.args[0], arguments[0], arguments[i]) for i in (1, 2)]
+        to = emitter.address(signature.args[3], *arguments[3:5])
+        lanes, count = emitter.lanes, arguments[5]
+        for index, masks in _pairs_of_vectors(emitter, count):
+            both = [emitter.load(half, builder.mul(index, _INDEX(lanes)), emitter.vector) for half in halves]
+            for i in (0, 1):
+                order = [lane // 2 + lane % 2 * lanes + i * lanes // 2 for lane in range(lanes)]
+                at = builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes))
+                emitter.write(emitter.shuffle(*both, order), to, at, masks[i])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _pairs_of_vectors(emitter, count):
+    """Yield, inside a loop, the index of each pair of vectors that ``count`` elements fill; then the rest's, and its masks."""
+    builder, lanes = emitter.builder, emitter.lanes
+    whole = builder.sdiv(count, _INDEX(2 * lanes))
+    with cgutils.for_range(builder, whole, intp=_INDEX) as loop:
+        yield loop.index, (None, None)
+    rest = builder.sub(count, builder.mul(whole, _INDEX(2 * lanes)))
+    with builder.if_then(builder.icmp_signed(">", rest, _INDEX(0))):
+        yield whole, (emitter.first(rest), emitter.first(builder.sub(rest, _INDEX(lanes))))

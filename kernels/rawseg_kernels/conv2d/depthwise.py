@@ -1,0 +1,191 @@
+"""Depthwise convolution: every output channel sees one input channel, so there is a plane to a task and no matrix product.
+
+`_plane_tables` turns the taps into shifts of a whole plane and `_simd_rows` sums over them. An output is one chain of fused
+multiply-adds in the order of the taps, started at the bias; padded taps are left out by masks, never multiplied. A tap of the
+weight's gradient is summed in BLOCK lanes, image by image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._epilogue import NOTHING
+from .._errors import ArgumentError
+from .._finishing import finish
+from .._jit import inlined, kernel
+from .._simd import copy, fill
+from .._simd_rows import BLOCK, add_products, join_row, part_row, sum_taps
+from .._threads import launch
+from ._phases import adjoint_phases, forward_phases
+from ._plane_tables import tables
+
+ONE = (1, 1)
+
+
+def check(depth, groups):
+    """Raise where the algorithm, asked for by name, does not exist."""
+    if depth != 1:
+        expected = f"a group for each of the {depth * groups} input channels for algorithm 'depthwise'"
+        raise ArgumentError("conv2d", "groups", expected, groups)
+
+
+@inlined
+def part_plane(x, at, h, w, step, pitch, size, scratch):
+    """Part a plane by the residues of its pixels modulo the step, into planes of ``size`` elements."""
+    step_h, step_w = step
+    for row in range(h):
+        source = at + row * w
+        to = row % step_h * step_w * size + row // step_h * pitch
+        if step_w == 2:
+            part_row(x, source, w, scratch, to, to + size)
+        else:
+            for first in range(min(step_w, w)):
+                copy(x, source + first, step_w, scratch, to + first * size, 1, (w - first + step_w - 1) // step_w)
+
+
+@inlined
+def at_once(taps):
+    """Return how many of the taps that are left are taken next."""
+    return 9 if taps >= 9 else 4 if taps >= 4 else 2 if taps >= 2 else 1
+
+
+@inlined
+def sum_phases(source, source_at, weight, weight_at, begin, resume, phases, steps, masks, to, to_at, results):
+    """Sum over the taps of every phase."""
+    for p in range(phases.shape[0]):
+        taps, steps_at, masks_at, blocks = phases[p, 4], 2 * phases[p, 5], phases[p, 6], phases[p, 7]
+        place = to_at + p * results
+        tap = 0
+        while tap < taps:
+            count, at, row = at_once(taps - tap), steps_at + 2 * tap, taps + 2
+            arrays = weight, weight_at, source, source_at, steps, at, masks, masks_at
+            sum_taps(blocks, count, begin, resume + tap, *arrays, tap, row, to, place)
+            tap += count
+
+
+@inlined
+def store(results, size, phases, pitch, stride, joined, out, at, out_w):
+    """Write the results of all phases to their places in an output plane."""
+    for p in range(0, phases.shape[0], 2 if joined else 1):
+        first_h, first_w, rows, columns = phases[p, 0], phases[p, 1], phases[p, 2], phases[p, 3]
+        for row in range(rows):
+            to, place = at + (first_h + row * stride[0]) * out_w + first_w, p * size + row * pitch
+            if joined:
+                join_row(results, place, place + size, out, to, out_w)
+            else:
+                copy(results, place, 1, out, to, stride[1], columns)
+
+
+@kernel
+def correlate_planes(
+    first, last, x, weight, bias, out, size, out_size, channels, terms, share, table, direct, covered, after, plain
+):
+    """Compute output planes; one sums ``terms`` source planes, and ``share`` of them sum the same."""
+    (h, w), (out_h, out_w) = size, out_size
+    phases, steps, masks = table.phases, table.steps, table.masks
+    area = weight.size // (channels * terms)
+    parted = np.empty(0 if table.in_place else table.step[0] * table.step[1] * table.plane, x.dtype)
+    results = np.empty(0 if direct else phases.shape[0] * table.results, x.dtype)
+    source, to = x if table.in_place else parted, out if direct else results
+    k = first % channels - 1
+    for task in range(first, last):
+        k = k + 1 if k + 1 < channels else 0
+        begin = bias[k] if bias.size else x.dtype.type(0)
+        at = task * out_h * out_w
+        if not covered:
+            fill(out, at, at + out_h * out_w, begin)
+        for term in range(terms):
+            source_at = (task // share if share > 1 else task * terms + term) * h * w
+            if not table.in_place:
+                part_plane(x, source_at, h, w, table.step, table.pitch, table.plane, parted)
+                source_at = 0
+            weight_at, to_at = (k * terms + term) * area, at if direct else 0
+            sum_phases(source, source_at, weight, weight_at, begin, term, phases, steps, masks, to, to_at, table.results)
+        if not direct:
+            store(results, table.results, phases, table.pitch, table.stride, table.joined, out, at, out_w)
+        if not plain:
+            finish(out, at, out_h * out_w, k, after)
+
+
+def correlate(x, weight, bias, out, phases, step, stride, terms, after=NOTHING):
+    """Write the phases of a correlation of planes into ``out``, whose planes are each the sum of ``terms`` of ``x``."""
+    n, channels, *out_size = out.shape
+    size = x.shape[2:]
+    table = tables(phases, step, stride, size)
+    direct = phases[0].count == tuple(out_size) and table.pitch == out_size[1]
+    covered = sum(phase.count[0] * phase.count[1] for phase in phases) == out_size[0] * out_size[1]
+    share = channels * terms // x.shape[1]
+    bias = np.empty(0, x.dtype) if bias is None else bias
+    arrays = x.reshape(-1), weight.reshape(-1), bias, out.reshape(-1), size, tuple(out_size)
+    numbers = channels, terms, share, table, direct, covered, after, after is NOTHING
+    work = 2 * n * channels * terms * sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
+    launch(correlate_planes, n * channels, *arrays, *numbers, work=work)
+
+
+def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
+    """Correlate one phase, whose taps step through a plane by the stride."""
+    check(weight.shape[1], groups)
+    out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+    phases = forward_phases(weight.shape[2:], out_size, padding, dilation)
+    correlate(x, weight, bias, out, phases, stride, ONE, 1, after)
+    return out
+
+
+def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
+    """Correlate one phase a residue modulo the stride, for every output channel that saw the input channel."""
+    check(weight.shape[1], groups)
+    grad_input = np.empty(input_shape, grad_output.dtype)
+    phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
+    if phases:
+        correlate(grad_output, weight, bias, grad_input, phases, ONE, stride, weight.shape[0] // groups)
+    else:
+        grad_input[:] = 0 if bias is None else bias[:, None, None]
+    return grad_input
+
+
+@kernel
+def sum_weights(first, last, grad_output, x, grad_weight, n, size, out_size, channels, share, table, direct):
+    """Compute the gradients of the weights of output channels, ``share`` of which see the same input channel."""
+    (h, w), (out_h, out_w) = size, out_size
+    steps, masks, pitch = table.steps, table.masks, table.pitch
+    taps, blocks = table.phases[0, 4], table.phases[0, 7]
+    parted = np.empty(0 if table.in_place else table.step[0] * table.step[1] * table.plane, x.dtype)
+    laid = np.empty(0 if direct else table.results, x.dtype)
+    source, grad = x if table.in_place else parted, grad_output if direct else laid
+    sums = np.empty(taps * BLOCK, x.dtype)
+    for k in range(first, last):
+        fill(sums, 0, sums.size, x.dtype.type(0))
+        for b in range(n):
+            source_at, grad_at = (b * channels + k) // share * h * w, (b * channels + k) * out_h * out_w
+            if not table.in_place:
+                part_plane(x, source_at, h, w, table.step, pitch, table.plane, parted)
+                source_at = 0
+            if not direct:
+                for row in range(out_h):
+                    copy(grad_output, grad_at + row * out_w, 1, laid, row * pitch, 1, out_w)
+                grad_at = 0
+            tap = 0
+            while tap < taps:
+                count = at_once(taps - tap)
+                add_products(
+                    blocks, count, grad, grad_at, source, source_at, steps, 2 * tap, masks, 0, tap, taps + 2, sums, tap * BLOCK
+                )
+                tap += count
+        for tap in range(taps):
+            total = x.dtype.type(0)
+            for lane in range(BLOCK):
+                total += sums[tap * BLOCK + lane]
+            grad_weight[k * taps + tap] = total
+
+
+def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
+    """Sum over the pixels of all images for every output channel."""
+    check(weight_shape[1], groups)
+    grad_weight = np.empty(weight_shape, x.dtype)
+    n, channels, *out_size = grad_output.shape
+    out_size, size = tuple(out_size), x.shape[2:]
+    table = tables(forward_phases(weight_shape[2:], out_size, padding, dilation), stride, ONE, size)
+    arrays = grad_output.reshape(-1), x.reshape(-1), grad_weight.reshape(-1), n, size, out_size
+    work = 2 * grad_output.size * weight_shape[2] * weight_shape[3]
+    launch(sum_weights, channels, *arrays, channels, channels // groups, table, table.pitch == out_size[1], work=work)
+    return grad_weight

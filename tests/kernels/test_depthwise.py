@@ -1,0 +1,180 @@
+"""Depthwise convolution by planes: kernels and planes of any size, what may not be read, and the same bits always."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from bounds import assert_within, gamma, smallest
+from convolution_cases import Case, integers, normals, torch_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from promises import assert_promises, assert_same_bits
+
+from rawseg_kernels import conv2d
+from rawseg_kernels._simd_rows import BLOCK
+from rawseg_kernels.conv2d._choice import choose
+
+torch_conv2d: Any = torch.nn.functional.conv2d
+
+
+@st.composite
+def cases(draw) -> Case:
+    channels, multiplier = draw(st.integers(1, 4)), draw(st.sampled_from([1, 1, 2, 3]))
+    size, kernel, stride, padding, dilation = [], [], [], [], []
+    for _ in range(2):
+        kernel.append(draw(st.sampled_from([1, 2, 3, 3, 5, 7])))
+        stride.append(draw(st.sampled_from([1, 1, 2, 2, 3])))
+        dilation.append(draw(st.sampled_from([1, 1, 2, 3])))
+        reach = dilation[-1] * (kernel[-1] - 1) + 1
+        padding.append(draw(st.sampled_from([0, reach // 2, reach // 2, reach])))
+        size.append(max(1, reach - 2 * padding[-1]) + draw(st.sampled_from([0, 1, 3, 6, 13, 27, 40])))
+    x, weight = (draw(st.integers(0, 2)), channels, *size), (channels * multiplier, 1, *kernel)
+    return Case(x, weight, tuple(stride), tuple(padding), tuple(dilation), channels)  # type: ignore[arg-type]
+
+
+def shapes(case: Case) -> tuple[tuple[int, ...], ...]:
+    return case.x, case.weight, case.weight[:1], (case.x[0], case.weight[0], *case.out_size)
+
+
+def run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+    """The output and the gradients of x and weight."""
+    options = {**case.options, "algorithm": "depthwise"}
+    return [
+        conv2d.forward(x, weight, bias, **options),
+        conv2d.backward_input(grad_output, weight, x.shape, **options),
+        conv2d.backward_weight(grad_output, x, weight.shape, **options),
+    ]
+
+
+def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+    def call(x, weight):
+        return torch_conv2d(x, weight, torch.from_numpy(bias), **case.options)
+
+    return torch_gradients(call, grad_output, x, weight)
+
+
+@pytest.mark.proves("conv2d", "torch")
+@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from([np.float32, np.float64]))
+def test_whole_numbers_are_exact(case, seed, dtype):
+    arrays = integers(seed, *shapes(case), dtype=dtype)
+    for got, want in zip(run(case, *arrays), torch_run(case, *arrays)):
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.proves("conv2d", "bound")
+@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from([np.float32, np.float64]))
+def test_rounding_stays_in_its_bound(case, seed, dtype):
+    arrays = normals(seed, *shapes(case), dtype=dtype)
+    wide = [array.astype(np.float64) for array in arrays]
+    truth, size = torch_run(case, *wide), torch_run(case, *map(np.abs, wide))
+    pixels = case.x[0] * case.out_size[0] * case.out_size[1]
+    terms = [case.terms + 1, case.terms * case.weight[0] // case.x[1] + 1, pixels + BLOCK]
+    for got, want, magnitude, count in zip(run(case, *arrays), truth, size, terms):
+        bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
+        assert_within(got, want, bound)
+
+
+def chain(start, products):
+    """Return the chain of fused multiply-adds of float32 pairs; float64 holds each exactly but for its last bits."""
+    for one, other in products:
+        start = np.float32(np.float64(one) * np.float64(other) + np.float64(start))
+    return start
+
+
+def test_an_output_is_one_chain_in_order_of_the_taps():
+    x, weight, bias = integers(3, (1, 2, 9, 20), (2, 1, 3, 3), (2,))
+    x, weight = x + np.float32(2**-11), weight + np.float32(2**-13)  # products of 30 bits, so that the order is seen
+    out = conv2d.forward(x, weight, bias, padding=1, groups=2, algorithm="depthwise")
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    for k, i, j in np.ndindex(2, 9, 20):
+        taps = padded[0, k, i : i + 3, j : j + 3].ravel()
+        assert out[0, k, i, j] == chain(bias[k], zip(weight[k, 0].ravel(), taps))
+
+
+SAME = Case((2, 5, 37, 41), (10, 1, 3, 3), (1, 1), (1, 1), (1, 1), 5)  # read and written where it is
+HALVED = Case((2, 5, 38, 44), (5, 1, 3, 5), (2, 2), (1, 2), (1, 1), 5)  # even and odd columns
+OTHERS = Case((2, 5, 38, 44), (5, 1, 4, 2), (3, 1), (0, 2), (2, 1), 5)
+
+
+@pytest.mark.proves("conv2d", "determinism")
+@pytest.mark.spec("all.bits", "all.strides", "all.fresh")
+@pytest.mark.parametrize("case", [SAME, HALVED, OTHERS])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_promises(monkeypatch, case, dtype):
+    x, weight, bias, grad_output = normals(5, *shapes(case), dtype=dtype)
+    options = {**case.options, "algorithm": "depthwise"}
+    assert_promises(monkeypatch, lambda x, w, b: conv2d.forward(x, w, b, **options), x, weight, bias)
+    assert_promises(monkeypatch, lambda g, w: conv2d.backward_input(g, w, x.shape, **options), grad_output, weight)
+    assert_promises(monkeypatch, lambda g, x: conv2d.backward_weight(g, x, weight.shape, **options), grad_output, x)
+
+
+@pytest.mark.parametrize("case", [SAME, HALVED, OTHERS])
+def test_images_do_not_meet(case):
+    arrays = normals(6, *shapes(case))
+    whole = run(case, *arrays)
+    for b in range(2):
+        x, weight, bias, grad_output = arrays
+        single = run(case, x[b : b + 1], weight, bias, grad_output[b : b + 1])
+        assert_same_bits((single[0], single[1]), (whole[0][b : b + 1], whole[1][b : b + 1]))
+
+
+@pytest.mark.spec("conv2d.nonfinite", "all.nonfinite")
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_padding_is_never_multiplied(value, stride):
+    case = Case((1, 2, 18, 36), (2, 1, 3, 3), (stride, stride), (1, 1), (1, 1), 2)
+    x, weight, bias, grad_output = (np.abs(array) + 1 for array in integers(9, *shapes(case)))
+    weight[0, 0, 0, 0] = value  # of the tap above and to the left
+    out, grad_input, _ = run(case, x, weight, bias, grad_output)
+    assert np.isfinite(out[:, 1]).all()
+    assert np.isfinite(out[:, 0, 0]).all()
+    assert np.isfinite(out[:, 0, :, 0]).all()
+    np.testing.assert_array_equal(out[:, 0, 1:, 1:], np.full_like(out[:, 0, 1:, 1:], value))
+    touched = np.zeros(case.x[2:], bool)
+    touched[1 if stride == 2 else 0 : -1 : stride, 1 if stride == 2 else 0 : -1 : stride] = True
+    assert np.isfinite(grad_input[0, 0][~touched]).all()
+    assert np.isfinite(grad_input[:, 1]).all()
+    np.testing.assert_array_equal(grad_input[0, 0][touched], np.full(touched.sum(), value, np.float32))
+
+    weight[0, 0, 0, 0], grad_output[0, 1, 0, 0] = 1, value
+    grad_weight = run(case, x, weight, bias, grad_output)[2]
+    assert np.isfinite(grad_weight[0]).all()
+    assert np.isfinite(grad_weight[1, 0, 0]).all()
+    assert np.isfinite(grad_weight[1, 0, :, 0]).all()
+    np.testing.assert_array_equal(grad_weight[1, 0, 1:, 1:], np.full((2, 2), value, np.float32))
+
+
+def test_auto_takes_it_where_every_channel_is_alone():
+    geometry: Any = ((1, 1), (1, 1))
+    assert choose("forward", (3, 3), *geometry, (1, 1), (14, 14), np.float64) == "depthwise"
+    assert choose("backward_weight", (7, 7), (2, 2), (3, 3), (1, 4), (14, 14), np.float32) == "depthwise"
+    for channels, kernel in (((2, 1), (3, 3)), ((1, 5), (3, 3)), ((1, 1), (7, 8))):
+        assert choose("forward", kernel, *geometry, channels, (14, 14), np.float32) != "depthwise"
+
+
+GUARDED = """
+import numpy as np
+from convolution_cases import integers
+from guard_pages import guarded
+from test_depthwise import HALVED, OTHERS, SAME, run, shapes
+for case in (SAME, HALVED, OTHERS):
+    for dtype in (np.float32, np.float64):
+        for end in (True, False):
+            run(case, *(guarded(array, end) for array in integers(0, *shapes(case), dtype=dtype)))
+"""
+
+
+@pytest.mark.spec("all.memory-safety")
+@pytest.mark.parametrize("name", ["", "portable"])
+def test_nothing_beyond_the_arrays_is_read(name):
+    paths = os.pathsep.join([os.path.dirname(__file__), *(path for path in sys.path if path)])
+    environment = {**os.environ, "PYTHONPATH": paths, "RAWSEG_SIMD": name}
+    done = subprocess.run([sys.executable, "-c", GUARDED], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
