@@ -240,7 +240,7 @@ def part_row(typing_context, source, source_at, count, to, even_at, odd_at):
             at = [builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes)) for i in (0, 1)]
             both = [emitter.read(source, *place_and_mask) for place_and_mask in zip(at, masks)]
             for half, to in enumerate(halves):
-                value = emitter.shuffle(*both, [2 * lane + half for lane in range(lanes)])
+                value = emitter.shuffle(both[0], both[1], [2 * lane + half for lane in range(lanes)])
                 emitter.store(value, to, builder.mul(index, _INDEX(lanes)))
         return context.get_dummy_value()
 
@@ -267,7 +267,7 @@ def join_row(typing_context, source, even_at, odd_at, to, to_at, count):
             for i in (0, 1):
                 order = [lane // 2 + lane % 2 * lanes + i * lanes // 2 for lane in range(lanes)]
                 at = builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes))
-                emitter.write(emitter.shuffle(*both, order), to, at, masks[i])
+                emitter.write(emitter.shuffle(both[0], both[1], order), to, at, masks[i])
         return context.get_dummy_value()
 
     return signature, generate

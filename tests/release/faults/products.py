@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CONV = "kernels/test_conv2d.py -k 'by_hand or whole_numbers'"
+DEPTHWISE = "kernels/test_depthwise.py -k 'whole_numbers or never or meet'"
 CONV_CUT = "kernels/test_conv2d.py -k cut_up"
 CONV_PADDING = "kernels/test_conv2d.py -k padding"
 CONV_SAME = "kernels/test_conv2d.py -k same_puts"
@@ -30,6 +31,50 @@ FAULTS = [
             ),
             ("missing step", "out_row[:] = bias[k] if bias.size else 0", "out_row[:] = 0"),
             ("= for +=", "lanes[i] += row[i]", "lanes[i] = row[i]"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/depthwise.py",
+        DEPTHWISE,
+        [
+            ("group offset", "task // share if share > 1", "task if share > 1"),
+            ("group offset", "(b * channels + k) // share * h * w", "(b * channels + k) * h * w // share"),
+            ("missing step", "k = k + 1 if k + 1 < channels else 0", "k = k + 1"),
+            ("missing step", "if not covered:", "if False:"),
+            ("missing step", "fill(sums, 0, sums.size, x.dtype.type(0))", "pass"),
+            ("height for width", "(first_h + row * stride[0]) * out_w", "(first_h + row * stride[1]) * out_w"),
+            ("= for +=", "begin, resume + tap,", "begin, resume,"),
+            ("off by one", "(w - first + step_w - 1) // step_w", "(w - first) // step_w"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_plane_tables.py",
+        DEPTHWISE,
+        [
+            ("off by one", "& (w < size[1])", "& (w <= size[1])"),
+            ("missing check", "& (h < size[0])", ""),
+            ("missing check", "exists = (row < phase.count[0]) & (column < phase.count[1])", "exists = row < phase.count[0]"),
+            (
+                "flip or transposition",
+                "off_h % step[0] * step[1] + off_w % step[1]",
+                "off_w % step[1] * step[0] + off_h % step[0]",
+            ),
+            ("missing check", "in_place = step == (1, 1) and pitch == size[1]", "in_place = step == (1, 1)"),
+            ("missing check", "stride[1] == 2 and columns ==", "columns =="),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_rows.py",
+        DEPTHWISE,
+        [
+            (
+                "missing check",
+                "self.builder.select(mask, self.builder.call(self.fma, [one, other, held]), held)",
+                "self.builder.call(self.fma, [one, other, held])",
+            ),
+            ("off by one", "emitter.first(builder.sub(rest, _INDEX(lanes)))", "emitter.first(rest)"),
+            ("= for +=", "builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))", "builder.load(cell)"),
+            ("missing check", "flag.type(0))", "flag.type(2))"),
         ],
     ),
     (
