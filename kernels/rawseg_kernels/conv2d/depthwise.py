@@ -20,6 +20,7 @@ from ._phases import adjoint_phases, forward_phases
 from ._plane_tables import tables
 
 ONE = (1, 1)
+CHANNELS = 16  # whose weights' gradients are summed together: their planes are read as they lie in memory
 
 
 def check(depth, groups):
@@ -118,7 +119,7 @@ def correlate(x, weight, bias, out, phases, step, stride, terms, after=NOTHING):
     bias = np.empty(0, x.dtype) if bias is None else bias
     arrays = x.reshape(-1), weight.reshape(-1), bias, out.reshape(-1), size, tuple(out_size)
     numbers = channels, terms, share, table, direct, covered, after, after is NOTHING
-    work = 2 * n * channels * terms * sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
+    work = 2 * n * channels * terms * sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases) // BLOCK
     launch(correlate_planes, n * channels, *arrays, *numbers, work=work)
 
 
@@ -143,6 +144,17 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     return grad_input
 
 
+@inlined
+def add_plane(blocks, taps, grad, grad_at, source, source_at, steps, masks, sums, sums_at):
+    """Add the products of one pair of planes to the lanes of every tap."""
+    tap = 0
+    while tap < taps:
+        count = at_once(taps - tap)
+        arrays = grad, grad_at, source, source_at, steps, 2 * tap, masks, 0
+        add_products(blocks, count, *arrays, tap, taps + 2, sums, sums_at + tap * BLOCK)
+        tap += count
+
+
 @kernel
 def sum_weights(first, last, grad_output, x, grad_weight, n, size, out_size, channels, share, table, direct):
     """Compute the gradients of the weights of output channels, ``share`` of which see the same input channel."""
@@ -152,11 +164,13 @@ def sum_weights(first, last, grad_output, x, grad_weight, n, size, out_size, cha
     parted = np.empty(0 if table.in_place else table.step[0] * table.step[1] * table.plane, x.dtype)
     laid = np.empty(0 if direct else table.results, x.dtype)
     source, grad = x if table.in_place else parted, grad_output if direct else laid
-    sums = np.empty(taps * BLOCK, x.dtype)
-    for k in range(first, last):
-        fill(sums, 0, sums.size, x.dtype.type(0))
-        for b in range(n):
-            source_at, grad_at = (b * channels + k) // share * h * w, (b * channels + k) * out_h * out_w
+    sums = np.empty(min(CHANNELS, last - first) * taps * BLOCK, x.dtype)
+    for start in range(first, last, CHANNELS):
+        count = min(CHANNELS, last - start)
+        fill(sums, 0, count * taps * BLOCK, x.dtype.type(0))
+        for plane in range(n * count):
+            k, number = plane % count, plane // count * channels + start + plane % count
+            source_at, grad_at = number // share * h * w, number * out_h * out_w
             if not table.in_place:
                 part_plane(x, source_at, h, w, table.step, pitch, table.plane, parted)
                 source_at = 0
@@ -164,18 +178,12 @@ def sum_weights(first, last, grad_output, x, grad_weight, n, size, out_size, cha
                 for row in range(out_h):
                     copy(grad_output, grad_at + row * out_w, 1, laid, row * pitch, 1, out_w)
                 grad_at = 0
-            tap = 0
-            while tap < taps:
-                count = at_once(taps - tap)
-                add_products(
-                    blocks, count, grad, grad_at, source, source_at, steps, 2 * tap, masks, 0, tap, taps + 2, sums, tap * BLOCK
-                )
-                tap += count
-        for tap in range(taps):
+            add_plane(blocks, taps, grad, grad_at, source, source_at, steps, masks, sums, k * taps * BLOCK)
+        for i in range(count * taps):
             total = x.dtype.type(0)
             for lane in range(BLOCK):
-                total += sums[tap * BLOCK + lane]
-            grad_weight[k * taps + tap] = total
+                total += sums[i * BLOCK + lane]
+            grad_weight[start * taps + i] = total
 
 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
@@ -186,6 +194,6 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     out_size, size = tuple(out_size), x.shape[2:]
     table = tables(forward_phases(weight_shape[2:], out_size, padding, dilation), stride, ONE, size)
     arrays = grad_output.reshape(-1), x.reshape(-1), grad_weight.reshape(-1), n, size, out_size
-    work = 2 * grad_output.size * weight_shape[2] * weight_shape[3]
+    work = 2 * grad_output.size * weight_shape[2] * weight_shape[3] // BLOCK
     launch(sum_weights, channels, *arrays, channels, channels // groups, table, table.pitch == out_size[1], work=work)
     return grad_weight

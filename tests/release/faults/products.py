@@ -38,10 +38,10 @@ FAULTS = [
         DEPTHWISE,
         [
             ("group offset", "task // share if share > 1", "task if share > 1"),
-            ("group offset", "(b * channels + k) // share * h * w", "(b * channels + k) * h * w // share"),
+            ("group offset", "number // share * h * w", "number * h * w // share"),
             ("missing step", "k = k + 1 if k + 1 < channels else 0", "k = k + 1"),
             ("missing step", "if not covered:", "if False:"),
-            ("missing step", "fill(sums, 0, sums.size, x.dtype.type(0))", "pass"),
+            ("missing step", "fill(sums, 0, count * taps * BLOCK, x.dtype.type(0))", "pass"),
             ("height for width", "(first_h + row * stride[0]) * out_w", "(first_h + row * stride[1]) * out_w"),
             ("= for +=", "begin, resume + tap,", "begin, resume,"),
             ("off by one", "(w - first + step_w - 1) // step_w", "(w - first) // step_w"),
