@@ -4,7 +4,12 @@ With K roundings behind every product, |error| <= gamma_K |A^T| [sum_c (|G||w||G
 counts, at most, along any path from an input to an output: 2 in each of the two passes of B^T (a sum of two terms that are
 themselves rounded once), 5 in each pass of G (a sum of three, a product, and the rounding of 1/6 and its kin), one a channel
 (fused multiply-adds), 3 in each pass of A^T, and the bias: channels + 4 + 10 + 6 + 1. The gradient of the weights has 2 in each
-pass of A, 2 in each of B^T, 6 in each of G^T, one a tile and one a share: tiles + 4 + 4 + 12 + 8."""
+pass of A, 2 in each of B^T, 6 in each of G^T, one a tile and one a share: tiles + 4 + 4 + 12 + 8.
+
+What underflows comes beside it, half the smallest number a multiplication. A and B hold whole numbers, whose products are
+exact where numbers are smallest. Behind an entry of G w G^T are at most three in each pass, and no row of |G| sums to more
+than 3/2: less than four of the smallest numbers, which then meet |B^T||x||B| however large that is. Every product of the sum
+has one of its own. G^T doubles those of the sum at most twice, and has up to four in each pass."""
 
 from __future__ import annotations
 
@@ -43,11 +48,11 @@ def forward_bound(size, x, weight, bias, padding, out_size):
     th, tw = _tiles(size, out_size)
     seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, *padding, (1, 1), (th, tw)))
     products = np.einsum("ncijrs,kcrs->nkijrs", seen, _both(m["G"], np.abs(weight)), optimize=True)
-    tiles = _both(m["A"].T, products)  # (N, K, th, tw, m, m)
+    relative, terms = gamma(x.shape[1] + 21, np.float32), x.shape[1]
+    lost = smallest(4, np.float32) * seen.sum(1, keepdims=True) + smallest(terms, np.float32)
+    tiles = _both(m["A"].T, relative * products + lost)  # (N, K, th, tw, m, m)
     whole = tiles.transpose(0, 1, 2, 4, 3, 5).reshape(*tiles.shape[:2], th * size, tw * size)
-    terms = x.shape[1] + 21
-    magnitude = whole[:, :, : out_size[0], : out_size[1]] + np.abs(bias)[:, None, None]
-    return gamma(terms, np.float32) * magnitude + smallest(terms * 36 * 100, np.float32)
+    return whole[:, :, : out_size[0], : out_size[1]] + relative * np.abs(bias)[:, None, None]
 
 
 def weight_bound(size, grad_output, x, padding):
@@ -58,4 +63,4 @@ def weight_bound(size, grad_output, x, padding):
     given = _both(m["A"], _patches(np.abs(grad_output), size, size, 0, 0, (1, 1), tiles))
     sums = np.einsum("nkijrs,ncijrs->kcrs", given, seen, optimize=True)
     terms = x.shape[0] * tiles[0] * tiles[1] + 28
-    return gamma(terms, np.float32) * _both(m["G"].T, sums) + smallest(terms * 36 * 100, np.float32)
+    return gamma(terms, np.float32) * _both(m["G"].T, sums) + smallest(2 * terms, np.float32)

@@ -105,6 +105,17 @@ def test_rounding_stays_in_winograds_bound(case, seed):
 
 
 @pytest.mark.proves("conv2d", "bound", "torch")
+@given(
+    case=cases(), seed=st.integers(0, 99), scales=st.sampled_from([(40, -145), (-145, 40), (-75, -75), (-20, -127), (40, 40)])
+)
+def test_the_bound_holds_where_numbers_are_smallest(case, seed, scales):
+    """Weights below the normal numbers lose digits in the transform, and large pixels then multiply what was lost."""
+    of_pixels, of_weights = (np.float32(2.0) ** np.float32(scale) for scale in scales)
+    x, weight, bias, grad_output = normals(seed, *case.shapes)
+    check_bounds(case, [x * of_pixels, weight * of_weights, bias * of_pixels * of_weights, grad_output * of_pixels])
+
+
+@pytest.mark.proves("conv2d", "bound", "torch")
 @pytest.mark.parametrize(("what", "case"), LARGE, ids=[what for what, _ in LARGE])
 def test_however_the_tiles_are_cut_up(what, case):
     check_bounds(case, normals(1, *case.shapes))
@@ -222,13 +233,12 @@ def precision():
 
 @pytest.mark.spec("conv2d.precision")
 def test_auto_depends_on_precision_dtype_and_shape_alone(precision):
-    plain: tuple[Any, ...] = "forward", (3, 3), (1, 1), (1, 1), (64, 64), (32, 32), np.float32
+    plain: tuple[Any, ...] = "forward", (3, 3), (1, 1), (1, 1), (64, 64), (32, 40), np.float32
     assert choose(*plain) == "winograd4"
-    for position, value in ((1, (3, 1)), (2, (1, 2)), (4, (31, 64)), (5, (32, 11)), (3, (3, 1)), (6, np.float64)):
+    for position, value in ((1, (3, 1)), (2, (1, 2)), (6, np.float64)):
         assert choose(*plain[:position], value, *plain[position + 1 :]) == "im2col"
-    assert choose("backward_weight", (3, 3), (1, 1), (2, 2), (64, 64), (32, 32), np.float32) == "im2col"
     precision("balanced")
-    assert choose(*plain) == "winograd2"
+    assert choose("backward_weight", *plain[1:]) == "winograd2"
     precision("exact")
     assert choose(*plain) == "im2col"
     with pytest.raises(ArgumentError, match=r"set_precision: precision: expected one of \('fast', 'balanced', 'exact'\), got"):
@@ -236,11 +246,41 @@ def test_auto_depends_on_precision_dtype_and_shape_alone(precision):
     assert _precision.get_precision() == "exact"
 
 
+@pytest.mark.parametrize(
+    ("asked", "verb", "dilation", "channels", "smallest"),
+    [
+        ("fast", "forward", (1, 1), (64, 64), (8, 40)),  # 32 pairs a channel, times 40, is 1280
+        ("fast", "backward_input", (1, 2), (64, 64), (8, 80)),
+        ("fast", "forward", (2, 1), (20, 20), (16, 128)),
+        ("fast", "forward", (1, 1), (320, 320), (8, 8)),
+        ("fast", "backward_weight", (1, 1), (14, 14), (8, 37)),
+        ("balanced", "forward", (1, 1), (128, 128), (8, 24)),
+        ("balanced", "backward_weight", (1, 1), (32, 32), (8, 16)),
+    ],
+)
+def test_auto_takes_winograd_from_where_it_pays(precision, asked, verb, dilation, channels, smallest):
+    precision(asked)
+    winograd = {"fast": "winograd4", "balanced": "winograd2"}[asked]
+    chosen = lambda channels, size: choose(verb, (3, 3), (1, 1), dilation, channels, size, np.float32)  # noqa: E731
+    assert chosen(channels, smallest) == chosen(channels, (8000, 8000)) == winograd
+    assert chosen(channels, (smallest[0] - 1, 8000)) == chosen(channels, (8000, smallest[1] - 1)) == "im2col"
+    assert chosen((channels[0] - 2, channels[1] - 2), smallest) == "im2col"
+    if asked == "balanced" or verb == "backward_weight":
+        assert choose(verb, (3, 3), (1, 1), (1, 2), channels, (8000, 8000), np.float32) == "im2col"
+
+
+def test_few_channels_are_summed_directly_however_large_the_map(precision):
+    for asked, verb, fewest in (("fast", "forward", 20), ("fast", "backward_weight", 14), ("balanced", "forward", 128)):
+        precision(asked)
+        chosen = [choose(verb, (3, 3), (1, 1), (1, 1), (c, c), (8000, 8000), np.float32) for c in (fewest - 2, fewest)]
+        assert chosen[0] == "im2col" != chosen[1]
+
+
 @pytest.mark.spec("conv2d.precision")
 @pytest.mark.parametrize(("asked", "algorithm"), [("fast", "winograd4"), ("balanced", "winograd2"), ("exact", "im2col")])
 def test_auto_is_what_the_rule_says(precision, asked, algorithm):
     precision(asked)
-    case = Case(1, 64, 64, (13, 12), (1, 1))
+    case = Case(1, 130, 130, (9, 25), (1, 1))
     arrays = normals(9, *case.shapes)
     assert_same_bits(tuple(results(case, "auto", *arrays)), tuple(results(case, algorithm, *arrays)))
 

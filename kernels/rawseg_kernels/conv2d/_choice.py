@@ -1,20 +1,38 @@
 """Which algorithm ``"auto"`` is: a rule of the shape without the batch, the dtype and the precision that was asked for.
 
-Never of threads or timings, so that the bits of a result do not depend on them. The limits are where one algorithm overtook the
-other on machines with AVX-512, at one and at two threads.
+Never of threads, vector widths or timings, so that the bits of a result do not depend on them. Winograd's transforms are work
+for each channel on either side, the products for each pair of them: what decides is how many pairs there are for a channel,
+and how well a row of tiles fills vectors. The limits are where one algorithm overtook the other on machines with AVX-512, for
+batches of 1 to 4 and one or two threads alike; narrower vectors lose less of a narrow map and gain sooner.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from .._precision import get_precision
 
-FEWEST_CHANNELS = {"winograd4": 32, "winograd2": 64}  # on both sides of a group: the transforms must pay
-SHORTEST_SIDE = 12  # of the pixels that one dense convolution makes: smaller maps are mostly the tiles' margins
 MOST_SHARES = 4  # output channels of one input channel, and
 MOST_TAPS = 49  # of a kernel: above, matrix products are faster than planes
 TILES = {"fast": "winograd4", "balanced": "winograd2"}
+SHORTEST_SIDE = 8  # of the pixels that one dense convolution makes: smaller maps are mostly the tiles' margins
+
+
+class Limits(NamedTuple):
+    """The least that pays."""
+
+    pairs: int  # of channels, for each channel, however wide the map
+    work: int  # the same times the pixels of a row
+
+
+LIMITS = {
+    ("winograd4", False): Limits(10, 1280),  # forward and backward_input
+    ("winograd2", False): Limits(64, 1536),
+    ("winograd4", True): Limits(7, 256),  # backward_weight, whose direct sums are slower
+    ("winograd2", True): Limits(16, 256),
+}
 
 
 def choose(verb, kernel_size, stride, dilation, channels, out_size, dtype):
@@ -33,9 +51,13 @@ def choose(verb, kernel_size, stride, dilation, channels, out_size, dtype):
     """
     if channels[0] == 1 and channels[1] <= MOST_SHARES and kernel_size[0] * kernel_size[1] <= MOST_TAPS:
         return "depthwise"
-    winograd = TILES.get(get_precision())
+    winograd, of_weights = TILES.get(get_precision()), verb == "backward_weight"
     if winograd is None or dtype != np.float32 or tuple(kernel_size) != (3, 3) or stride != (1, 1):
         return "im2col"
-    if min(channels) < FEWEST_CHANNELS[winograd] or any(out_size[i] < SHORTEST_SIDE * dilation[i] for i in (0, 1)):
+    if dilation != (1, 1) and (of_weights or winograd == "winograd2"):  # not done, and no gain
         return "im2col"
-    return "im2col" if verb == "backward_weight" and dilation != (1, 1) else winograd
+    pairs = channels[0] * channels[1] // (channels[0] + channels[1])
+    height, width = out_size[0] // dilation[0], out_size[1] // dilation[1]
+    least = LIMITS[winograd, of_weights]
+    pays = pairs >= least.pairs and pairs * width >= least.work and min(height, width) >= SHORTEST_SIDE
+    return winograd if pays else "im2col"

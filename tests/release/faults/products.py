@@ -272,11 +272,16 @@ FAULTS = [
     ),
     (
         f"{ROOM}/conv2d/_choice.py",
-        "kernels/test_winograd.py -k auto",
+        "kernels/test_winograd.py -k 'auto or few'",
         [
-            ("wrong comparison", "if min(channels) <", "if min(channels) <="),
             ("missing check", " or stride != (1, 1):", ":"),
-            ("missing check", 'if verb == "backward_weight" and dilation', 'if verb == "backward" and dilation'),
+            ("missing check", "(of_weights or winograd", "(winograd"),
+            ("missing check", '(of_weights or winograd == "winograd2")', "of_weights"),
+            ("swapped axes", "pairs * width >= least.work", "pairs * height >= least.work"),
+            ("swapped axes", "out_size[1] // dilation[1]", "out_size[1] // dilation[0]"),
+            ("wrong comparison", "pairs >= least.pairs", "pairs > least.pairs"),
+            ("wrong comparison", ">= least.work", "> least.work"),
+            ("wrong comparison", ">= SHORTEST_SIDE", "> SHORTEST_SIDE"),
         ],
     ),
 ]
