@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arena import empty
 from .._epilogue import NOTHING
 from .._errors import ArgumentError
 from .._finishing import finish
@@ -28,6 +29,11 @@ def check(depth, groups):
     if depth != 1:
         expected = f"a group for each of the {depth * groups} input channels for algorithm 'depthwise'"
         raise ArgumentError("conv2d", "groups", expected, groups)
+
+
+def steps_taken(out_size, stride):
+    """Return the stride, but 1 where a single output takes no step: planes are parted by it, however long it is."""
+    return tuple(1 if out_size[axis] == 1 else stride[axis] for axis in (0, 1))
 
 
 @inlined
@@ -126,16 +132,16 @@ def correlate(x, weight, bias, out, phases, step, stride, terms, after=NOTHING):
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
     """Correlate one phase, whose taps step through a plane by the stride."""
     check(weight.shape[1], groups)
-    out = np.empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+    out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     phases = forward_phases(weight.shape[2:], out_size, padding, dilation)
-    correlate(x, weight, bias, out, phases, stride, ONE, 1, after)
+    correlate(x, weight, bias, out, phases, steps_taken(out_size, stride), ONE, 1, after)
     return out
 
 
 def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
     """Correlate one phase a residue modulo the stride, for every output channel that saw the input channel."""
     check(weight.shape[1], groups)
-    grad_input = np.empty(input_shape, grad_output.dtype)
+    grad_input = empty(input_shape, grad_output.dtype)
     phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
     if phases:
         correlate(grad_output, weight, bias, grad_input, phases, ONE, stride, weight.shape[0] // groups)
@@ -192,7 +198,7 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     grad_weight = np.empty(weight_shape, x.dtype)
     n, channels, *out_size = grad_output.shape
     out_size, size = tuple(out_size), x.shape[2:]
-    table = tables(forward_phases(weight_shape[2:], out_size, padding, dilation), stride, ONE, size)
+    table = tables(forward_phases(weight_shape[2:], out_size, padding, dilation), steps_taken(out_size, stride), ONE, size)
     arrays = grad_output.reshape(-1), x.reshape(-1), grad_weight.reshape(-1), n, size, out_size
     work = 2 * grad_output.size * weight_shape[2] * weight_shape[3] // BLOCK
     launch(sum_weights, channels, *arrays, channels, channels // groups, table, table.pitch == out_size[1], work=work)
