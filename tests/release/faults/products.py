@@ -42,7 +42,7 @@ FAULTS = [
             ("missing step", "k = k + 1 if k + 1 < channels else 0", "k = k + 1"),
             ("missing step", "if not covered:", "if False:"),
             ("missing step", "fill(sums, 0, count * taps * BLOCK, x.dtype.type(0))", "pass"),
-            ("height for width", "(first_h + row * stride[0]) * out_w", "(first_h + row * stride[1]) * out_w"),
+            ("missing step", "* out_w + first_w, p * size", "* out_w, p * size"),
             ("= for +=", "begin, resume + tap,", "begin, resume,"),
             ("off by one", "(w - first + step_w - 1) // step_w", "(w - first) // step_w"),
         ],
@@ -60,7 +60,6 @@ FAULTS = [
                 "off_w % step[1] * step[0] + off_h % step[0]",
             ),
             ("missing check", "in_place = step == (1, 1) and pitch == size[1]", "in_place = step == (1, 1)"),
-            ("missing check", "stride[1] == 2 and columns ==", "columns =="),
         ],
     ),
     (
@@ -72,9 +71,9 @@ FAULTS = [
                 "self.builder.select(mask, self.builder.call(self.fma, [one, other, held]), held)",
                 "self.builder.call(self.fma, [one, other, held])",
             ),
-            ("off by one", "emitter.first(builder.sub(rest, _INDEX(lanes)))", "emitter.first(rest)"),
+            ("wrong order", "[2 * lane + half for lane", "[2 * lane + 1 - half for lane"),
             ("= for +=", "builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))", "builder.load(cell)"),
-            ("missing check", "flag.type(0))", "flag.type(2))"),
+            ("wrong order", "lane // 2 + lane % 2 * lanes + i", "lane // 2 + (1 - lane % 2) * lanes + i"),
         ],
     ),
     (
