@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
+def _as_it_lies(array: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return a matrix as its rows lie in memory, and whether that turned it: the kernel reads one from ``.T`` without a copy."""
+    turned = array.swapaxes(-1, -2)
+    return (turned, True) if turned.flags.c_contiguous and not array.flags.c_contiguous else (array, False)
+
+
 class MatMul(Function):
     """Stacks of matrices (..., M, K) @ (..., K, N) with equal stack axes.
 
@@ -29,7 +35,10 @@ class MatMul(Function):
         from rawseg_kernels import matmul as kernel
 
         ctx.save(a, b)
-        return kernel.forward(a, b) if isinstance(a, np.ndarray) else a @ b
+        if not isinstance(a, np.ndarray):
+            return a @ b
+        (a, turned_a), (b, turned_b) = _as_it_lies(a), _as_it_lies(b)
+        return kernel.forward(a, b, turned_a, turned_b)
 
     @staticmethod
     def backward(ctx, grad_output):
