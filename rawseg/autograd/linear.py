@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _as_it_lies(array: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Return a matrix as its rows lie in memory, and whether that turned it: the kernel reads one from ``.T`` without a copy."""
+    """Return a matrix as its rows lie in memory, and whether that turned it: the kernel needs no copy of a ``.T``."""
     turned = array.swapaxes(-1, -2)
     return (turned, True) if turned.flags.c_contiguous and not array.flags.c_contiguous else (array, False)
 
