@@ -1,25 +1,13 @@
-"""Rounding bounds: the only tolerances that a test may use, each derived, none tuned (Higham 2002, chapter 3)."""
+"""The comparison of every test, and the bounds it may use."""
 
 from __future__ import annotations
 
 import numpy as np
 from evidence import record_ratio
 
+from rawseg.testing.bounds import gamma, smallest, unit_roundoff
 
-def unit_roundoff(dtype) -> float:
-    """Largest relative error of one rounded operation: 2**-24 for float32, 2**-53 for float64."""
-    return float(np.finfo(dtype).eps) / 2
-
-
-def gamma(terms: int, dtype) -> float:
-    """Relative error bound of a sum of ``terms`` products in any order, with or without fused multiply-adds."""
-    u = unit_roundoff(dtype)
-    return terms * u / (1 - terms * u)
-
-
-def smallest(terms: int, dtype) -> float:
-    """What underflow can add to such a sum."""
-    return terms * float(np.finfo(dtype).smallest_subnormal)
+__all__ = ["assert_within", "gamma", "smallest", "unit_roundoff"]
 
 
 def assert_within(got: np.ndarray, want: np.ndarray, bound: np.ndarray | float, what: str = "") -> None:

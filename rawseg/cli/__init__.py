@@ -1,4 +1,4 @@
-"""The command line: ``rawseg demo | train | predict | evaluate | models | doctor``.
+"""The command line: ``rawseg demo | train | predict | evaluate | models | bench | doctor``.
 
 A user's mistake ends in one line on standard error and exit code 2; Ctrl-C in 130.
 """
@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import RawsegError
-from . import demo, doctor, evaluate, models, predict, train
+from . import bench, demo, doctor, evaluate, models, predict, train
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -60,7 +60,7 @@ def options(
     """Image segmentation from scratch: train, predict and look inside."""
 
 
-for command in (demo.demo, train.train, predict.predict, evaluate.evaluate, models.models, doctor.doctor):
+for command in (demo.demo, train.train, predict.predict, evaluate.evaluate, models.models, bench.bench, doctor.doctor):
     app.command()(guarded(command))
 
 

@@ -17,8 +17,8 @@ from convolution_cases import normals, torch_gradients
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
-from winograd_bounds import forward_bound, weight_bound
 
+from rawseg.testing.winograd_bounds import forward_bound, weight_bound
 from rawseg_kernels import _precision, _simd, conv2d
 from rawseg_kernels._errors import ArgumentError, DTypeError
 from rawseg_kernels._simd_winograd import MATRICES

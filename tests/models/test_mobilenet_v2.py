@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import torch_twins
 from bounds import assert_within, gamma
 
 import rawseg
 from rawseg import functional as F
 from rawseg import models
+from rawseg.benchmark import torch_twins
 from rawseg.errors import ArgumentError, ShapeError
 
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import _arrays, _convolution, _memory
 from .._algorithms import find
 from .._epilogue import NOTHING, Epilogue
@@ -49,6 +51,27 @@ def _chosen(verb, algorithm, weight_shape, geometry, dtype):
     out_size, stride, _, dilation, groups = geometry
     channels = weight_shape[1], weight_shape[0] // groups
     return choose(verb, weight_shape[2:], stride, dilation, channels, out_size, dtype)
+
+
+def algorithm_for(
+    verb: str,
+    x_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    dtype: Any = "float32",
+) -> str:
+    """Return the name of the algorithm that ``"auto"`` is for a verb and these shapes, at the precision that is set.
+
+    Examples
+    --------
+    >>> algorithm_for("forward", (1, 64, 128, 128), (64, 64, 3, 3), padding=1)
+    'winograd4'
+    """
+    geometry = _geometry(x_shape, weight_shape, stride, padding, dilation, groups)
+    return _chosen(verb, "auto", weight_shape, geometry, np.dtype(dtype))
 
 
 def forward(

@@ -1,3 +1,4 @@
+# ruff: noqa: D101, D102 (modules of PyTorch: the class's name says it)
 """rawseg's models written in PyTorch with the same names, so that one state_dict fits both: oracles for tests and benches."""
 
 from __future__ import annotations

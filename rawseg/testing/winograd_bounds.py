@@ -9,27 +9,29 @@ pass of A, 2 in each of B^T, 6 in each of G^T, one a tile and one a share: tiles
 What underflows comes beside it, half the smallest number a multiplication. A and B hold whole numbers, whose products are
 exact where numbers are smallest. Behind an entry of G w G^T are at most three in each pass, and no row of |G| sums to more
 than 3/2: less than four of the smallest numbers, which then meet |B^T||x||B| however large that is. Every product of the sum
-has one of its own. G^T doubles those of the sum at most twice, and has up to four in each pass."""
+has one of its own. G^T doubles those of the sum at most twice, and has up to four in each pass.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from bounds import gamma, smallest
 
 from rawseg_kernels._simd_winograd import MATRICES
 
+from .bounds import gamma, smallest
 
-def _patches(x, size, span, top, left, dilation, tiles):
-    """(N, C, th, tw, span, span): what every tile sees of x, zero outside; one residue, (0, 0), of a dilated convolution."""
-    n, c, h, w = x.shape
-    out = np.zeros((n, c, *tiles, span, span))
-    for i in range(tiles[0]):
-        for j in range(tiles[1]):
-            for r in range(span):
-                for s in range(span):
-                    ih, iw = (i * size + r) * dilation[0] - top, (j * size + s) * dilation[1] - left
-                    if 0 <= ih < h and 0 <= iw < w:
-                        out[:, :, i, j, r, s] = x[:, :, ih, iw]
+
+def _patches(x, size, span, padding, tiles):
+    """(N, C, th, tw, span, span): what every tile sees of x, zero outside."""
+    top, left = padding
+    reach_h, reach_w = tiles[0] * size + span, tiles[1] * size + span
+    padded = np.zeros((*x.shape[:2], reach_h, reach_w))
+    seen = x[:, :, max(0, -top) : reach_h - top, max(0, -left) : reach_w - left]
+    at_h, at_w = max(0, top), max(0, left)
+    padded[:, :, at_h : at_h + seen.shape[2], at_w : at_w + seen.shape[3]] = seen
+    out = np.empty((*x.shape[:2], *tiles, span, span))
+    for r, s in np.ndindex(span, span):
+        out[..., r, s] = padded[:, :, r : r + tiles[0] * size : size, s : s + tiles[1] * size : size]
     return out
 
 
@@ -46,7 +48,7 @@ def forward_bound(size, x, weight, bias, padding, out_size):
     """Of a dense convolution, groups = 1: an array of the output's shape. Data in float64."""
     m = {name: np.abs(matrix.astype(np.float64)) for name, matrix in MATRICES[size].items()}
     th, tw = _tiles(size, out_size)
-    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, *padding, (1, 1), (th, tw)))
+    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, padding, (th, tw)))
     products = np.einsum("ncijrs,kcrs->nkijrs", seen, _both(m["G"], np.abs(weight)), optimize=True)
     relative, terms = gamma(x.shape[1] + 21, np.float32), x.shape[1]
     lost = smallest(4, np.float32) * seen.sum(1, keepdims=True) + smallest(terms, np.float32)
@@ -59,8 +61,8 @@ def weight_bound(size, grad_output, x, padding):
     """Of the gradient of the weights, groups = 1, shape (K, C, 3, 3)."""
     m = {name: np.abs(matrix.astype(np.float64)) for name, matrix in MATRICES[size].items()}
     tiles = _tiles(size, grad_output.shape[2:])
-    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, *padding, (1, 1), tiles))
-    given = _both(m["A"], _patches(np.abs(grad_output), size, size, 0, 0, (1, 1), tiles))
+    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, padding, tiles))
+    given = _both(m["A"], _patches(np.abs(grad_output), size, size, (0, 0), tiles))
     sums = np.einsum("nkijrs,ncijrs->kcrs", given, seen, optimize=True)
     terms = x.shape[0] * tiles[0] * tiles[1] + 28
     return gamma(terms, np.float32) * _both(m["G"].T, sums) + smallest(2 * terms, np.float32)
