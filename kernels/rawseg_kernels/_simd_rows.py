@@ -50,6 +50,16 @@ class _MaskedEmitter(_Emitter):
         limit = self.shuffle(self.builder.insert_element(undefined, count, ir.IntType(32)(0)), undefined, [0] * self.lanes)
         return self.builder.icmp_signed("<", ir.Constant(lane, list(range(self.lanes))), limit)
 
+    def between(self, begin, end):
+        """Return the mask of the lanes ``begin <= lane < end``, none if there are none."""
+        kind = ir.VectorType(ir.IntType(32), self.lanes)
+        undefined, lane = ir.Constant(kind, ir.Undefined), ir.Constant(kind, list(range(self.lanes)))
+        limits = [self.builder.trunc(place, kind.element) for place in (begin, end)]
+        limits = [self.builder.insert_element(undefined, limit, ir.IntType(32)(0)) for limit in limits]
+        limits = [self.shuffle(limit, undefined, [0] * self.lanes) for limit in limits]
+        after, before = self.builder.icmp_signed(">=", lane, limits[0]), self.builder.icmp_signed("<", lane, limits[1])
+        return self.builder.and_(after, before)
+
     def read(self, pointer, at, mask):
         """Load the lanes of a mask, or all if it is None."""
         if mask is None:

@@ -16,8 +16,10 @@ from collections.abc import Callable
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from ._simd import _INDEX, ROWS, _Emitter, _interleaved, _same_dtype, vector_code
+from ._simd_rows import _MaskedEmitter
 
 MATRICES = {
     2: {
@@ -215,40 +217,57 @@ map_gradient = _mapping(_GRADIENT, {2: 2, 4: 4}, whole=False)
 map_total = _mapping(_TOTAL, {2: 4, 4: 6}, whole=True)
 
 
-def _every(emitter, source, step):
-    """Return ``step`` vectors: number j has the elements ``source[step * i + j]``."""
-    vectors = [emitter.load(source, _INDEX(i * emitter.lanes), emitter.vector) for i in range(step)]
+def _parted(emitter, vectors):
+    """Return as many vectors, 2 or 4: number j of n has the elements ``n * i + j`` of all that the operands hold in a row."""
     even = [2 * lane for lane in range(emitter.lanes)]
     odd = [lane + 1 for lane in even]
-    if step == 2:
+    if len(vectors) == 2:
         return [emitter.shuffle(*vectors, even), emitter.shuffle(*vectors, odd)]
     halves = [[emitter.shuffle(*pair, order) for pair in (vectors[:2], vectors[2:])] for order in (even, odd)]
     return [emitter.shuffle(*halves[j % 2], (even, odd)[j // 2]) for j in range(4)]
 
 
-def _next(emitter, vector, scalar):
-    """Return the vector moved down by one lane, with a scalar in the last."""
-    undefined = ir.Constant(emitter.vector, ir.Undefined)
-    last = emitter.builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    return emitter.shuffle(vector, last, [*range(1, emitter.lanes), emitter.lanes])
+def _next(emitter, vector, behind, lane):
+    """Return the vector moved down by one lane, with a lane of another vector in the last."""
+    return emitter.shuffle(vector, behind, [*range(1, emitter.lanes), emitter.lanes + lane])
+
+
+def _read_line(emitter, source, begin, end, size):
+    """Return the ``size + 1`` vectors from a place on, zero outside ``begin <= i < end``; of the last, two lanes count."""
+    builder, lanes = emitter.builder, emitter.lanes
+    cells = [cgutils.alloca_once(builder, emitter.vector) for _ in range(size + 1)]
+    starts = [_INDEX(i * lanes) for i in range(size + 1)]
+    whole = builder.icmp_signed("<=", begin, _INDEX(0)), builder.icmp_signed(">=", end, _INDEX((size + 1) * lanes))
+    with builder.if_else(builder.and_(*whole)) as (inside, across):
+        with inside:
+            for cell, start in zip(cells, starts):
+                builder.store(emitter.load(source, start, emitter.vector), cell)
+        with across:
+            for cell, start in zip(cells, starts):
+                mask = emitter.between(builder.sub(begin, start), builder.sub(end, start))
+                builder.store(emitter.read(source, start, mask), cell)
+    return [builder.load(cell) for cell in cells]
 
 
 @vector_code
-def map_line(typing_context, size, source, source_at, to, to_at, to_step):
-    """B^T along a row: ``size + 2`` vectors, one entry a tile, from a row of ``size * lanes + 2`` pixels."""
+def map_line(typing_context, size, source, source_at, begin, end, to, to_at, to_step):
+    """B^T along a row: ``size + 2`` vectors, one entry a tile, from a row of ``size * lanes + 2`` pixels.
+
+    Pixels outside ``begin <= i < end``, counted from ``source_at``, are not read: they are zero.
+    """
     dtype = _same_dtype(source, to)
     place = types.int64
-    signature = types.void(place, source, place, to, place, place)
+    signature = types.void(place, source, place, place, place, to, place, place)
 
     def generate(context, builder, signature, arguments):
-        size, source, source_at, to, to_at, to_step = arguments
-        emitter = _Emitter(context, builder, dtype)
+        size, source, source_at, begin, end, to, to_at, to_step = arguments
+        emitter = _MaskedEmitter(context, builder, dtype)
         source = emitter.address(signature.args[1], source, source_at)
-        to = emitter.address(signature.args[3], to, to_at)
+        to = emitter.address(signature.args[5], to, to_at)
         for m in _for_each_size(builder, size):
-            pixels = _every(emitter, source, m)
-            behind = [builder.load(builder.gep(source, [_INDEX(m * emitter.lanes + j)])) for j in (0, 1)]
-            pixels += [_next(emitter, pixels[j], behind[j]) for j in (0, 1)]
+            *row, behind = _read_line(emitter, source, begin, end, m)
+            pixels = _parted(emitter, row)
+            pixels += [_next(emitter, pixels[j], behind, j) for j in (0, 1)]
             for i, result in enumerate(_INPUT[m](_Sums(emitter, emitter.lanes), pixels)):
                 emitter.store(result, to, builder.mul(to_step, _INDEX(i)))
         return context.get_dummy_value()
@@ -257,24 +276,45 @@ def map_line(typing_context, size, source, source_at, to, to_at, to_step):
 
 
 @vector_code
-def map_output_line(typing_context, size, source, source_at, source_step, shift, to, to_at):
-    """A^T along a row, plus a number: ``size * lanes`` pixels side by side from ``size + 2`` vectors, one entry a tile."""
+def map_output_line(typing_context, size, source, source_at, source_step, shift, to, to_at, count):
+    """A^T along a row, plus a number: pixels side by side from ``size + 2`` vectors, one entry a tile.
+
+    The first ``count`` of the ``size * lanes`` pixels are written. Returns 0 if they are numbers, else 1.
+    """
     dtype = _same_dtype(source, to)
     place = types.int64
-    signature = types.void(place, source, place, place, dtype, to, place)
+    signature = place(place, source, place, place, dtype, to, place, place)
 
     def generate(context, builder, signature, arguments):
-        size, source, source_at, source_step, shift, to, to_at = arguments
-        emitter = _Emitter(context, builder, dtype)
+        size, source, source_at, source_step, shift, to, to_at, count = arguments
+        emitter = _MaskedEmitter(context, builder, dtype)
         source = emitter.address(signature.args[1], source, source_at)
         to = emitter.address(signature.args[5], to, to_at)
         shift = emitter.broadcast(shift)
+        found = cgutils.alloca_once_value(builder, ir.Constant(emitter.kind, [0] * emitter.lanes))
         for m in _for_each_size(builder, size):
             places = [builder.mul(source_step, _INDEX(i)) for i in range(m + 2)]
-            pixels = _OUTPUT[m](_Sums(emitter, emitter.lanes), [emitter.load(source, at, emitter.vector) for at in places])
-            pixels = [builder.fadd(vector, shift) for vector in pixels]
-            for i, vector in enumerate(_interleaved(emitter, pixels)):
-                emitter.store(vector, to, _INDEX(i * emitter.lanes))
-        return context.get_dummy_value()
+            sums = _OUTPUT[m](_Sums(emitter, emitter.lanes), [emitter.load(source, at, emitter.vector) for at in places])
+            pixels = _interleaved(emitter, [builder.fadd(vector, shift) for vector in sums])
+            starts = [_INDEX(i * emitter.lanes) for i in range(m)]
+            with builder.if_else(builder.icmp_signed(">=", count, _INDEX(m * emitter.lanes))) as (whole, parted):
+                with whole:
+                    for start, vector in zip(starts, pixels):
+                        emitter.store(vector, to, start)
+                        builder.store(builder.or_(builder.load(found), _no_numbers(emitter, vector)), found)
+                with parted:
+                    for start, vector in zip(starts, pixels):
+                        mask = emitter.between(_INDEX(0), builder.sub(count, start))
+                        emitter.write(vector, to, start, mask)
+                        bad = builder.and_(mask, _no_numbers(emitter, vector))
+                        builder.store(builder.or_(builder.load(found), bad), found)
+        bits = builder.bitcast(builder.load(found), ir.IntType(emitter.lanes))
+        return builder.zext(builder.icmp_unsigned("!=", bits, bits.type(0)), _INDEX)
 
     return signature, generate
+
+
+def _no_numbers(emitter, vector):
+    """Return a mask of the lanes that hold an infinity or NaN: what times zero is no zero."""
+    nothing = emitter.builder.fmul(vector, emitter.zero)
+    return emitter.builder.fcmp_unordered("!=", nothing, emitter.zero)

@@ -62,7 +62,7 @@ def _rows(request: dict[str, Any], tell: Tell, tuned: bool = False) -> tuple[dic
 
 
 def model(request: dict[str, Any], tell: Tell, *, tuned: bool, cold: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the machine, and ``ms`` and ``tuned`` by mode and side, ``memory`` by side and mode, ``cold`` by cache and mode."""
+    """Return the machine; ``ms`` and ``tuned`` by mode and side, ``memory`` by side and mode, ``cold`` by cache and mode."""
     machine: dict[str, Any] = {}
     result: dict[str, Any] = {"ms": {}, "tuned": {}, "memory": {}}
     for kept in (False, True) if tuned else (False,):

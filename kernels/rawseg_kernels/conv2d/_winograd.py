@@ -14,10 +14,10 @@ import numpy as np
 from .._arena import empty, zeros
 from .._jit import kernel
 from .._panels import multiply
-from .._simd import ROWS, VECTOR_BYTES, fill
+from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
 from ._winograd_grid import apart, grid
-from ._winograd_tiles import store_pixels, transform_products, transform_source, transform_weights
+from ._winograd_tiles import store_rows, store_scattered, transform_source, transform_weights
 
 PANELS_A_TASK = 2  # of a stage of products: what a task reads of the tiles serves so many panels, whose weights stay near
 
@@ -47,9 +47,16 @@ def transform_channels(first, last, v, x, group, groups, block, grid):
     lanes, width = VECTOR_BYTES // x.itemsize, grid.size + 2
     line = np.zeros((grid.block_columns + 2 * lanes) * grid.size + 2, x.dtype)
     half = np.empty(width * width * (grid.block_columns + lanes), x.dtype)
+    # Rows of tiles that begin inside a vector are put together nearby: far away, a vector across two lines is slow to write.
+    nearby = np.zeros(grid.points * grid.pitch if grid.block_columns % lanes else 0, x.dtype)
     for c in range(first, last):
-        channel = group * grid.depth + c
-        transform_source(v, c * grid.pitch, x, channel, groups * grid.depth, line, half, block, grid)
+        channel, at = group * grid.depth + c, c * grid.pitch
+        if not nearby.size:
+            transform_source(v, at, grid.seen_step, x, channel, groups * grid.depth, line, half, block, grid)
+            continue
+        transform_source(nearby, 0, grid.pitch, x, channel, groups * grid.depth, line, half, block, grid)
+        for point in range(grid.points):
+            copy(nearby, point * grid.pitch, 1, v, at + point * grid.seen_step, 1, grid.pitch)
 
 
 @kernel
@@ -57,12 +64,16 @@ def store_channels(m, m_step, bias, out, broken, group, groups, first, count, bl
     """Finish and store ``count`` output channels of a group from ``first`` on for one block."""
     lanes, width = VECTOR_BYTES // out.itemsize, grid.size + 2
     half = np.empty(width * width * lanes, out.dtype)
-    pixels = np.empty(grid.size * grid.size * (grid.pitch + lanes), out.dtype)
+    in_rows = grid.dilation_w == 1 and grid.block_columns >= lanes
+    pixels = np.empty(0 if in_rows else grid.size * grid.size * (grid.pitch + lanes), out.dtype)
     for k in range(count):
         channel = group * grid.channels + first + k
         shift = bias[channel] if bias.size else out.dtype.type(0)
-        transform_products(m, k * grid.pitch, m_step, shift, half, pixels, grid)
-        store_pixels(pixels, out, broken, channel, groups * grid.channels, after, block, grid)
+        if in_rows:
+            store_rows(m, k * grid.pitch, m_step, shift, half, out, broken, channel, groups * grid.channels, after, block, grid)
+        else:
+            arrays = half, pixels, out, broken
+            store_scattered(m, k * grid.pitch, m_step, shift, *arrays, channel, groups * grid.channels, after, block, grid)
 
 
 @kernel
@@ -70,6 +81,7 @@ def convolve_blocks(first, last, scratch, x, u, bias, out, broken, groups, steps
     """Compute the tasks ``first <= task < last``, each a block of tiles of one group, from source to output."""
     seen = grid.points * grid.seen_step
     v, m = scratch[:seen], scratch[seen:]
+    fill(v, 0, seen, 0)  # what no tile ever fills is multiplied, too: numbers as small as old memory may hold are slow
     for task in range(first, last):
         group, block = task // grid.blocks, task % grid.blocks
         transform_channels(0, grid.depth, v, x, group, groups, block, grid)

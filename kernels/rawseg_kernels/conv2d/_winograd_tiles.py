@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._finishing import finish
+from .._finishing import does_something, finish
 from .._jit import kernel
 from .._panels import pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
@@ -42,15 +42,12 @@ def transform_weights(u, u_at, u_step, weight, group, panel, grid, adjoint):
 
 
 @kernel
-def fill_line(line, x, plane_at, ih, left, count, grid):
-    """``line[i] = x[ih, left + i * dilation]``, zero outside."""
+def gather_line(line, x, row_at, left, count, grid):
+    """``line[i] = x[row_at + left + i * dilation]``, zero outside the row."""
     begin = min(count, max(0, -(left // grid.dilation_w)))
     end = max(begin, min(count, (grid.w - 1 - left) // grid.dilation_w + 1))
-    if not 0 <= ih < grid.h:
-        begin = end = count
     fill(line, 0, begin, 0)
-    if end > begin:
-        copy(x, plane_at + ih * grid.w + left + begin * grid.dilation_w, grid.dilation_w, line, begin, 1, end - begin)
+    copy(x, row_at + left + begin * grid.dilation_w, grid.dilation_w, line, begin, 1, end - begin)
     fill(line, end, count, 0)
 
 
@@ -63,7 +60,7 @@ def tile_row(number, grid):
 
 
 @kernel
-def transform_source(v, v_at, x, channel, channels, line, half, block, grid):
+def transform_source(v, v_at, v_step, x, channel, channels, line, half, block, grid):
     """``B^T d B`` for the tiles of a block in one channel of every image, ``[point][channel][tile]``."""
     lanes = VECTOR_BYTES // x.itemsize
     first_row, t0 = block // grid.across * grid.block_rows, block % grid.across * grid.block_columns
@@ -76,41 +73,66 @@ def transform_source(v, v_at, x, channel, channels, line, half, block, grid):
         left = t0 * grid.size * grid.dilation_w + residue_w - grid.left
         for r in range(width):
             ih = (i * grid.size + r) * grid.dilation_h + residue_h - grid.top
-            fill_line(line, x, plane_at, ih, left, columns * grid.size + 2, grid)
+            row, row_at, begin, end = x, plane_at + ih * grid.w + left, -left, grid.w - left
+            if not 0 <= ih < grid.h:
+                end = begin
+            elif grid.dilation_w > 1:
+                gather_line(line, x, plane_at + ih * grid.w, left, columns * grid.size + 2, grid)
+                row, row_at, begin, end = line, 0, 0, columns * grid.size + 2
             for t in range(vectors):
-                map_line(grid.size, line, t * lanes * grid.size, half, r * width * step + t * lanes, step)
+                seen, to_at = t * lanes * grid.size, r * width * step + t * lanes
+                map_line(grid.size, row, row_at + seen, begin - seen, end - seen, half, to_at, step)
         for t in range(vectors):
             for j in range(width):
-                at = v_at + j * grid.seen_step + k * grid.block_columns + t * lanes
-                map_input(grid.size, half, j * step + t * lanes, width * step, v, at, width * grid.seen_step)
+                at = v_at + j * v_step + k * grid.block_columns + t * lanes
+                map_input(grid.size, half, j * step + t * lanes, width * step, v, at, width * v_step)
 
 
 @kernel
-def transform_products(m, m_at, m_step, shift, half, pixels, grid):
-    """``A^T m A`` plus a number for the tiles of a block in one output channel: ``[row of a tile][tile][column of a tile]``."""
+def transform_products(m, m_at, m_step, half, grid):
+    """Apply A^T to the columns of a vector of tiles: what is left for each of their rows is one `map_output_line`."""
+    lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
+    for j in range(width):
+        map_output(grid.size, m, m_at + j * m_step, width * m_step, half, j * lanes, width * lanes)
+
+
+@kernel
+def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, after, block, grid):
+    """Transform, write and finish a block's pixels of one output channel, tile row by tile row; note the images without numbers.
+
+    Of the tile rows of a convolution that is not dilated along its rows, and has enough of them for a vector.
+    """
+    lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
+    first_row, t0 = block // grid.across * grid.block_rows, block % grid.across * grid.block_columns
+    columns = min(grid.block_columns, grid.tiles_w - t0)
+    count, pixels = min(columns * grid.size, grid.out_w - t0 * grid.size), lanes * grid.size
+    for k in range(min(grid.block_rows, grid.rows - first_row)):
+        image, residue_h, _, i = tile_row(first_row + k, grid)
+        place = (image * channels + channel) * grid.out_h * grid.out_w + t0 * grid.size
+        rows = min(grid.size, (grid.out_h - 1 - residue_h) // grid.dilation_h + 1 - i * grid.size)
+        oh = i * grid.size * grid.dilation_h + residue_h
+        bad = 0
+        for first in range(0, count, pixels):
+            transform_products(m, m_at + k * grid.block_columns + first // grid.size, m_step, half, grid)
+            for r in range(rows):
+                to_at = place + (oh + r * grid.dilation_h) * grid.out_w + first
+                bad |= map_output_line(grid.size, half, r * width * lanes, lanes, shift, out, to_at, count - first)
+        if bad:
+            broken[image] = 1
+        if does_something(after):
+            for r in range(rows):
+                finish(out, place + (oh + r * grid.dilation_h) * grid.out_w, count, channel, after)
+
+
+@kernel
+def store_scattered(m, m_at, m_step, shift, half, pixels, out, broken, channel, channels, after, block, grid):
+    """Do the same for tile rows whose pixels are apart, or so short that a vector of tiles holds several."""
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
     for t in range(grid.vectors):
-        for j in range(width):
-            at = m_at + j * m_step + t * lanes
-            map_output(grid.size, m, at, width * m_step, half, j * lanes, width * lanes)
+        transform_products(m, m_at + t * lanes, m_step, half, grid)
         for r in range(grid.size):
             to_at = (r * grid.pitch + t * lanes) * grid.size
-            map_output_line(grid.size, half, r * width * lanes, lanes, shift, pixels, to_at)
-
-
-@kernel
-def holds_only_numbers(values, at, count):
-    """Return whether none is an infinity or NaN, in a loop of integers that becomes vector code."""
-    found = np.uint32(0)
-    bits = values[at : at + count].view(np.uint32)
-    for i in range(bits.size):
-        found |= np.uint32((bits[i] & EXPONENT) == EXPONENT)
-    return found == 0
-
-
-@kernel
-def store_pixels(pixels, out, broken, channel, channels, after, block, grid):
-    """Finish and write a block's pixels of one output channel; note the images where a sum is no number."""
+            map_output_line(grid.size, half, r * width * lanes, lanes, shift, pixels, to_at, lanes * grid.size)
     first_row, t0 = block // grid.across * grid.block_rows, block % grid.across * grid.block_columns
     columns = min(grid.block_columns, grid.tiles_w - t0)
     for k in range(min(grid.block_rows, grid.rows - first_row)):
@@ -125,5 +147,16 @@ def store_pixels(pixels, out, broken, channel, channels, after, block, grid):
             at = (r * grid.pitch + k * grid.block_columns) * grid.size
             if not holds_only_numbers(pixels, at, count):
                 broken[image] = 1
-            finish(pixels, at, count, channel, after)
+            if does_something(after):
+                finish(pixels, at, count, channel, after)
             copy(pixels, at, 1, out, plane_at + oh * grid.out_w + ow, grid.dilation_w, count)
+
+
+@kernel
+def holds_only_numbers(values, at, count):
+    """Return whether none is an infinity or NaN, in a loop of integers that becomes vector code."""
+    found = np.uint32(0)
+    bits = values[at : at + count].view(np.uint32)
+    for i in range(bits.size):
+        found |= np.uint32((bits[i] & EXPONENT) == EXPONENT)
+    return found == 0
