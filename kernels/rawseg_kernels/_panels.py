@@ -16,22 +16,24 @@ DEPTH_BLOCK = 256  # steps of a sum at once: what a tile reads of b (256 * 192 b
 
 
 @kernel
-def multiply(rows, depth, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
-    """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, in order of the sum.
+def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
+    """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, or to zero if ``resume`` is 0.
 
     Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at
     ``c_at + r * c_step``, its vectors side by side.
     """
     lanes = VECTOR_BYTES // a.itemsize
     height = 1 if rows == 1 else ROWS
-    for first in range(0, depth, DEPTH_BLOCK):
+    for first in range(0, max(depth, 1), DEPTH_BLOCK):
         count = min(DEPTH_BLOCK, depth - first)
-        for v in range(0, vectors, VECTORS):
-            width = min(VECTORS, vectors - v)
+        v = 0
+        while v < vectors:
+            width = -(-(vectors - v) // -(-(vectors - v) // VECTORS))  # of equal tiles: a narrow one has few products a load
             for p in range(-(-rows // ROWS)):
-                panel = a_at + p * a_step + first * ROWS
+                panel, table = a_at + p * a_step + first * ROWS, steps_at + first
                 place = c_at + p * ROWS * c_step + v * lanes
-                tile_product(height, width, count, a, panel, b, b_at, steps, steps_at + first, starts, v, c, place, c_step)
+                tile_product(height, width, count, resume + first, a, panel, b, b_at, steps, table, starts, v, c, place, c_step)
+            v += width
 
 
 @kernel

@@ -98,38 +98,46 @@ def _same_dtype(*arrays):
 
 
 @vector_code
-def tile_product(typing_context, rows, vectors, depth, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step):
+def tile_product(
+    typing_context, rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step
+):
     """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
 
-    ``rows`` is ROWS or 1. All places count elements. ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at
-    ``b_at + steps[steps_at + k] + starts[starts_at + v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``.
+    ``rows`` is ROWS or 1. If ``resume`` is 0, sums start from zero and not from what c holds. All places count elements.
+    ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at ``b_at + steps[steps_at + k] + starts[starts_at +
+    v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``.
     """
     dtype = _same_dtype(a, b, c)
     place = types.int64
-    signature = types.void(place, place, place, a, place, b, place, steps, place, starts, place, c, place, place)
+    signature = types.void(place, place, place, place, a, place, b, place, steps, place, starts, place, c, place, place)
 
     def generate(context, builder, signature, arguments):
-        rows, vectors, depth = arguments[:3]
+        rows, vectors, depth, resume = arguments[:4]
         emitter = _Emitter(context, builder, dtype)
-        a, b, steps, starts, c = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (3, 5, 7, 9, 11))
+        a, b, steps, starts, c = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (4, 6, 8, 10, 12))
         for height, width in product((1, ROWS), range(1, VECTORS + 1)):
             fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (vectors, width))]
             with builder.if_then(builder.and_(*fits)):
                 columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(width)]
                 results = [builder.gep(c, [builder.mul(arguments[-1], _INDEX(r))]) for r in range(height)]
-                _sum_tile(emitter, depth, a, columns, steps, results)
+                _sum_tile(emitter, depth, resume, a, columns, steps, results)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _sum_tile(emitter, depth, a, columns, steps, rows):
-    """One width of `tile_product`: accumulators in registers from the load of c to its store."""
+def _sum_tile(emitter, depth, resume, a, columns, steps, rows):
+    """One width of `tile_product`: accumulators in registers from the load of c, or from zero, to its store."""
     builder, vector, lanes = emitter.builder, emitter.vector, emitter.lanes
     cells = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in rows]  # LLVM turns these into registers
-    for row, pointer in zip(cells, rows):
-        for v, cell in enumerate(row):
-            builder.store(emitter.load(pointer, _INDEX(v * lanes), vector), cell)
+    with builder.if_else(builder.icmp_signed("==", resume, _INDEX(0))) as (anew, further):
+        with anew:
+            for cell in (cell for row in cells for cell in row):
+                builder.store(ir.Constant(vector, [0.0] * lanes), cell)
+        with further:
+            for row, pointer in zip(cells, rows):
+                for v, cell in enumerate(row):
+                    builder.store(emitter.load(pointer, _INDEX(v * lanes), vector), cell)
     with cgutils.for_range(builder, depth, intp=_INDEX) as loop:
         step = builder.load(builder.gep(steps, [loop.index]))
         taken = [emitter.load(column, step, vector) for column in columns]

@@ -33,7 +33,7 @@ def run_fill(to, first, last, value):
     fill(to, first, last, value)
 
 
-def product(a, b, c, vectors, row_step):
+def product(a, b, c, vectors, row_step, resume=1):
     """``c + a @ b`` by `multiply`, the columns of ``b`` taken in reverse vectors to prove that ``starts`` is obeyed."""
     rows, depth = a.shape
     lanes = VECTOR_BYTES // a.itemsize
@@ -49,7 +49,21 @@ def product(a, b, c, vectors, row_step):
     wide[:, : b.shape[1]] = b
     flat = np.concatenate([np.zeros(3, a.dtype), wide.reshape(-1)])
     multiply(
-        rows, depth, packed.reshape(-1), 0, depth * ROWS, flat, 3, steps, 0, starts, vectors, out.reshape(-1), 0, out.shape[1]
+        rows,
+        depth,
+        resume,
+        packed.reshape(-1),
+        0,
+        depth * ROWS,
+        flat,
+        3,
+        steps,
+        0,
+        starts,
+        vectors,
+        out.reshape(-1),
+        0,
+        out.shape[1],
     )
     return out[:rows]
 
@@ -67,6 +81,8 @@ def test_products_of_whole_numbers(rows, dtype):
             a, b, c = integers(depth, (rows, depth), (depth, vectors * lanes), (rows, vectors * lanes), dtype=dtype)
             got = product(a, b, c, vectors, vectors * lanes + 1)
             np.testing.assert_array_equal(got, c + reversed_vectors(a @ b, lanes))
+            got = product(a, b, np.full_like(c, np.nan), vectors, vectors * lanes + 1, resume=0)
+            np.testing.assert_array_equal(got, reversed_vectors(a @ b, lanes))
 
 
 def chain(a, b, c):
@@ -199,7 +215,7 @@ from rawseg_kernels._panels import multiply
 from rawseg_kernels._simd import ROWS, VECTOR_BYTES
 lanes, zero = VECTOR_BYTES // 4, np.zeros(1, np.int64)
 c = np.zeros(ROWS * lanes, np.float32)
-multiply(ROWS, 1, np.ones(ROWS, np.float32), 0, 0, np.ones(lanes, np.float32), 0, zero, 0, zero, 1, c, 0, lanes)
+multiply(ROWS, 1, 1, np.ones(ROWS, np.float32), 0, 0, np.ones(lanes, np.float32), 0, zero, 0, zero, 1, c, 0, lanes)
 assert (c == 1).all()
 print(sum(multiply.stats.cache_hits.values()), sum(multiply.stats.cache_misses.values()))
 """

@@ -89,7 +89,21 @@ def add_block(results, source, source_at, packed, c, block, task, phases, steps,
             at = group * tile.group_weights + phases[p, 6] + panel * step + c * taps * ROWS
             to, count = p * tile.panels * ROWS * cells, block * taps
             multiply(
-                channels, count, packed, at, step, source, source_at, steps, phases[p, 5], starts, vectors, results, to, cells
+                channels,
+                count,
+                1,
+                packed,
+                at,
+                step,
+                source,
+                source_at,
+                steps,
+                phases[p, 5],
+                starts,
+                vectors,
+                results,
+                to,
+                cells,
             )
 
 

@@ -157,7 +157,7 @@ def add_tile(results, strip, packed, grad_output, x, t, c, block, k, channels, s
     source_at = (image * channels_out + k) * out_h * out_w
     pack_gradients(packed, grad_output, source_at, out_h, out_w, i0, j0, rows, columns, channels, tile)
     pixels, panel, pitch = rows * tile.columns, tile.rows * tile.columns * ROWS, tile.runs * tile.run_columns
-    multiply(channels, pixels, packed, 0, panel, strip, 0, steps, 0, starts, starts.size, results, 0, pitch)
+    multiply(channels, pixels, 1, packed, 0, panel, strip, 0, steps, 0, starts, starts.size, results, 0, pitch)
 
 
 @kernel

@@ -16,10 +16,8 @@ from .._jit import kernel
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
-from ._winograd_grid import apart, grid
+from ._winograd_grid import PANELS_AT_ONCE, apart, grid
 from ._winograd_tiles import store_rows, store_scattered, transform_source, transform_weights
-
-PANELS_A_TASK = 2  # of a stage of products: what a task reads of the tiles serves so many panels, whose weights stay near
 
 
 @kernel
@@ -35,10 +33,8 @@ def transform_panels(first, last, u, weight, grid, adjoint):
 def multiply_points(u, u_at, u_step, v, m, m_step, rows, steps, starts, grid):
     """Multiply the weights of ``rows`` output channels with the tiles, point by point."""
     for point in range(grid.points):
-        m_at = point * m_step
-        fill(m, m_at, m_at + -(-rows // ROWS) * ROWS * grid.pitch, 0)
         place, seen, panel = u_at + point * u_step, point * grid.seen_step, grid.depth * ROWS
-        multiply(rows, grid.depth, u, place, panel, v, seen, steps, 0, starts, grid.vectors, m, m_at, grid.pitch)
+        multiply(rows, grid.depth, 0, u, place, panel, v, seen, steps, 0, starts, grid.vectors, m, point * m_step, grid.pitch)
 
 
 @kernel
@@ -86,8 +82,12 @@ def convolve_blocks(first, last, scratch, x, u, bias, out, broken, groups, steps
         group, block = task // grid.blocks, task % grid.blocks
         transform_channels(0, grid.depth, v, x, group, groups, block, grid)
         at = group * grid.points * grid.weight_step
-        multiply_points(u, at, grid.weight_step, v, m, grid.product_step, grid.channels, steps, starts, grid)
-        store_channels(m, grid.product_step, bias, out, broken, group, groups, 0, grid.channels, block, after, grid)
+        for panel in range(0, grid.panels, PANELS_AT_ONCE):
+            first_channel = panel * ROWS
+            rows = min(PANELS_AT_ONCE * ROWS, grid.channels - first_channel)
+            place = at + first_channel * grid.depth
+            multiply_points(u, place, grid.weight_step, v, m, grid.product_step, rows, steps, starts, grid)
+            store_channels(m, grid.product_step, bias, out, broken, group, groups, first_channel, rows, block, after, grid)
 
 
 @kernel
@@ -114,8 +114,8 @@ def convolve_panels(
     """Compute the tasks ``first <= task < last``, each some panels of output channels for a block of tiles."""
     u, m = scratch[: grid.points * u_step], scratch[grid.points * u_step :]
     for task in range(first, last):
-        panel = task * PANELS_A_TASK
-        panels = min(PANELS_A_TASK, grid.panels - panel)
+        panel = task * PANELS_AT_ONCE
+        panels = min(PANELS_AT_ONCE, grid.panels - panel)
         for p in range(panels):
             transform_weights(u, p * grid.depth * ROWS, u_step, weight, group, panel + p, grid, adjoint)
         rows = min(panels * ROWS, grid.channels - panel * ROWS)
@@ -153,12 +153,12 @@ def convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, aft
         launch(convolve_blocks, groups * made.blocks, source, u, bias, target, broken, *tables, work=work, scratch=scratch)
         return broken
     v = empty(made.points * made.seen_step, x.dtype)
-    panels = min(PANELS_A_TASK, made.panels) * ROWS
-    own_steps = apart(panels * depth, x.itemsize), apart(panels * made.pitch, x.itemsize)
+    panels = min(PANELS_AT_ONCE, made.panels) * ROWS
+    own_steps = apart(panels * depth, x.itemsize), made.product_step
     scratch = made.points * sum(own_steps), x.dtype
     for group in range(groups):
         launch(transform_channels, depth, v, source, group, groups, 0, made, work=work)
         tables = group, groups, 0, adjoint, *own_steps, steps, starts, after, made
-        tasks = -(-made.panels // PANELS_A_TASK)
+        tasks = -(-made.panels // PANELS_AT_ONCE)
         launch(convolve_panels, tasks, v, weight, bias, target, broken, *tables, work=work, scratch=scratch)
     return broken

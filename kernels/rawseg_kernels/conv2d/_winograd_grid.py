@@ -10,9 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from .._simd import ROWS, VECTOR_BYTES, VECTORS
+from .._simd import ROWS, VECTOR_BYTES
 
-BLOCK_BYTES = 1024 * 1024  # of transformed tiles and products of a block: they stay near a core
+PANELS_AT_ONCE = 2  # of output channels: what is read of the tiles serves so many, and their products stay near
+BLOCK_BYTES = 1024 * 1024  # of a block's transformed tiles and of so many products: they stay near a core
 FEWEST_TILES, MOST_TILES = 32, 256  # of a block: the transformed weights are read once a block
 LINE = 64  # bytes that the caches move at once
 
@@ -63,8 +64,8 @@ def grid(
     lanes, points = VECTOR_BYTES // itemsize, (size + 2) ** 2
     tiles_h, tiles_w = (-(-out_size[i] // (dilation[i] * size)) for i in (0, 1))
     rows, panels = n * dilation[0] * dilation[1] * tiles_h, -(-channels // ROWS)
-    tiles = BLOCK_BYTES // (points * (depth + panels * ROWS) * itemsize)
-    tiles = max(FEWEST_TILES, min(MOST_TILES, tiles // (lanes * VECTORS) * lanes * VECTORS))
+    at_once = min(panels, PANELS_AT_ONCE) * ROWS
+    tiles = max(FEWEST_TILES, min(MOST_TILES, BLOCK_BYTES // (points * (depth + at_once) * itemsize)))
     if rows * tiles_w <= MOST_TILES:  # few enough to transform them once for all output channels, which are then shared out
         tiles = MOST_TILES
     across = -(-tiles_w // tiles)
@@ -92,6 +93,6 @@ def grid(
         channels,
         panels,
         apart(depth * pitch, itemsize),
-        apart(panels * ROWS * pitch, itemsize),
+        apart(at_once * pitch, itemsize),
         apart(panels * depth * ROWS, itemsize),
     )

@@ -98,9 +98,9 @@ def transform_products(m, m_at, m_step, half, grid):
 
 @kernel
 def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, after, block, grid):
-    """Transform, write and finish a block's pixels of one output channel, tile row by tile row; note the images without numbers.
+    """Transform, write and finish a block's pixels of one output channel; note the images where a sum is no number.
 
-    Of the tile rows of a convolution that is not dilated along its rows, and has enough of them for a vector.
+    For tile rows that fill vectors, of a convolution that is not dilated along them: pixels go straight to their places.
     """
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
     first_row, t0 = block // grid.across * grid.block_rows, block % grid.across * grid.block_columns
@@ -126,7 +126,7 @@ def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, aft
 
 @kernel
 def store_scattered(m, m_at, m_step, shift, half, pixels, out, broken, channel, channels, after, block, grid):
-    """Do the same for tile rows whose pixels are apart, or so short that a vector of tiles holds several."""
+    """Do as `store_rows` for tile rows whose pixels are apart, or so short that a vector of tiles holds several."""
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
     for t in range(grid.vectors):
         transform_products(m, m_at + t * lanes, m_step, half, grid)

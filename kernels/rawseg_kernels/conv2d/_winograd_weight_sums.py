@@ -164,8 +164,8 @@ def transform_gradients(y, strip, half, panels, tiles, tile, tiles_of_block, sum
 
 
 @kernel
-def add_block(m, v, y, seen, given, half, x, grad_output, number, task, steps, starts, sums):
-    """Add what one block of tiles gives for a task's channels."""
+def add_block(m, resume, v, y, seen, given, half, x, grad_output, number, task, steps, starts, sums):
+    """Add what one block of tiles gives for a task's channels; the first one, if ``resume`` is 0."""
     group, panel, c, panels, block = task
     first_row, t0 = number // sums.across * sums.block_rows, number % sums.across * sums.block_columns
     tiles = min(sums.block_columns, sums.tiles_w - t0)
@@ -202,7 +202,9 @@ def add_block(m, v, y, seen, given, half, x, grad_output, number, task, steps, s
         transform_gradients(y, given, half, panels, tiles, k * tiles, total, sums)
     for point in range(sums.points):
         y_at, v_at, m_at = point * sums.given_step, point * sums.seen_step, point * sums.result_step
-        multiply(out_channels, total, y, y_at, total * ROWS, v, v_at, steps, 0, starts, starts.size, m, m_at, sums.pitch)
+        multiply(
+            out_channels, total, resume, y, y_at, total * ROWS, v, v_at, steps, 0, starts, starts.size, m, m_at, sums.pitch
+        )
 
 
 @kernel
@@ -241,9 +243,9 @@ def sum_tiles(first, last, scratch, grad_output, x, total, steps, starts, sums):
         share, group = rest // sums.groups, rest % sums.groups
         panels = min(sums.panels, (sums.channels - panel * ROWS + ROWS - 1) // ROWS)
         task = group, panel, c, panels, min(sums.block, sums.depth - c)
-        fill(m, 0, m.size, 0)
-        for block in range(share * sums.blocks // sums.shares, (share + 1) * sums.blocks // sums.shares):
-            add_block(m, v, y, seen, given, half, x, grad_output, block, task, steps, starts, sums)
+        first_block = share * sums.blocks // sums.shares
+        for block in range(first_block, (share + 1) * sums.blocks // sums.shares):
+            add_block(m, block - first_block, v, y, seen, given, half, x, grad_output, block, task, steps, starts, sums)
         store_weights(m, half, total, share, task, sums)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from .._arena import empty
 from .._jit import kernel
 from .._panels import DEPTH_BLOCK, multiply, pack_rows
-from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
+from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy
 from .._threads import launch
 
 TILE_ROWS = 256  # rows of a tile, and
@@ -60,15 +60,28 @@ def multiply_tiles(first, last, packed, b, out, pairs, sizes, tile_rows, width, 
         pair, row = rest // down, rest % down * tile_rows
         rows_here, columns_here = min(tile_rows, rows - row), min(width, columns - column)
         left_at = (pairs[pair, 0] * -(-rows // ROWS) + row // ROWS) * panel_step
-        fill(results, 0, results.size, 0)
-        for k in range(0, depth, DEPTH_BLOCK):
+        for k in range(0, max(depth, 1), DEPTH_BLOCK):
             count = min(DEPTH_BLOCK, depth - k)
             pack_right(
                 b, pairs[pair, 1] * depth * columns, k, count, column, columns_here, depth, columns, transposed, block, width
             )
             vectors = -(-columns_here // lanes)
             multiply(
-                rows_here, count, packed, left_at + k * ROWS, panel_step, block, 0, steps, 0, starts, vectors, results, 0, width
+                rows_here,
+                count,
+                k,
+                packed,
+                left_at + k * ROWS,
+                panel_step,
+                block,
+                0,
+                steps,
+                0,
+                starts,
+                vectors,
+                results,
+                0,
+                width,
             )
         for r in range(rows_here):
             to = (pair * rows + row + r) * columns + column
