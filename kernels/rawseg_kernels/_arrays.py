@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,11 @@ def device_of(array: Any) -> str:
     if type(array).__module__.partition(".")[0] == "cupy":  # asked of the type: cupy need not be installed
         return f"cuda:{array.device.id}"
     return ""
+
+
+def module_of(array: Any) -> Any:
+    """Return the module (numpy or cupy) whose functions work on this array."""
+    return np if isinstance(array, np.ndarray) else sys.modules["cupy"]
 
 
 def check_floating(op: str, **arrays: Any) -> str:

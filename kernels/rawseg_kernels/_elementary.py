@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from ._jit import inlined
+from ._simd_scalar import fma
 
 MAGIC = 1.5 * 2.0**52  # a float64 of this size has no fraction: adding it rounds, and the last bits are the integer
 MAGIC_BITS = int(np.float64(MAGIC).view(np.int64))
@@ -77,11 +78,11 @@ def _reduced(x):
     """Return k, r and e**r - 1 - r with x = k ln 2 + r, |r| <= ln(2) / 2, the rounding error of r included; for |x| < 2000."""
     shifted = np.float64(x * LOG2_E + MAGIC)
     whole = shifted - MAGIC
-    coarse, fine = x - whole * LN2_HIGH, whole * LN2_LOW
+    coarse, fine = fma(whole, -LN2_HIGH, x), whole * LN2_LOW
     r = coarse - fine
     series = 0.0
     for coefficient in EXP:
-        series = coefficient + r * series
+        series = fma(r, series, coefficient)
     return shifted.view(np.int64) - MAGIC_BITS, r, r * r * series + ((coarse - r) - fine)
 
 
@@ -131,7 +132,7 @@ def _log_near_one(f):
     square = s * s
     series = 0.0
     for coefficient in ATANH:
-        series = coefficient + square * series
+        series = fma(square, series, coefficient)
     return f - s * (f - square * series)
 
 
@@ -170,8 +171,8 @@ def normal(x):
     u = (a - TAIL_CENTRE) / (a + TAIL_CENTRE)
     even, odd, square = 0.0, 0.0, u * u
     for coefficient in TAIL_EVEN:
-        even = coefficient + square * even
+        even = fma(square, even, coefficient)
     for coefficient in TAIL_ODD:
-        odd = coefficient + square * odd
+        odd = fma(square, odd, coefficient)
     tail = bell * (even + u * odd) / (1.0 + SQRT_HALF_PI * a)
     return tail if x < 0.0 else 1.0 - tail, bell * DENSITY

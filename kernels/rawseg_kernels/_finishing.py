@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._epilogue import NOTHING, Epilogue
-from ._jit import inlined, kernel
+from ._jit import inlined, kernel, piece
 from ._threads import launch
 
 
@@ -15,7 +15,7 @@ def does_something(after):
     return after.scale.size > 0 or after.low > -np.inf or after.high < np.inf
 
 
-@kernel
+@piece
 def finish(values, at, count, channel, after):
     """Apply an epilogue to ``count`` sums of one output channel."""
     row = values[at : at + count]

@@ -1,14 +1,13 @@
 """Numba, configured in one place: no GIL, no fastmath (NaN counts), and a cache that cannot go stale.
 
 Numba keys a cached kernel by the file that holds it, so an edit in a file that the kernel *imports* would be missed. The
-cache folder here carries a hash of all kernel sources and of Numba's version instead.
+cache folder here carries a hash of all kernel sources and of Numba's version instead; `_jit_cache` keeps its files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import numba
 
-_lock = threading.Lock()
+from ._jit_cache import KernelCache, prune
 
 
 @lru_cache(maxsize=1)
@@ -34,28 +33,40 @@ def cache_folder() -> Path:
 
 @lru_cache(maxsize=1)
 def cache_is_writable() -> bool:
-    """Make the cache folder; where that fails, kernels are compiled anew in every process."""
+    """Make the cache folder; where that fails, and there are none to read, kernels are compiled anew in every process."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    return os.access(cache_folder(), os.W_OK)
+    writable = os.access(cache_folder(), os.W_OK)
+    if writable:
+        prune(cache_folder())
+    return writable
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any], **options: bool) -> Any:
     """Compile a function of plain loops with Numba on its first call, and keep the machine code for the next process.
 
-    The GIL is released while it runs. Division by zero gives inf or NaN, as in NumPy.
+    The GIL is released while it runs. Division by zero gives inf or NaN, as in NumPy. A number that another kernel writes into
+    a call is an argument like any other: Numba would compile the function again for each.
     """
-    if not cache_is_writable():  # Numba alone would fall back to files beside the sources, which can go stale
-        return numba.njit(function, nogil=True, error_model="numpy")
-    with _lock:  # the cache folder is read from a global setting when a function is decorated
-        before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-        numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
-        try:
-            return numba.njit(function, nogil=True, error_model="numpy", cache=True)
-        finally:
-            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+    dispatcher = specialised(function, **options)
+    templates = dispatcher.get_call_template
+    dispatcher.get_call_template = lambda args, kws: templates(tuple(map(numba.types.unliteral, args)), kws)
+    return dispatcher
+
+
+def piece(function: Callable[..., Any]) -> Any:
+    """Do as `kernel` for a function that only kernels call: without the entry from Python, it is compiled sooner."""
+    return kernel(function, no_cpython_wrapper=True)
+
+
+def specialised(function: Callable[..., Any], **options: bool) -> Any:
+    """Do as `kernel`, but compile the function anew for each number that is written into a call of it: its loops unroll."""
+    dispatcher = numba.njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
+    if cache_is_writable() or cache_folder().is_dir():
+        dispatcher._cache = KernelCache(function, cache_folder())
+    return dispatcher
 
 
 def inlined(function: Callable[..., Any]) -> Any:

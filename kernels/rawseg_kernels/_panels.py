@@ -9,13 +9,13 @@ Places are counted in elements of a flat array.
 
 from __future__ import annotations
 
-from ._jit import kernel
+from ._jit import piece
 from ._simd import ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_product
 
 DEPTH_BLOCK = 256  # steps of a sum at once: what a tile reads of b (256 * 192 bytes) then stays in the nearest caches
 
 
-@kernel
+@piece
 def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
     """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, or to zero if ``resume`` is 0.
 
@@ -36,7 +36,7 @@ def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, sta
             v += width
 
 
-@kernel
+@piece
 def pack_rows(source, source_at, source_step, rows, length, to, to_at, to_step):
     """``to[to_at + i * to_step + r] = source[source_at + r * source_step + i]`` for ``rows <= ROWS`` rows of ``length``."""
     lanes = VECTOR_BYTES // source.itemsize

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._arena import empty
-from ._jit import kernel
+from ._jit import kernel, piece
 from ._threads import launch
 
 LANES = 64  # channels worked on at a time: those of a map of 50 x 68 fit into 1 MiB
@@ -37,7 +37,7 @@ def _channels_last(first, last, x, out):
                         pixel[i] = x[b, c0 + i, ih, iw]
 
 
-@kernel
+@piece
 def to_lanes(box, tile, lanes):
     """Copy a box (lanes, bins) into a flat tile (bins, lanes)."""
     for channel in range(lanes):
@@ -46,7 +46,7 @@ def to_lanes(box, tile, lanes):
             tile[np.uint64(p * lanes + channel)] = source[p]
 
 
-@kernel
+@piece
 def from_lanes(tile, box, lanes):
     """Copy a flat tile (bins, lanes) into a box (lanes, bins)."""
     for channel in range(lanes):
@@ -55,7 +55,7 @@ def from_lanes(tile, box, lanes):
             target[p] = tile[np.uint64(p * lanes + channel)]
 
 
-@kernel
+@piece
 def clear(to, to_at, count):
     """``to = 0``."""
     at = np.uint64(to_at)
@@ -63,7 +63,7 @@ def clear(to, to_at, count):
         to[at + i] = 0
 
 
-@kernel
+@piece
 def add_scaled(to, to_at, weight, source, source_at, count):
     """``to += weight * source``."""
     at, source_at = np.uint64(to_at), np.uint64(source_at)
@@ -71,7 +71,7 @@ def add_scaled(to, to_at, weight, source, source_at, count):
         to[at + i] += weight * source[source_at + i]
 
 
-@kernel
+@piece
 def set_pair(to, to_at, weight, source, source_at, other_weight, other_at, count):
     """``to = weight * source + other_weight * other``, both parts of one array."""
     at, source_at, other_at = np.uint64(to_at), np.uint64(source_at), np.uint64(other_at)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import kernel
+from ._jit import piece
 
 
-@kernel
+@piece
 def add_row(row, lanes):
     """Add a row to the lanes."""
     for start in range(0, row.size, lanes.size):
@@ -20,7 +20,7 @@ def add_row(row, lanes):
             lanes[i] += part[i]
 
 
-@kernel
+@piece
 def add_squares(row, centre, lanes):
     """Add the squared distances from a centre."""
     for start in range(0, row.size, lanes.size):
@@ -29,7 +29,7 @@ def add_squares(row, centre, lanes):
             lanes[i] += (part[i] - centre) * (part[i] - centre)
 
 
-@kernel
+@piece
 def add_products(factors, row, centre, lanes):
     """Add the distances of a row from a centre, each times its factor."""
     for start in range(0, row.size, lanes.size):
@@ -38,7 +38,7 @@ def add_products(factors, row, centre, lanes):
             lanes[i] += factor[i] * (part[i] - centre)
 
 
-@kernel
+@piece
 def total(lanes):
     """Return the sum of the lanes, a power of two of them, by adding halves; and empty them."""
     half = lanes.size // 2
@@ -53,7 +53,7 @@ def total(lanes):
     return result
 
 
-@kernel
+@piece
 def mean_and_variance(row, lanes):
     """Return mean and biased variance of one row, in two passes; 0 and 0 of an empty one."""
     count = max(row.size, 1)
@@ -63,14 +63,14 @@ def mean_and_variance(row, lanes):
     return mean, total(lanes) / count
 
 
-@kernel
+@piece
 def normalise(row, centre, scale, shift, target):
     """Write ``(row - centre) * scale + shift``."""
     for i in range(target.size):
         target[i] = (row[i] - centre) * scale + shift
 
 
-@kernel
+@piece
 def normalise_and_clamp(row, centre, scale, shift, low, high, target):
     """Write ``(row - centre) * scale + shift``, rounded, and held between two numbers; NaN stays."""
     lowest, highest = target.dtype.type(low), target.dtype.type(high)
@@ -80,7 +80,7 @@ def normalise_and_clamp(row, centre, scale, shift, low, high, target):
         target[i] = highest if held > highest else held
 
 
-@kernel
+@piece
 def pass_inside(gradient, row, centre, scale, shift, low, high, target):
     """Write the gradient where `normalise_and_clamp` held nothing, 0 elsewhere and at the bounds; an infinite one is none."""
     zero = target.dtype.type(0)
@@ -92,7 +92,7 @@ def pass_inside(gradient, row, centre, scale, shift, low, high, target):
         target[i] = zero if value >= highest else passed
 
 
-@kernel
+@piece
 def subtract_line(row, centre, scale, shift, slope, target):
     """Turn a gradient into ``scale * (gradient - shift - (row - centre) * slope)``, in place."""
     for i in range(target.size):

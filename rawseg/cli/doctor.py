@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
+from typing import Annotated
 
+import typer
+from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from .output import console
@@ -13,8 +17,16 @@ from .output import console
 PACKAGES = ("numpy", "numba", "scipy", "pillow", "safetensors", "matplotlib", "cupy-cuda12x", "cupy-cuda13x")
 
 
-def doctor() -> None:
+def doctor(
+    warm: Annotated[bool, typer.Option("--warm", help="Compile all kernels now, for both dtypes: minutes, once.")] = False,
+) -> None:
     """Show versions, CPU features, threads, BLAS, GPU and the kernel cache, and what is wrong with each."""
+    if warm:
+        from .warm import tasks
+
+        todo = [(name, run, dtype) for dtype in ("float32", "float64") for name, run in tasks()]
+        for _, run, dtype in track(todo, "compiling kernels", console=Console(stderr=True)):
+            run(dtype)
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -92,4 +104,4 @@ def cache() -> str:
     files = [file for file in folder.rglob("*") if file.is_file()] if folder.exists() else []
     size = sum(file.stat().st_size for file in files) / 2**20
     refused = "; NOT WRITABLE: kernels are compiled anew in every process (set RAWSEG_CACHE_DIR)"
-    return f"{folder}: {len(files)} files, {size:.1f} MiB{'' if cache_is_writable() else refused}"
+    return f"{folder}: {len(files)} kernels, {size:.1f} MiB{'' if cache_is_writable() else refused}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels import cross_entropy as cross_entropy_room
 from rawseg_kernels._arrays import integer, real
 
 from ..autograd import Function, Tensor, is_grad_enabled
@@ -25,21 +26,12 @@ __all__ = ["cross_entropy", "nll_loss"]
 class PixelCrossEntropy(Function):
     """For each pixel sum_c q_c (logsumexp(x) - x_c), where q puts ``sharp`` on the target class and ``smooth_c`` on each.
 
-    x is (N, C, D); target, kept and sharp are (N, D), smooth (C,) or None. Pixels that are not kept give 0, whatever they hold.
+    x is (N, C, D); target, kept and sharp are (N, D), smooth (C,) or (0,). Pixels that are not kept give 0, whatever they hold.
     """
 
     @staticmethod
     def forward(ctx, x, *, target, kept, sharp, smooth):
-        xp = array_module(x)
-        losses, shifts = xp.empty(target.shape, x.dtype), xp.empty(target.shape, np.float64)
-        for b in range(x.shape[0]):  # image by image: float64 copies of a whole batch of logits would be large
-            logits = x[b].astype(np.float64)  # (C, D)
-            top = logits.max(0)
-            shifts[b] = top + xp.log(xp.exp(logits - top).sum(0))
-            loss = sharp[b] * (shifts[b] - xp.take_along_axis(logits, target[b][None], 0)[0])
-            if smooth is not None:
-                loss = loss + (smooth[:, None] * (shifts[b] - logits)).sum(0)
-            losses[b] = xp.where(kept[b], loss, 0)
+        losses, shifts = cross_entropy_room.forward(x, target, kept, sharp, smooth)
         ctx.options = target, kept, sharp, smooth
         ctx.save(x, shifts)
         return losses
@@ -53,31 +45,14 @@ class PixelCrossEntropy(Function):
             p = softmax(where(kept[:, None], x, 0.0), 1)  # an ignored NaN times 0 would be NaN in the second derivative
             gradient = p * (q.sum(1, keepdims=True)).astype(x.dtype) - q.astype(x.dtype)
             return where(kept[:, None], gradient * grad_output.unsqueeze(1), 0.0)
-        return Tensor(_gradient(x.array, shifts.array, grad_output.array, *ctx.options))
+        return Tensor(cross_entropy_room.backward(grad_output.array, x.array, shifts.array, *ctx.options))
 
 
 def _distribution(x: Tensor, target: Any, sharp: Any, smooth: Any) -> Any:
     xp = array_module(x.array)
     q = xp.zeros(x.shape, np.float64)
     xp.put_along_axis(q, target[:, None], sharp[:, None], 1)
-    return q if smooth is None else q + smooth[:, None]
-
-
-def _gradient(x: Any, shifts: Any, grad_output: Any, target: Any, kept: Any, sharp: Any, smooth: Any) -> Any:
-    """Return ``grad_output * (softmax(x) * sum(q) - q)``, image by image, in float64 and rounded once."""
-    xp = array_module(x)
-    grad_input = xp.empty(x.shape, x.dtype)
-    mass = 0.0 if smooth is None else smooth.sum()
-    for b in range(x.shape[0]):
-        with np.errstate(invalid="ignore"):  # inf - inf is NaN, and that is the answer
-            gradient = xp.exp(x[b] - shifts[b]) * (sharp[b] + mass)  # float64, as shifts is
-        at = target[b][None]
-        xp.put_along_axis(gradient, at, xp.take_along_axis(gradient, at, 0) - sharp[b], 0)
-        if smooth is not None:
-            gradient -= smooth[:, None]
-        gradient *= grad_output[b]
-        grad_input[b] = xp.where(kept[b], gradient, 0)
-    return grad_input
+    return q + smooth[:, None] if smooth.size else q
 
 
 class TakeClass(Function):
@@ -168,7 +143,7 @@ def cross_entropy(
         return _soft_cross_entropy(op, x, target, weights, ignore_index, reduction, label_smoothing, empty)
     ids, kept = _class_ids(op, x, target, ignore_index)
     sharp = weights[ids] * kept
-    smooth = weights * (label_smoothing / len(weights)) if label_smoothing else None
+    smooth = weights * (label_smoothing / len(weights)) if label_smoothing else weights[:0]
     flat = x.reshape(kept.shape[0], len(weights), kept.shape[1])  # (N, C, pixels)
     losses = PixelCrossEntropy.apply(flat, target=ids, kept=kept, sharp=sharp * (1 - label_smoothing), smooth=smooth)
     if reduction == "mean":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 import torch.nn.functional as TF
 from twins import spread
 
-from catalogue.entry import OpCall
+from catalogue.entry import KernelCall, OpCall
 from rawseg import functional as F
+from rawseg_kernels import cross_entropy
 
 IDS = np.array([[[0, 2], [1, -100]]])  # (N, H, W), one pixel ignored
 WEIGHTS = np.array([0.5, 2.0, 1.5])
@@ -56,6 +58,36 @@ def _lovasz_hinge(x: Any) -> Any:
 
 HINGE = np.array([[1, 0, 1], [0, 1, 0]])
 HINGE_LOGITS = spread((2, 3), -1.9, 0.9)  # no error at its kink of 0
+
+CROSS_ENTROPY = (2, 5, 37)  # images, classes, pixels
+
+
+def pixels(dtype: Any, smooth: int) -> list[np.ndarray]:
+    """Logits, classes, which pixels count, and the targets' shares."""
+    rng = np.random.default_rng(3)
+    n, classes, count = CROSS_ENTROPY
+    x, target, kept = rng.standard_normal(CROSS_ENTROPY), rng.integers(0, classes, (n, count)), rng.random((n, count)) > 0.2
+    return [x.astype(dtype), target, kept, rng.uniform(0.5, 2, (n, count)), rng.uniform(0, 1, smooth)]
+
+
+def pixel_gradients(dtype: Any, smooth: int) -> list[np.ndarray]:
+    """Those with what comes before and behind the logits."""
+    x, *rest = pixels(dtype, smooth)
+    shifts = cross_entropy.forward(x, *rest)[1]
+    return [np.random.default_rng(4).standard_normal(shifts.shape).astype(dtype), x, shifts, *rest]
+
+
+KERNELS = [
+    KernelCall(
+        "cross_entropy",
+        f"cross_entropy.{verb} {'smooth ' if smooth else ''}{algorithm}",
+        partial(getattr(cross_entropy, verb), algorithm=algorithm),
+        partial(arrays, smooth=smooth),
+    )
+    for algorithm in ("auto", "reference", *cross_entropy.ALGORITHMS)
+    for smooth in (0, CROSS_ENTROPY[1])
+    for verb, arrays in (("forward", pixels), ("backward", pixel_gradients))
+]
 
 OPS = [
     OpCall(

@@ -33,6 +33,16 @@ def run_fill(to, first, last, value):
     fill(to, first, last, value)
 
 
+@numba.njit
+def run_multiply(*arguments):
+    multiply(*arguments)
+
+
+@numba.njit
+def run_pack_rows(*arguments):
+    pack_rows(*arguments)
+
+
 def product(a, b, c, vectors, row_step, resume=1):
     """``c + a @ b`` by `multiply`, the columns of ``b`` taken in reverse vectors to prove that ``starts`` is obeyed."""
     rows, depth = a.shape
@@ -48,7 +58,7 @@ def product(a, b, c, vectors, row_step, resume=1):
     wide = np.zeros((depth, row_step), a.dtype)
     wide[:, : b.shape[1]] = b
     flat = np.concatenate([np.zeros(3, a.dtype), wide.reshape(-1)])
-    multiply(
+    run_multiply(
         rows,
         depth,
         resume,
@@ -118,7 +128,7 @@ def test_pack_rows(length, dtype):
     for rows in range(1, ROWS + 1):
         for step in (ROWS, ROWS + 3):
             packed = np.full(2 + max(length, 1) * step, 99, dtype)
-            pack_rows(source.reshape(-1), 1, length + 2, rows, length, packed, 2, step)
+            run_pack_rows(source.reshape(-1), 1, length + 2, rows, length, packed, 2, step)
             want = np.full_like(packed, 99)
             for i in range(length):
                 want[2 + i * step : 2 + i * step + rows] = source[:rows, 1 + i]
@@ -142,9 +152,9 @@ def test_copy_and_fill(dtype):
 def test_other_dtypes_are_refused():
     whole = np.zeros(ROWS, np.int64)
     with pytest.raises(TypingError, match="vector code is for float32 and float64"):
-        pack_rows(whole, 0, 1, ROWS, 1, whole.copy(), 0, ROWS)
+        run_pack_rows(whole, 0, 1, ROWS, 1, whole.copy(), 0, ROWS)
     with pytest.raises(TypingError, match="vector code needs C-contiguous arrays of one dtype"):
-        pack_rows(np.zeros(ROWS), 0, 1, ROWS, 1, np.zeros(ROWS, np.float32), 0, ROWS)
+        run_pack_rows(np.zeros(ROWS), 0, 1, ROWS, 1, np.zeros(ROWS, np.float32), 0, ROWS)
 
 
 def test_the_tile_is_chosen_by_the_host_or_by_hand(monkeypatch):
@@ -211,13 +221,17 @@ def test_every_width_gives_the_same_bits():
 
 CACHED = """
 import numpy as np
+from rawseg_kernels._jit import kernel
 from rawseg_kernels._panels import multiply
 from rawseg_kernels._simd import ROWS, VECTOR_BYTES
+@kernel
+def run(*arguments):
+    multiply(*arguments)
 lanes, zero = VECTOR_BYTES // 4, np.zeros(1, np.int64)
 c = np.zeros(ROWS * lanes, np.float32)
-multiply(ROWS, 1, 1, np.ones(ROWS, np.float32), 0, 0, np.ones(lanes, np.float32), 0, zero, 0, zero, 1, c, 0, lanes)
+run(ROWS, 1, 1, np.ones(ROWS, np.float32), 0, 0, np.ones(lanes, np.float32), 0, zero, 0, zero, 1, c, 0, lanes)
 assert (c == 1).all()
-print(sum(multiply.stats.cache_hits.values()), sum(multiply.stats.cache_misses.values()))
+print(sum(run.stats.cache_hits.values()), sum(run.stats.cache_misses.values()))
 """
 
 

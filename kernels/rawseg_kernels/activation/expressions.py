@@ -8,18 +8,14 @@ rest is computed in float64 and rounded once.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
+from .._arrays import module_of
 from .reference import CUBIC, DENSITY, HALF_ROOT, ROOT
-
-
-def _module(array: Any) -> Any:
-    return np if isinstance(array, np.ndarray) else sys.modules["cupy"]
 
 
 def _wide(expression: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,13 +39,13 @@ def _erfc(x: Any) -> Any:
 
 
 def _sigmoid(x: Any) -> Any:
-    xp = _module(x)
+    xp = module_of(x)
     small = xp.exp(-abs(x))  # in [0, 1]: never overflows
     return xp.where(x < 0, small, 1) / (1 + small)
 
 
 def _zero_where(condition: Any, x: Any) -> Any:
-    return _module(x).where(condition, x.dtype.type(0), x)
+    return module_of(x).where(condition, x.dtype.type(0), x)
 
 
 def relu(x):
@@ -61,7 +57,7 @@ def relu_backward(grad_output, out):
 
 
 def hardtanh(x, min_val, max_val):
-    where, number = _module(x).where, x.dtype.type
+    where, number = module_of(x).where, x.dtype.type
     return where(x < number(min_val), number(min_val), where(x > number(max_val), number(max_val), x))
 
 
@@ -70,11 +66,11 @@ def hardtanh_backward(grad_output, x, min_val, max_val):
 
 
 def leaky_relu(x, negative_slope):
-    return _module(x).where(x > 0, x, x * x.dtype.type(negative_slope))
+    return module_of(x).where(x > 0, x, x * x.dtype.type(negative_slope))
 
 
 def leaky_relu_backward(grad_output, x, negative_slope):
-    return _module(x).where(x > 0, grad_output, grad_output * x.dtype.type(negative_slope))
+    return module_of(x).where(x > 0, grad_output, grad_output * x.dtype.type(negative_slope))
 
 
 @_wide
@@ -94,18 +90,18 @@ def hardswish(x):
 
 @_wide
 def hardswish_backward(grad_output, x):
-    return _zero_where(x <= -3, _module(x).where(x < 3, grad_output * (x / 3 + 0.5), grad_output))
+    return _zero_where(x <= -3, module_of(x).where(x < 3, grad_output * (x / 3 + 0.5), grad_output))
 
 
 @_wide
 def elu(x, positive, negative, rate):
-    xp = _module(x)
+    xp = module_of(x)
     return xp.where(x > 0, x * positive, xp.expm1(x * rate) * negative)
 
 
 @_wide
 def elu_backward(grad_output, x, positive, negative, rate):
-    xp = _module(x)
+    xp = module_of(x)
     return grad_output * xp.where(x <= 0, xp.exp(x * rate) * (negative * rate), positive)
 
 
@@ -121,7 +117,7 @@ def sigmoid_backward(grad_output, out):
 
 @_wide
 def tanh(x):
-    return _module(x).tanh(x)
+    return module_of(x).tanh(x)
 
 
 @_wide
@@ -131,13 +127,13 @@ def tanh_backward(grad_output, out):
 
 @_wide
 def softplus(x, beta, threshold):
-    xp, value = _module(x), x * beta
+    xp, value = module_of(x), x * beta
     return xp.where(value > threshold, x, (xp.maximum(value, 0) + xp.log1p(xp.exp(-abs(value)))) / beta)
 
 
 @_wide
 def softplus_backward(grad_output, x, beta, threshold):
-    return _module(x).where(x * beta > threshold, grad_output, grad_output * _sigmoid(x * beta))
+    return module_of(x).where(x * beta > threshold, grad_output, grad_output * _sigmoid(x * beta))
 
 
 @_wide
@@ -157,7 +153,7 @@ def gelu(x):
 
 @_wide
 def gelu_backward(grad_output, x):
-    return grad_output * (_erfc(-HALF_ROOT * x) / 2 + x * (_module(x).exp(-0.5 * x * x) * DENSITY))
+    return grad_output * (_erfc(-HALF_ROOT * x) / 2 + x * (module_of(x).exp(-0.5 * x * x) * DENSITY))
 
 
 @_wide
@@ -169,13 +165,13 @@ def gelu_tanh(x):
 def gelu_tanh_backward(grad_output, x):
     u = ROOT * x * (1 + CUBIC * x * x)
     bell = _sigmoid(2 * u) * _sigmoid(-2 * u)  # 0 far out, where its factor overflows
-    slope = _module(x).where(bell != 0, 2 * x * ROOT * (1 + 3 * CUBIC * x * x) * bell, 0 * x)
+    slope = module_of(x).where(bell != 0, 2 * x * ROOT * (1 + 3 * CUBIC * x * x) * bell, 0 * x)
     return grad_output * (_sigmoid(2 * u) + slope)
 
 
 def _gate(x: Any) -> Any:
     """tanh(log(1 + e**x))."""
-    xp = _module(x)
+    xp = module_of(x)
     return xp.tanh(xp.maximum(x, 0) + xp.log1p(xp.exp(-abs(x))))
 
 
@@ -186,7 +182,7 @@ def mish(x):
 
 @_wide
 def mish_backward(grad_output, x):
-    xp, w = _module(x), _gate(x)
+    xp, w = module_of(x), _gate(x)
     small = xp.exp(-abs(x))
     whole = xp.where(x > 0, 1 + 2 * small + 2 * small * small, 2 + 2 * small + small * small)
     slope = 4 * xp.where(x > 0, small * small, small) * (1 + small) / (whole * whole)  # (1 - w**2) / (1 + e**-x)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._row_moments import (
     add_products,
     add_row,
@@ -142,28 +142,28 @@ def _backward_channels(
                 target[i] = scale * (given[i] - shift - (values[i] - centre) * slope)
 
 
-@kernel
+@piece
 def _sum(x, k, lanes):
     for b in range(x.shape[0]):
         add_row(x[b, k], lanes)
     return total(lanes)
 
 
-@kernel
+@piece
 def _sum_of_squares(x, k, centre, lanes):
     for b in range(x.shape[0]):
         add_squares(x[b, k], centre, lanes)
     return total(lanes)
 
 
-@kernel
+@piece
 def _sum_of_products(grad_output, x, k, centre, lanes):
     for b in range(x.shape[0]):
         add_products(grad_output[b, k], x[b, k], centre, lanes)
     return total(lanes)
 
 
-@kernel
+@piece
 def _normalise(x, out, k, centre, scale, shift):
     for b in range(x.shape[0]):
         normalise_row(x[b, k], centre, scale, shift, out[b, k])

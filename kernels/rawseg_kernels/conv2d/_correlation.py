@@ -10,7 +10,7 @@ from __future__ import annotations
 from .._arena import empty, zeros
 from .._epilogue import NOTHING
 from .._finishing import finish
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
@@ -48,7 +48,7 @@ def pack_weights(first, last, weight, packed, phases, taps, tile, group_size, ro
             taps_at += count
 
 
-@kernel
+@piece
 def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
     """Copy what the output pixels from (i0, j0) on see of ``channels`` planes of ``x``, with zeros outside.
 
@@ -74,7 +74,7 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
                 fill(strip, at + end, at + strip_columns, 0)
 
 
-@kernel
+@piece
 def add_block(results, source, source_at, packed, c, block, task, phases, steps, starts, tile):
     """Add to a task's results what a block of source channels gives: one product a phase."""
     group, panel, i0, j0 = task
@@ -107,7 +107,7 @@ def add_block(results, source, source_at, packed, c, block, task, phases, steps,
             )
 
 
-@kernel
+@piece
 def finish_results(results, cells, group, panel, phases, after, tile):
     """Apply the epilogue to all that a task has summed, while it is in the nearest cache."""
     for p in range(phases.shape[0]):
@@ -115,7 +115,7 @@ def finish_results(results, cells, group, panel, phases, after, tile):
             finish(results, (p * tile.panels * ROWS + k) * cells, cells, group * tile.channels + panel * ROWS + k, after)
 
 
-@kernel
+@piece
 def store(results, cells, out, plane_at, out_h, out_w, phases, task, tile):
     """Write a task's results to their places in the output."""
     _, panel, i0, j0 = task

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._arena import zeros
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._threads import launch
@@ -97,7 +97,7 @@ def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
     )
 
 
-@kernel
+@piece
 def fill_pixels(strip, x, image_at, h, w, top, left, rows, columns, channels, tile):
     """Copy ``rows x columns`` pixels of ``x`` from (top, left) on into the strip, channels innermost, zero outside."""
     begin, end = min(columns, max(0, -left)), min(columns, w - left)
@@ -113,7 +113,7 @@ def fill_pixels(strip, x, image_at, h, w, top, left, rows, columns, channels, ti
             pack_rows(x, source_at, h * w, min(ROWS, channels - c), end - begin, strip, at + begin * tile.block + c, tile.block)
 
 
-@kernel
+@piece
 def pack_gradients(packed, grad_output, image_at, out_h, out_w, i0, j0, rows, columns, channels, tile):
     """Lay a tile of ``grad_output`` out in panels, ``[panel][pixel][ROWS]``; pixels beyond ``columns`` become zero."""
     size = tile.rows * tile.columns * ROWS
@@ -131,7 +131,7 @@ def pack_gradients(packed, grad_output, image_at, out_h, out_w, i0, j0, rows, co
             pack_rows(grad_output, source_at + row * out_w, out_h * out_w, count, columns, packed, place, ROWS)
 
 
-@kernel
+@piece
 def add_results(results, total, total_at, depth, kernel_area, channels, block, tile):
     """Add a task's results, ``[channel][run][tap of the run][c]``, to ``total[channel][c][tap]``."""
     pitch = tile.runs * tile.run_columns
@@ -143,7 +143,7 @@ def add_results(results, total, total_at, depth, kernel_area, channels, block, t
                     total[place] += results[k * pitch + run * tile.run_columns + t * tile.block + c]
 
 
-@kernel
+@piece
 def add_tile(results, strip, packed, grad_output, x, t, c, block, k, channels, sizes, padding, stride, tile, steps, starts):
     """Add what tile ``t`` of pixels gives for ``block`` input channels from c on, ``channels`` output channels from k on."""
     channels_in, h, w, channels_out, out_h, out_w, _ = sizes

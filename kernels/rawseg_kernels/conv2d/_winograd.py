@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty, zeros
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
@@ -29,7 +29,7 @@ def transform_panels(first, last, u, weight, grid, adjoint):
         transform_weights(u, at, grid.weight_step, weight, group, panel, grid, adjoint)
 
 
-@kernel
+@piece
 def multiply_points(u, u_at, u_step, v, m, m_step, rows, steps, starts, grid):
     """Multiply the weights of ``rows`` output channels with the tiles, point by point."""
     for point in range(grid.points):
@@ -55,7 +55,7 @@ def transform_channels(first, last, v, x, group, groups, block, grid):
             copy(nearby, point * grid.pitch, 1, v, at + point * grid.seen_step, 1, grid.pitch)
 
 
-@kernel
+@piece
 def store_channels(m, m_step, bias, out, broken, group, groups, first, count, block, after, grid):
     """Finish and store ``count`` output channels of a group from ``first`` on for one block."""
     lanes, width = VECTOR_BYTES // out.itemsize, grid.size + 2

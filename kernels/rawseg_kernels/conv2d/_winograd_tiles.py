@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._finishing import does_something, finish
-from .._jit import kernel
+from .._jit import piece
 from .._panels import pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._simd_winograd import map_input, map_line, map_output, map_output_line, map_weight
@@ -17,7 +17,7 @@ CHANNELS_AT_ONCE = 16  # whose weights are laid out together: 144 to a row, whol
 EXPONENT = np.uint32(0x7F800000)  # all ones in infinities and NaN, and in nothing else
 
 
-@kernel
+@piece
 def transform_weights(u, u_at, u_step, weight, group, panel, grid, adjoint):
     """``G g G^T`` for the kernels of a panel of output channels of a group, ``[point][channel][ROWS]``.
 
@@ -41,7 +41,7 @@ def transform_weights(u, u_at, u_step, weight, group, panel, grid, adjoint):
             map_weight(grid.size, half, i * 3 * ROWS, ROWS, u, u_at + i * width * u_step + c * ROWS, u_step)
 
 
-@kernel
+@piece
 def gather_line(line, x, row_at, left, count, grid):
     """``line[i] = x[row_at + left + i * dilation]``, zero outside the row."""
     begin = min(count, max(0, -(left // grid.dilation_w)))
@@ -51,7 +51,7 @@ def gather_line(line, x, row_at, left, count, grid):
     fill(line, end, count, 0)
 
 
-@kernel
+@piece
 def tile_row(number, grid):
     """Return image, residues and tile of a tile row."""
     rest, i = number // grid.tiles_h, number % grid.tiles_h
@@ -59,7 +59,7 @@ def tile_row(number, grid):
     return rest // grid.dilation_h, rest % grid.dilation_h, residue_w, i
 
 
-@kernel
+@piece
 def transform_source(v, v_at, v_step, x, channel, channels, line, half, block, grid):
     """``B^T d B`` for the tiles of a block in one channel of every image, ``[point][channel][tile]``."""
     lanes = VECTOR_BYTES // x.itemsize
@@ -88,7 +88,7 @@ def transform_source(v, v_at, v_step, x, channel, channels, line, half, block, g
                 map_input(grid.size, half, j * step + t * lanes, width * step, v, at, width * v_step)
 
 
-@kernel
+@piece
 def transform_products(m, m_at, m_step, half, grid):
     """Apply A^T to the columns of a vector of tiles: what is left for each of their rows is one `map_output_line`."""
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
@@ -96,7 +96,7 @@ def transform_products(m, m_at, m_step, half, grid):
         map_output(grid.size, m, m_at + j * m_step, width * m_step, half, j * lanes, width * lanes)
 
 
-@kernel
+@piece
 def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, after, block, grid):
     """Transform, write and finish a block's pixels of one output channel; note the images where a sum is no number.
 
@@ -124,7 +124,7 @@ def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, aft
                 finish(out, place + (oh + r * grid.dilation_h) * grid.out_w, count, channel, after)
 
 
-@kernel
+@piece
 def store_scattered(m, m_at, m_step, shift, half, pixels, out, broken, channel, channels, after, block, grid):
     """Do as `store_rows` for tile rows whose pixels are apart, or so short that a vector of tiles holds several."""
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
@@ -152,7 +152,7 @@ def store_scattered(m, m_at, m_step, shift, half, pixels, out, broken, channel, 
             copy(pixels, at, 1, out, plane_at + oh * grid.out_w + ow, grid.dilation_w, count)
 
 
-@kernel
+@piece
 def holds_only_numbers(values, at, count):
     """Return whether none is an infinity or NaN, in a loop of integers that becomes vector code."""
     found = np.uint32(0)

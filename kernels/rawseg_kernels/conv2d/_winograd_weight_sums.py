@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._simd_winograd import map_gradient, map_input, map_total
@@ -119,7 +119,7 @@ def layout(
     )
 
 
-@kernel
+@piece
 def lay_out_row(strip, strip_at, width, x, plane_at, plane, ih, h, w, left, channels, pitch):
     """``strip[column][channel] = x[channel, ih, left + column]``, zero outside, for one row of ``width`` columns."""
     begin, end = min(width, max(0, -left)), min(width, w - left)
@@ -133,7 +133,7 @@ def lay_out_row(strip, strip_at, width, x, plane_at, plane, ih, h, w, left, chan
         pack_rows(x, source_at, plane, min(ROWS, channels - c), end - begin, strip, strip_at + begin * pitch + c, pitch)
 
 
-@kernel
+@piece
 def transform_pixels(v, strip, half, tiles, tile, sums):
     """Write ``B^T d B`` of a row of tiles, ``[point][tile][channel]``."""
     lanes, width = VECTOR_BYTES // v.itemsize, sums.size + 2
@@ -148,7 +148,7 @@ def transform_pixels(v, strip, half, tiles, tile, sums):
                 map_input(sums.size, half, i * width * lanes, lanes, v, at, sums.seen_step)
 
 
-@kernel
+@piece
 def transform_gradients(y, strip, half, panels, tiles, tile, tiles_of_block, sums):
     """Write ``A g A^T`` of a row of tiles, ``[point][panel][tile][ROWS]``."""
     width = sums.size + 2
@@ -163,7 +163,7 @@ def transform_gradients(y, strip, half, panels, tiles, tile, tiles_of_block, sum
                 map_gradient(sums.size, half, i * sums.size * ROWS, ROWS, y, at, sums.given_step)
 
 
-@kernel
+@piece
 def add_block(m, resume, v, y, seen, given, half, x, grad_output, number, task, steps, starts, sums):
     """Add what one block of tiles gives for a task's channels; the first one, if ``resume`` is 0."""
     group, panel, c, panels, block = task
@@ -207,7 +207,7 @@ def add_block(m, resume, v, y, seen, given, half, x, grad_output, number, task, 
         )
 
 
-@kernel
+@piece
 def store_weights(m, half, total, share, task, sums):
     """``G^T m G`` of a task's sums into its share of the gradient."""
     lanes, width = VECTOR_BYTES // m.itemsize, sums.size + 2

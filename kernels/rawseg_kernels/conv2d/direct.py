@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._threads import launch
 
 
-@kernel
+@piece
 def span(length, size, stride, offset):
     """Return the range of i in [0, length) for which ``i * stride + offset`` lies in [0, size)."""
     first = max(0, -(offset // stride))  # ceil(-offset / stride)
@@ -45,7 +45,7 @@ def _forward(first, last, x, weight, bias, out, stride, padding, dilation, group
                         add_scaled(to, 1, taken, stride[1], weight[k, c, kh, kw], right - left)
 
 
-@kernel
+@piece
 def add_scaled(to, to_step, source, source_step, scale, count):
     """``to[i * to_step] += scale * source[i * source_step]``; step 1 apart, because only it becomes vector code."""
     if to_step == 1 and source_step == 1:
@@ -79,7 +79,7 @@ def _backward_input(first, last, grad_output, weight, bias, grad_input, stride, 
                         add_scaled(to, stride[1], grad_output[b, k, oh, left:right], 1, scale, right - left)
 
 
-@kernel
+@piece
 def multiply_add(to, a, b, b_step, count):
     """``to[i] += a[i] * b[i * b_step]``."""
     if b_step == 1:

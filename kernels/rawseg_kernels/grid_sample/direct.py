@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece, specialised
 from .._threads import launch
 from .reference import NOWHERE, REFLECTION, ZEROS
 
@@ -83,7 +83,7 @@ def _locate(first, last, grid, indices, fractions, slopes, size, padding, align_
             indices[point, tap] = ih * w + iw if 0 <= iw < w and 0 <= ih < h else h * w
 
 
-@kernel
+@piece
 def _coordinate(g, extent, taps, padding, align_corners):
     """Return a coordinate in pixels, padded and rounded, and its slope."""
     one, two = type(g)(1), type(g)(2)
@@ -105,7 +105,7 @@ def _coordinate(g, extent, taps, padding, align_corners):
     return (c, slope) if taps > 1 else (np.rint(c), zero)
 
 
-@kernel
+@piece
 def _reflected(c, slope, low, span):
     over = np.fmod(abs(c - low), span + span)  # exact; NaN where both mirrors stand at a single pixel, which is then the first
     if c < low:
@@ -126,7 +126,7 @@ def _forward(first, last, x, indices, weights, out):
                 _gather(x[b, k], where, factors, out[b, k, start : start + SEGMENT], taps)
 
 
-@kernel
+@specialised
 def _gather(source, where, factors, target, taps):
     for i in range(target.size):
         total = source.dtype.type(0)
@@ -149,7 +149,7 @@ def _backward_input(first, last, channels, grad_output, indices, weights, grad_i
             _scatter(grad_output[plane], indices[plane // channels], weights[plane // channels], total, weights.shape[2])
 
 
-@kernel
+@specialised
 def _scatter(part, where, factors, total, taps):
     for i in range(part.size):
         for tap in range(taps):
@@ -172,7 +172,7 @@ def _backward_weights(first, last, grad_output, x, indices, grad_weights):
                 _correlate(x[b, k], where, grad_output[b, k, start : start + SEGMENT], total, taps)
 
 
-@kernel
+@specialised
 def _correlate(source, where, part, total, taps):
     for i in range(part.size):
         for tap in range(taps):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._panels import DEPTH_BLOCK, multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy
 from .._threads import launch
@@ -34,7 +34,7 @@ def pack_left(first, last, a, packed, matrix_size, rows, depth, transposed):
             pack_rows(a, matrix * matrix_size + row * depth, depth, count, depth, packed, to_at, ROWS)
 
 
-@kernel
+@piece
 def pack_right(b, matrix_at, k0, steps, column, columns, depth, all_columns, transposed, packed, width):
     """Lay ``steps`` rows of the right matrix from k0 on out, ``[step][width]``, of which ``columns`` are filled."""
     if transposed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._pooling_rows import columns_inside, taps_inside
 from .._threads import launch
 
@@ -99,7 +99,7 @@ def _forward_quarters(first, last, x, out, indices):
             values[i], where[i] = best, corner + 2 * i + tap
 
 
-@kernel
+@piece
 def _scan(row, row_offset, best, offset, line, kernel_w, stride_w, padding_w, dilation_w):
     """Offer the taps of one input row, left to right, to all windows of an output row."""
     w, out_w = row.size, best.size

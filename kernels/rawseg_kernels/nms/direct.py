@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._threads import launch
 
 BLOCK = 256  # boxes settled at a time
@@ -53,7 +53,7 @@ def _suppress(first, last, corners, areas, ends, left, iou_threshold, start, sto
                 _drop(corners, areas, left, iou_threshold, best, low, min(low + TILE, ends[best]))
 
 
-@kernel
+@piece
 def _drop(corners, areas, left, iou_threshold, best, low, high):
     """Drop the boxes from ``low`` to ``high`` that overlap one box by more than the threshold; 0/0 is NaN and drops nothing."""
     if high <= low:

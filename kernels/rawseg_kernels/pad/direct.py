@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._threads import launch
 from ..resize.tables import transposed
 from .tables import longest_run
@@ -52,7 +52,7 @@ def _forward(first, last, x, out, rows, columns, run, fill):
         _copy_frame(source, columns[at + count :], fill, target[at + count :])
 
 
-@kernel
+@piece
 def _copy_frame(source, columns, fill, target):
     for i in range(target.size):
         target[i] = source[columns[i]] if columns[i] >= 0 else fill
@@ -83,7 +83,7 @@ def _backward(first, last, grad_output, grad_input, starts, outputs, columns, ru
             values[i] = total[i]
 
 
-@kernel
+@piece
 def _add_frame(row, columns, total):
     for i in range(row.size):
         total[columns[i]] += row[i]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import zeros
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._threads import launch
 
 BAND = 64  # rows of the image that one task owns
@@ -45,7 +45,7 @@ def _paste(first, last, masks, row_inside, top, bottom, top_weight, bottom_weigh
                 target[i] = first_weight * upper[i] + second_weight * lower[i]
 
 
-@kernel
+@piece
 def _along(source, taps, target):
     """Interpolate one row of a mask along x."""
     left, right, left_weight, right_weight = taps

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._threads import launch
 from . import tables
 
@@ -94,7 +94,7 @@ def _bilinear(first, last, x, out, top, bottom, top_weight, bottom_weight, left,
             target[i] = first_weight * upper[i] + second_weight * lower[i]
 
 
-@kernel
+@piece
 def _along(source, left, right, left_weight, right_weight, target):
     """Interpolate one row along x."""
     for i in range(target.size):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._roi import by_image
 from .._roi_lanes import LANES, add_scaled, channels_last, clear, from_lanes, set_pair, to_lanes
 from .._threads import launch
@@ -81,7 +81,7 @@ def _forward(first, last, x, batch, out, down, across):
         from_lanes(tile, out[k, c0:], lanes)
 
 
-@kernel
+@piece
 def _along(pixels, at, c, across, k, lines, line, lanes):
     """Resample a row of the map to the columns of box k."""
     pixel, weight = across.pixel, across.weight
@@ -127,7 +127,7 @@ def _backward_input(first, last, grad_output, grad_input, w, order, image_starts
         from_lanes(plane, grad_input[b, c0:], lanes)
 
 
-@kernel
+@piece
 def _spread(lines, line, across, k, plane, at, lanes):
     """Add the gradients of a resampled row to its pixels, if it has any, and clear them: the adjoint of `_along`."""
     if at < 0:
@@ -160,7 +160,7 @@ def _backward_rows(first, last, grad_output, x, batch, grad_weights, down, acros
                     grad_weights[side, sample] = gradients[tap - 2 * begin] if tap >= 0 else 0
 
 
-@kernel
+@piece
 def _product(tile, at, line, used, lanes):
     """Sum the products of a line (bins, C) with a part of a tile: over the bins in C lanes, then over the lanes in order.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
 from .._threads import launch
@@ -94,7 +94,7 @@ def _forward(first, last, x, out, chosen, batch, rows, columns, row_weights, col
                     chosen[k, c0 + i, ph, pw] = held[i] if grid_h * grid_w else -1
 
 
-@kernel
+@piece
 def _interpolate(pixels, places, weights, value, count):
     """Interpolate one sample of some channels."""
     one, two, three, four = np.uint64(places[0]), np.uint64(places[1]), np.uint64(places[2]), np.uint64(places[3])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
 from .._threads import launch
@@ -71,7 +71,7 @@ def _forward(first, last, x, out, indices, batch, first_row, last_row, first_col
                     indices[k, c0 + i, ph, pw] = -1 if is_empty else held[i]
 
 
-@kernel
+@piece
 def _offer(pixels, at, index, best, held, count):
     """Offer some channels of one pixel."""
     at = np.uint64(at)

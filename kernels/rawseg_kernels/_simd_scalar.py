@@ -1,0 +1,22 @@
+"""The fused multiply-add of two numbers, which Python has only from 3.13 on; loops of it become vector code."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from ._simd import vector_code
+
+
+@vector_code
+def fma(typing_context, a, b, c):
+    """Return ``a * b + c`` in float64, rounded once: on a machine without such an instruction slowly, with the same bits."""
+
+    def generate(context, builder, signature, arguments):
+        double = ir.DoubleType()
+        wide = [context.cast(builder, value, kind, types.float64) for value, kind in zip(arguments, signature.args)]
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(double, [double] * 3), "llvm.fma.f64")
+        return builder.call(function, wide)
+
+    return types.float64(a, b, c), generate
