@@ -63,7 +63,7 @@ def piece(function: Callable[..., Any]) -> Any:
 
 def specialised(function: Callable[..., Any], **options: bool) -> Any:
     """Do as `kernel`, but compile the function anew for each number that is written into a call of it: its loops unroll."""
-    dispatcher = numba.njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
+    dispatcher = numba.njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)  # type: ignore[call-overload]
     if cache_is_writable() or cache_folder().is_dir():
         dispatcher._cache = KernelCache(function, cache_folder())
     return dispatcher

@@ -19,7 +19,7 @@ from .timing import median, spread
 VERSION = 1
 SIDES = {"torch": "torch", "last": "torch channels_last"}  # heading: key of a row
 LEFT = ("pass", "algorithm")
-WIDTHS = {"pass": 11, "algorithm": 12, "ms": 7, "GFLOP/s": 7, "GB/s": 5, "roof": 5, "work": 6, "err/bound": 9, "same": 4}
+WIDTHS = {"pass": 16, "algorithm": 12, "ms": 7, "GFLOP/s": 7, "GB/s": 5, "roof": 5, "work": 6, "err/bound": 9, "same": 4}
 WIDTHS |= {"torch": 6, "last": 6, "tuned": 6}
 COLD = {"empty": 6, "warm": 6}
 FIRM = 5  # times the noise of two medians: what differs by more has changed
@@ -87,11 +87,11 @@ def tables(rows: list[dict[str, Any]], machine: dict[str, Any]) -> Iterator[str 
     """Yield a run in pieces to print: the machine, then for each case its name and its rows, in columns that line up."""
     ceilings = f"{machine['peak_flops'] / 1e9:.0f} GFLOP/s, copies {machine['copy_bandwidth'] / 1e9:.1f} GB/s"
     yield f"{machine['cpu']}, {machine['threads']} threads: {ceilings}"
-    cold = any("cold" in row for row in rows)
+    cold, longest = any("cold" in row for row in rows), max(len(row["algorithm"]) for row in rows) + 1
     for i, (name, found) in enumerate(groupby(rows, lambda row: f"{row['op']} {row['case']}")):
         yield f"\n{name}"
         result = Table(box=None, padding=(0, 1, 0, 0), show_header=i == 0, pad_edge=False)
-        for heading, width in {**WIDTHS, **(COLD if cold else {})}.items():
+        for heading, width in {**WIDTHS, "algorithm": longest, **(COLD if cold else {})}.items():
             result.add_column(heading, justify="left" if heading in LEFT else "right", width=width, no_wrap=heading != "ms")
         for row in found:
             first = row.get("cold", {})
@@ -197,21 +197,20 @@ def model(request: dict[str, Any], machine: dict[str, Any], result: dict[str, An
     shape = f"batch {request['batch']}, {request['size']} x {request['size']}"
     name = f"{request['model']} {request['width']}" if request["model"] == "unet" else request["model"]
     title = f"{name}, {shape}; {machine['cpu']}, {machine['threads']} threads"
-    headings = ("mode", "side", "ms", "/ rawseg", "tuned ms", "/ rawseg", "peak MiB", "empty s", "warm s")
+    tuned, cold = bool(result.get("tuned")), result.get("cold", {})
+    headings = ["mode", "side", "ms", "/ rawseg", *(("tuned ms", "/ rawseg") if tuned else ()), "peak MiB"]
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
-    for i, heading in enumerate(headings):
+    for i, heading in enumerate([*headings, *(("empty s", "warm s") if cold else ())]):
         table.add_column(heading, justify="left" if i < 2 else "right", no_wrap=True)
     if "wrong" in result:
         table.add_row("", "rawseg", f"not timed: {result['wrong']}")
     for mode, sides in result["ms"].items():
         for side in sides:
-            cells = []
-            for times in (result["ms"], result["tuned"]):
-                has = mode in times
-                cells += [f"{median(times[mode][side]):.1f}" if has else ""]
-                cells += [f"{median(times[mode][side]) / median(times[mode]['rawseg']):.2f}" if has else ""]
-            cold = result.get("cold", {}) if side == "rawseg" else {}
-            first = [f"{cold[cache][mode] / 1e3:.2f}" if cold else "" for cache in ("empty", "warm")]
-            table.add_row(mode, side, *cells, f"{result['memory'][side][mode] / 2**20:.0f}", *first)
+            cells = [mode, side]
+            for times in (result["ms"][mode], result["tuned"][mode]) if tuned else (result["ms"][mode],):
+                cells += [f"{median(times[side]):.1f}", f"{median(times[side]) / median(times['rawseg']):.2f}"]
+            cells.append(f"{result['memory'][side][mode] / 2**20:.0f}")
+            first = [f"{cold[cache][mode] / 1e3:.2f}" for cache in cold] if side == "rawseg" else []
+            table.add_row(*cells, *first)
         table.add_section()
     return table

@@ -14,6 +14,7 @@ from .options import Threads
 from .output import console
 
 Texts = list[str]
+WIDEST = 128  # columns: of a table that was cut to a narrow terminal nothing could be read
 REGRESSION = 1  # exit code where --compare found something slower, or a kernel gave a wrong result
 
 
@@ -119,7 +120,7 @@ def _operations(
         machine, rows = run.operations({**request, "cases": cases}, tell, tuned=tuned, cold=cold)
     if not rows:
         raise ArgumentError("bench", "--pass, --algorithm", "something that these operations have", "no pass to time")
-    screen = console()
+    screen = console(WIDEST)
     for piece in report.tables(rows, machine):
         screen.print(piece)
     screen.print(f"\n{report.LEGEND}", soft_wrap=False)
@@ -152,7 +153,7 @@ def _growth(cases: list[Any], axes: Texts, request: dict[str, Any], save: Path |
     request = {**request, "passes": request["passes"] or ["forward"]}
     with _progress(sum(len(run.AXES[axis]) or (os.cpu_count() or 1) for axis in axes)) as tell:
         machine, series = run.growth(cases[0], axes, request, os.cpu_count() or 1, tell)
-    console().print(report.growth(cases[0], series))
+    console(WIDEST).print(report.growth(cases[0], series))
     if save:
         report.save(save, machine, case=cases[0]._asdict(), series=series)
     if plot:
@@ -176,7 +177,7 @@ def _model(request: dict[str, Any], tuned: bool, cold: bool, save: Path | None) 
 
     with _progress(3 + len(request["modes"]) * (2 if tuned else 1)) as tell:
         machine, result = run.model(request, tell, tuned=tuned, cold=cold)
-    console().print(report.model(request, machine, result))
+    console(WIDEST).print(report.model(request, machine, result))
     if save:
         report.save(save, machine, model={name: request[name] for name in ("model", "width", "batch", "size")}, **result)
     if "wrong" in result:

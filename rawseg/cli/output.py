@@ -10,7 +10,9 @@ from rich.console import Console
 PIPE_WIDTH = 120  # columns, where no terminal says otherwise
 
 
-def console() -> Console:
-    """Return a console on standard output."""
+def console(least: int = 0) -> Console:
+    """Return a console on standard output, of at least so many columns."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(markup=False, highlight=False, soft_wrap=True, width=width)
+    screen = Console(markup=False, highlight=False, soft_wrap=True, width=width)
+    screen.width = max(screen.width, least)
+    return screen

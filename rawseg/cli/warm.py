@@ -57,6 +57,11 @@ def _block(dtype: str) -> None:
         _ = net(x).array
 
 
+def _pooled_and_back(x: Tensor) -> Tensor:
+    values, indices = F.max_pool2d(x, 2, return_indices=True)
+    return F.max_unpool2d(values, indices, 2)
+
+
 def _optimizers(dtype: str) -> None:
     parameter = _map(dtype, 100)
     parameter.sum().backward()
@@ -98,7 +103,7 @@ def tasks() -> Iterator[tuple[str, Task]]:
     yield "max_pool2d", _both_ways(lambda x: F.max_pool2d(x, 2) + F.max_pool2d(x, 3, 2, 1), image)
     yield "avg_pool2d", _both_ways(lambda x: F.avg_pool2d(x, 2), image)
     yield "adaptive pools", _both_ways(lambda x: F.adaptive_avg_pool2d(x, 1) + F.adaptive_max_pool2d(x, 1), image)
-    yield "max_unpool2d", _both_ways(lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2), image)
+    yield "max_unpool2d", _both_ways(_pooled_and_back, image)
     for mode in ("nearest", "bilinear"):
         yield f"interpolate: {mode}", _both_ways(lambda x, mode=mode: F.interpolate(x, scale_factor=2, mode=mode), image)
     for mode in ("constant", "reflect", "replicate"):
