@@ -7,15 +7,9 @@ import numpy as np
 from rawseg_kernels import conv2d
 
 
-def right(x, weight, bias, stride, padding, dilation, groups):
+def right(x, weight, *geometry):
     print("not JSON")
-    return conv2d.reference.forward(x, weight, bias, *geometry(x, weight, stride, padding, dilation, groups))
-
-
-def geometry(x, weight, stride, padding, dilation, groups):
-    reach = [(weight.shape[2 + i] - 1) * dilation[i] + 1 for i in (0, 1)]
-    size = tuple((x.shape[2 + i] + 2 * padding[i] - reach[i]) // stride[i] + 1 for i in (0, 1))
-    return size, stride, padding, dilation, groups
+    return conv2d.forward(x, weight, *geometry, algorithm="direct")
 
 
 def wrong(x, weight, *geometry):
