@@ -12,7 +12,7 @@ from __future__ import annotations
 from ._jit import piece
 from ._simd import ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_product
 
-DEPTH_BLOCK = 256  # steps of a sum at once: what a tile reads of b (256 * 192 bytes) then stays in the nearest caches
+DEPTH_BLOCK = 128  # steps of a sum at once: what a tile reads of b (128 * 192 bytes) then stays in the nearest cache
 
 
 @piece

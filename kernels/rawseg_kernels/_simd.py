@@ -79,6 +79,12 @@ class _Emitter:
         place = self.builder.bitcast(self.builder.gep(pointer, [at]), value.type.as_pointer())
         self.builder.store(value, place, align=self.itemsize)
 
+    def expect(self, pointer, at):
+        """Ask for the line of a place that will be written."""
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, *[ir.IntType(32)] * 3])
+        place = self.builder.gep(pointer, [at])
+        self.builder.call(self.declare(kind, "llvm.prefetch.p0"), [place, *(ir.IntType(32)(i) for i in (1, 3, 1))])
+
     def shuffle(self, one, other, lanes):
         return self.builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_LANE, len(lanes)), lanes))
 
@@ -132,8 +138,10 @@ def _sum_tile(emitter, depth, resume, a, columns, steps, rows):
     cells = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in rows]  # LLVM turns these into registers
     with builder.if_else(builder.icmp_signed("==", resume, _INDEX(0))) as (anew, further):
         with anew:
-            for cell in (cell for row in cells for cell in row):
-                builder.store(ir.Constant(vector, [0.0] * lanes), cell)
+            for row, pointer in zip(cells, rows):
+                for v, cell in enumerate(row):
+                    builder.store(ir.Constant(vector, [0.0] * lanes), cell)
+                    emitter.expect(pointer, _INDEX(v * lanes))  # the line is on its way while the sums run
         with further:
             for row, pointer in zip(cells, rows):
                 for v, cell in enumerate(row):

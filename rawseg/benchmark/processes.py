@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,9 @@ def ask(request: dict[str, Any], *, tuned: bool = False, **settings: str) -> Ite
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(json.dumps(request))
-            process.stdin.close()
+            with suppress(BrokenPipeError):  # it has ended: its exit code says more
+                process.stdin.write(json.dumps(request))
+                process.stdin.close()
             for line in process.stdout:
                 answer = json.loads(line)
                 if "refused" in answer:

@@ -1,7 +1,7 @@
 """Batch normalisation, one channel a task: its pixels stay in the cache from the sums to the normalised values.
 
 Sums run in double precision over LANES partial sums (`_row_moments`), one image of the batch after the other.
-    // per pixel: forward 3 reads (2 of them cached) and 1 write, backward 4 reads and 1 write, 4 bytes each
+    // per pixel: forward 3 reads (2 of them cached) and 1 write, backward 4 reads (2 of them cached) and 1 write, 4 bytes each
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 from .._arena import empty
 from .._jit import kernel, piece
 from .._row_moments import (
-    add_products,
+    add_gradient,
     add_row,
     add_squares,
+    lanes_for,
     normalise_and_clamp,
     pass_inside,
     subtract_line,
@@ -81,7 +82,7 @@ def _backward(grad_output, x, weight, bias, mean, inv_std, low, high, through_st
 
 @kernel
 def _statistics(first, last, x, eps, mean, inv_std, variance):
-    lanes, count = np.zeros(LANES, np.float64), max(x.shape[0] * x.shape[2], 1)
+    lanes, count = lanes_for(x.shape[2], np.zeros(LANES, np.float64)), max(x.shape[0] * x.shape[2], 1)
     for k in range(first, last):
         mean[k] = _sum(x, k, lanes) / count
         variance[k] = _sum_of_squares(x, k, mean[k], lanes) / count
@@ -118,16 +119,20 @@ def _backward_channels(
     grad_weight,
     grad_bias,
 ):
-    lanes, count = np.zeros(LANES, np.float64), max(x.shape[0] * x.shape[2], 1)
+    spare, count = np.zeros((2, LANES), np.float64), max(x.shape[0] * x.shape[2], 1)
+    sums, moments = lanes_for(x.shape[2], spare[0]), lanes_for(x.shape[2], spare[1])
     clamped = low > -np.inf or high < np.inf
     for k in range(first, last):
         centre, scale = mean[k], inv_std[k] * weight[k]
-        if clamped:  # what passes is written where the result will be, and read from there
-            for b in range(x.shape[0]):
-                pass_inside(grad_output[b, k], x[b, k], centre, scale, bias[k], low, high, grad_input[b, k])
-        gradient = grad_input if clamped else grad_output
-        summed = _sum(gradient, k, lanes)
-        moment = _sum_of_products(gradient, x, k, centre, lanes)
+        for b in range(x.shape[0]):
+            for start in range(0, x.shape[2], LANES):
+                given, row = grad_output[b, k, start : start + LANES], x[b, k, start : start + LANES]
+                if clamped:  # what passes is written where the result will be, and read from there
+                    passed = grad_input[b, k, start : start + LANES]
+                    pass_inside(given, row, centre, scale, bias[k], low, high, passed)
+                    given = passed
+                add_gradient(given, row, centre, sums, moments)
+        summed, moment = total(sums), total(moments)
         grad_bias[k], grad_weight[k] = summed, moment * inv_std[k]
         if not through_statistics:  # the statistics are constants
             _normalise(grad_output, grad_input, k, 0.0, scale, 0.0)
@@ -137,9 +142,9 @@ def _backward_channels(
             if clamped:  # apart: arrays that overlap would not be read in vectors
                 subtract_line(x[b, k], centre, scale, shift, slope, grad_input[b, k])
                 continue
-            given, values, target = grad_output[b, k], x[b, k], grad_input[b, k]
+            given, row, target = grad_output[b, k], x[b, k], grad_input[b, k]
             for i in range(target.size):
-                target[i] = scale * (given[i] - shift - (values[i] - centre) * slope)
+                target[i] = scale * (given[i] - shift - (row[i] - centre) * slope)
 
 
 @piece
@@ -153,13 +158,6 @@ def _sum(x, k, lanes):
 def _sum_of_squares(x, k, centre, lanes):
     for b in range(x.shape[0]):
         add_squares(x[b, k], centre, lanes)
-    return total(lanes)
-
-
-@piece
-def _sum_of_products(grad_output, x, k, centre, lanes):
-    for b in range(x.shape[0]):
-        add_products(grad_output[b, k], x[b, k], centre, lanes)
     return total(lanes)
 
 

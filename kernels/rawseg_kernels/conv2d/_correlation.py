@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .._arena import empty, zeros
 from .._epilogue import NOTHING
-from .._finishing import finish
+from .._finishing import does_something, finish
 from .._jit import kernel, piece
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
@@ -75,67 +75,88 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
 
 
 @piece
-def add_block(results, source, source_at, packed, c, block, task, phases, steps, starts, tile):
-    """Add to a task's results what a block of source channels gives: one product a phase."""
+def add_block(results, source, source_at, packed, c, block, task, phases, steps, starts, tile, channels, first):
+    """Add to a task's results what a block of source channels gives: one product a phase.
+
+    For the ``channels`` from one number to another of the task, and the vectors from ``first`` on.
+    """
     group, panel, i0, j0 = task
     lanes = VECTOR_BYTES // results.itemsize
-    cells = starts.size * lanes
-    channels = min(tile.panels * ROWS, tile.channels - panel * ROWS)
+    cells, skipped = starts.size * lanes, channels[0]
     for p in range(phases.shape[0]):
         rows, columns, taps = min(tile.rows, phases[p, 2] - i0), min(tile.columns, phases[p, 3] - j0), phases[p, 4]
         if rows > 0 and columns > 0:
-            vectors = ((rows - 1) * tile.pitch + columns + lanes - 1) // lanes
+            vectors = ((rows - 1) * tile.pitch + columns + lanes - 1) // lanes - first
             step = tile.depth * taps * ROWS  # from panel to panel
-            at = group * tile.group_weights + phases[p, 6] + panel * step + c * taps * ROWS
-            to, count = p * tile.panels * ROWS * cells, block * taps
-            multiply(
-                channels,
-                count,
-                1,
-                packed,
-                at,
-                step,
-                source,
-                source_at,
-                steps,
-                phases[p, 5],
-                starts,
-                vectors,
-                results,
-                to,
-                cells,
-            )
+            at = group * tile.group_weights + phases[p, 6] + (panel + skipped // ROWS) * step + c * taps * ROWS
+            to, count = (p * tile.panels * ROWS + skipped) * cells + first * lanes, block * taps
+            places = phases[p, 5], starts[first:], vectors
+            arrays = packed, at, step, source, source_at, steps
+            multiply(channels[1] - skipped, count, 1, *arrays, *places, results, to, cells)
 
 
 @piece
-def finish_results(results, cells, group, panel, phases, after, tile):
-    """Apply the epilogue to all that a task has summed, while it is in the nearest cache."""
-    for p in range(phases.shape[0]):
-        for k in range(min(tile.panels * ROWS, tile.channels - panel * ROWS)):
-            finish(results, (p * tile.panels * ROWS + k) * cells, cells, group * tile.channels + panel * ROWS + k, after)
+def add_in_place(out, out_at, plane, source, source_at, packed, c, block, task, steps, starts, vectors, channels, resume, tile):
+    """Add to the output itself what a block of source channels gives to whole panels and vectors of planes that lie alike."""
+    group, panel = task[0], task[1]
+    step = tile.depth * ROWS
+    at = group * tile.group_weights + panel * step + c * ROWS
+    places = 0, starts, vectors
+    multiply(channels, block, resume, packed, at, step, source, source_at, steps, *places, out, out_at, plane)
 
 
 @piece
-def store(results, cells, out, plane_at, out_h, out_w, phases, task, tile):
-    """Write a task's results to their places in the output."""
+def finish_results(results, cells, out, out_at, plane, task, phases, after, tile, whole, written):
+    """Apply the epilogue to what a task has summed; ``written`` pixels of its first ``whole`` channels are in the output."""
+    group, panel = task[0], task[1]
+    for k in range(min(tile.panels * ROWS, tile.channels - panel * ROWS)):
+        channel, done = group * tile.channels + panel * ROWS + k, written if k < whole else 0
+        for p in range(phases.shape[0]):
+            finish(results, (p * tile.panels * ROWS + k) * cells + done, cells - done, channel, after)
+        if done:
+            finish(out, out_at + k * plane, done, channel, after)
+
+
+@piece
+def store(results, cells, out, plane_at, out_h, out_w, phases, task, tile, whole, written):
+    """Write a task's results to their places in the output; of the first ``whole`` channels, ``written`` pixels are there."""
     _, panel, i0, j0 = task
     for p in range(phases.shape[0]):
         rows, columns = min(tile.rows, phases[p, 2] - i0), min(tile.columns, phases[p, 3] - j0)
         ow = phases[p, 1] + j0 * tile.stride_w
         for k in range(min(tile.panels * ROWS, tile.channels - panel * ROWS)):
+            done = written if k < whole else 0
             for row in range(rows):
                 oh = phases[p, 0] + (i0 + row) * tile.stride_h
-                at = (p * tile.panels * ROWS + k) * cells + row * tile.pitch
-                copy(results, at, 1, out, plane_at + (k * out_h + oh) * out_w + ow, tile.stride_w, columns)
+                at = (p * tile.panels * ROWS + k) * cells + row * tile.pitch + done
+                copy(results, at, 1, out, plane_at + (k * out_h + oh) * out_w + ow + done, tile.stride_w, columns - done)
+
+
+@piece
+def begin_sums(results, cells, out, out_at, plane, bias, group, panel, whole, vectors, phases, tile):
+    """Put the bias where the sums of a task start: in its results, and in the output where it is summed there."""
+    lanes = VECTOR_BYTES // out.itemsize
+    for k in range(min(tile.panels * ROWS, tile.channels - panel * ROWS)):
+        value = bias[group * tile.channels + panel * ROWS + k] if bias.size else 0
+        for p in range(phases.shape[0]):
+            at = (p * tile.panels * ROWS + k) * cells
+            fill(results, at + (vectors * lanes if k < whole else 0), at + cells, value)
+        if bias.size and k < whole:
+            fill(out, out_at + k * plane, out_at + k * plane + vectors * lanes, value)
 
 
 @kernel
 def correlate_tiles(
     first, last, scratch, x, packed, bias, out, sizes, groups, tile, phases, steps, plane_steps, starts, sources, after
 ):
-    """Compute the tasks ``first <= task < last``, each one tile of pixels of one image, group and block of output channels."""
+    """Compute the tasks ``first <= task < last``, each one tile of pixels of one image, group and block of output channels.
+
+    Without neighbours (``plane_steps``), whole panels and vectors are summed in the output itself: a tile's stores are on their
+    way to memory while the next one is computed.
+    """
     h, w, out_h, out_w = sizes
-    cells = starts.size * VECTOR_BYTES // x.itemsize  # of a channel's results
+    lanes = VECTOR_BYTES // x.itemsize
+    cells = starts.size * lanes  # of a channel's results
     size = phases.shape[0] * tile.panels * ROWS * cells
     results, strip = scratch[:size], scratch[size:]
     fill(scratch, 0, scratch.size, 0)
@@ -146,21 +167,28 @@ def correlate_tiles(
         pair, panel = rest // blocks, rest % blocks * tile.panels  # of image and group
         group = pair % groups
         task = group, panel, i0, j0
-        for k in range(min(tile.panels * ROWS, tile.channels - panel * ROWS)):
-            value = bias[group * tile.channels + panel * ROWS + k] if bias.size else 0
-            for p in range(phases.shape[0]):
-                at = (p * tile.panels * ROWS + k) * cells
-                fill(results, at, at + cells, value)
+        channels = min(tile.panels * ROWS, tile.channels - panel * ROWS)
+        out_at = (pair * tile.channels + panel * ROWS) * out_h * out_w
+        vectors = min(tile.columns, tile.count_w - j0) // lanes * tile.in_place
+        whole = channels // ROWS * ROWS if vectors else 0  # channels, in place
+        begin_sums(results, cells, out, out_at + j0, out_w, bias, group, panel, whole, vectors, phases, tile)
         for c in range(0, tile.depth, tile.block):
             block = min(tile.block, tile.depth - c)
             plane_at = (pair * tile.depth + c) * h * w
-            if plane_steps.size and plane_at + (block - 1) * h * w + j0 + cells <= x.size:  # no vector ends behind x
-                add_block(results, x, plane_at + j0, packed, c, block, task, phases, plane_steps, starts, tile)
-            else:
+            source, source_at, table = x, plane_at + j0, plane_steps
+            if not plane_steps.size or plane_at + (block - 1) * h * w + j0 + cells > x.size:  # a vector would end behind x
                 fill_strip(strip, x, plane_at, block, h, w, sources, tile, i0, j0)
-                add_block(results, strip, 0, packed, c, block, task, phases, steps, starts, tile)
-        finish_results(results, cells, group, panel, phases, after, tile)
-        store(results, cells, out, (pair * tile.channels + panel * ROWS) * out_h * out_w, out_h, out_w, phases, task, tile)
+                source, source_at, table = strip, 0, steps
+            arrays = source, source_at, packed, c, block, task
+            if whole:
+                add_in_place(out, out_at + j0, out_w, *arrays, table, starts, vectors, whole, bias.size + c, tile)
+            if whole and vectors * lanes < min(tile.columns, tile.count_w - j0):  # the pixels that fill no vector
+                add_block(results, *arrays, phases, table, starts, tile, (0, whole), vectors)
+            if channels > whole:
+                add_block(results, *arrays, phases, table, starts, tile, (whole, channels), 0)
+        if does_something(after):
+            finish_results(results, cells, out, out_at + j0, out_w, task, phases, after, tile, whole, vectors * lanes)
+        store(results, cells, out, out_at, out_h, out_w, phases, task, tile, whole, vectors * lanes)
 
 
 def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, after=NOTHING):

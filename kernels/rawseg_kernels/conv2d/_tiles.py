@@ -21,6 +21,7 @@ RESULT_BYTES = 384 * 1024  # of a task's results, and
 STRIP_BYTES = 192 * 1024  # of its strip: with the weights of a block they fit a second-level cache of 1 MB
 MOST_CELLS = 1024  # pixels of a task and phase
 MOST_PANELS = 128 // ROWS  # panels of a task
+IN_PLACE_BYTES = 16 * 1024  # of a plane: rows of larger ones are so far apart that writing them in turn is slow
 ENOUGH_TASKS = 16  # tiles shrink until there are as many, for the threads
 
 
@@ -48,6 +49,7 @@ class Tile(NamedTuple):
     stride_h: int  # of the output, a pixel of a phase
     stride_w: int
     group_weights: int  # packed elements of a group
+    in_place: int  # 1: whole vectors are summed in the output itself
 
 
 class Plan(NamedTuple):
@@ -141,7 +143,20 @@ def plan(
     strip_free = every == [(0, 0, (0, 0))] and step == (1, 1) and size[0] == 1 and count == size
     return Plan(
         tasks=images * groups * -(-all_panels // panels) * tiles[0] * tiles[1],
-        tile=Tile(rows, columns, *count, *tiles, *counts, *low, *strip, pitch, *step, *stride, weights),
+        tile=Tile(
+            rows,
+            columns,
+            *count,
+            *tiles,
+            *counts,
+            *low,
+            *strip,
+            pitch,
+            *step,
+            *stride,
+            weights,
+            int(strip_free and count[1] * itemsize <= IN_PLACE_BYTES),
+        ),
         phases=np.array(table, np.int64),
         taps=np.array([index for phase in phases for index, _, _ in phase.taps], np.int64),
         steps=np.array(steps, np.int64),

@@ -83,7 +83,7 @@ FAULTS = [
         ACTIVATION,
         [
             ("wrong comparison", "_zero_where(~(abs(x) < 3), grad_output / 6)", "_zero_where(abs(x) > 3, grad_output / 6)"),
-            ("missing step", "_module(x).where(bell != 0, 2 * x", "_module(x).where(bell == bell, 2 * x"),
+            ("missing step", "module_of(x).where(bell != 0, 2 * x", "module_of(x).where(bell == bell, 2 * x"),
             ("missing step", "for a in arguments)).astype(dtype)", "for a in arguments))"),
         ],
     ),

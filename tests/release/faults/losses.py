@@ -7,7 +7,56 @@ MASKS = "functional/test_segmentation_loss.py"
 LOSSES = "functional/test_losses.py"
 ONE_HOT = "functional/test_one_hot.py"
 
+CROSS_ENTROPY = "kernels/test_cross_entropy.py"
+ADDED = (
+    "for k in range({}):\n            values = x[b, k, start:end]\n"
+    "            for i in range(top.size):\n                total[i] += exp"
+)
+TURNED = "np.ascontiguousarray(grad_input[0]{})[:, :, None]"
+
 FAULTS = [
+    (
+        "kernels/rawseg_kernels/cross_entropy/expressions.py",
+        CROSS_ENTROPY,
+        [
+            ("missing step", "losses[b] = xp.where(kept[b], loss, 0)", "losses[b] = loss"),
+            ("missing step", "grad_input[b] = xp.where(kept[b], gradient, 0)", "grad_input[b] = gradient"),
+            ("missing step", "gradient *= grad_output[b]", "pass"),
+            ("missing step", "top = logits.max(0)", "top = logits.max(0) * 0"),
+            ("wrong formula", "* (sharp[b] + smooth.sum())", "* sharp[b]"),
+        ],
+    ),
+    (
+        "kernels/rawseg_kernels/cross_entropy/direct.py",
+        CROSS_ENTROPY,
+        [
+            ("NaN rule", "values[i] > top[i] or values[i] != values[i]", "values[i] > top[i]"),
+            ("missing step", "top[i] = values[i] if larger else top[i]", "top[i] = top[i]"),
+            (
+                "off by one",
+                ADDED.format("classes"),
+                ADDED.format("1, classes"),
+            ),
+            ("missing step", "loss[i] = value if keep[i] else 0.0", "loss[i] = value"),
+            ("missing step", "to[i] = grad if keep[i] else 0.0", "to[i] = grad"),
+            ("wrong formula", "* (weight[i] + mass)", "* weight[i]"),
+            ("missing step", "(grad - evenly) * grads[i]", "(grad - evenly)"),
+            (
+                "flip or transposition",
+                TURNED.format(".T"),
+                TURNED.format(""),
+            ),
+        ],
+    ),
+    (
+        "kernels/rawseg_kernels/cross_entropy/__init__.py",
+        CROSS_ENTROPY,
+        [
+            ("missing check", "if kept.dtype != bool:", "if False:"),
+            ("missing check", '    _arrays.check_range(OP, "target"', '    (OP, "target"'),
+            ("missing check", '    _wide("sharp", sharp, shape)\n', ""),
+        ],
+    ),
     (
         "rawseg/functional/lovasz_loss.py",
         LOVASZ,

@@ -95,7 +95,7 @@ FAULTS = [
                 "mean[k], lanes) / max(count - 1, 1)\n        inv_std",
             ),
             ("wrong formula", "inv_std[k] = 1 / np.sqrt(variance[k] + eps)", "inv_std[k] = 1 / (np.sqrt(variance[k]) + eps)"),
-            ("missing step", "scale * (given[i] - shift - (values", "scale * (given[i] - (values"),
+            ("missing step", "scale * (given[i] - shift - (row", "scale * (given[i] - (row"),
             (
                 "count",
                 "slope = summed / count, moment * inv_std[k] * inv_std[k] / count",

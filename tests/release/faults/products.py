@@ -105,6 +105,12 @@ FAULTS = [
         CONV,
         [
             ("group offset", "bias[group * tile.channels + panel * ROWS + k]", "bias[panel * ROWS + k]"),
+            ("missing step", "        if bias.size and k < whole:", "        if False:"),
+            ("= for +=", "vectors, whole, bias.size + c, tile)", "vectors, whole, bias.size, tile)"),
+            ("missing step", "if whole and vectors * lanes <", "if vectors * lanes <"),
+            ("off by one", "tile, (whole, channels), 0)", "tile, (0, channels), 0)"),
+            ("missing step", "        if done:\n            finish(out", "        if False:\n            finish(out"),
+            ("off by one", "done = written if k < whole else 0", "done = written if k <= whole else 0"),
         ],
     ),
     (
@@ -168,7 +174,8 @@ FAULTS = [
         f"{ROOM}/matmul/panels.py",
         "kernels/test_matmul.py",
         [
-            ("missing step", "fill(results, 0, results.size, 0)", "fill(results, 0, 0, 0)"),
+            ("missing step", "                count,\n                k,\n", "                count,\n                1,\n"),
+            ("= for +=", "                count,\n                k,\n", "                count,\n                0,\n"),
         ],
     ),
     (
@@ -214,7 +221,15 @@ FAULTS = [
             ("wrong constant", "far = s.plus(1 / 24, g[0]", "far = s.plus(1 / 12, g[0]"),
             ("wrong sign", "s.plus(-2, odd_far, even_far)", "s.plus(2, odd_far, even_far)"),
             ("wrong constant", "s.times(1 / 24, far)", "s.times(1 / 12, far)"),
-            ("off by one", "_INDEX(m * emitter.lanes + j)", "_INDEX(m * emitter.lanes + j - 1)"),
+            ("off by one", "_next(emitter, pixels[j], behind, j)", "_next(emitter, pixels[j], behind, 0)"),
+            ("off by one", "emitter.between(builder.sub(begin, start)", "emitter.between(begin"),
+            (
+                "off by one",
+                'icmp_signed(">=", end, _INDEX((size + 1) * lanes))',
+                'icmp_signed(">=", end, _INDEX(size * lanes))',
+            ),
+            ("wrong comparison", 'icmp_signed(">=", count, _INDEX(m * emitter.lanes))', 'icmp_signed(">=", count, _INDEX(0))'),
+            ("NaN rule", 'fcmp_unordered("!=", nothing', 'fcmp_ordered("!=", nothing'),
             ("missing bias", "builder.fadd(vector, shift)", "builder.fadd(vector, vector)"),
         ],
     ),
@@ -224,7 +239,9 @@ FAULTS = [
         [
             ("missing flip", "first_tap, tap_step = (8, -1) if adjoint", "first_tap, tap_step = (0, 1) if adjoint"),
             ("swapped axes", "residue_h - grid.top", "residue_h - grid.left"),
-            ("off by one", "columns * grid.size + 2, grid)", "columns * grid.size + 1, grid)"),
+            ("off by one", "left, columns * grid.size + 2, grid)", "left, columns * grid.size + 1, grid)"),
+            ("missing check", "if not 0 <= ih < grid.h:", "if ih < 0:"),
+            ("off by one", "// grid.dilation_h + 1 - i * grid.size)", "// grid.dilation_h - i * grid.size)"),
             ("wrong comparison", "if oh >= grid.out_h or", "if oh > grid.out_h or"),
             (
                 "wrong dilation",
@@ -232,15 +249,18 @@ FAULTS = [
                 "(i * grid.size + r) * grid.dilation_w + residue_h\n            if",
             ),
             ("missing check", "return found == 0", "return True"),
-            ("wrong image", "broken[image] = 1", "broken[0] = 1"),
+            ("wrong image", "        if bad:\n            broken[image] = 1", "        if bad:\n            broken[0] = 1"),
+            ("wrong image", "count):\n                broken[image] = 1", "count):\n                broken[0] = 1"),
         ],
     ),
     (
         f"{ROOM}/conv2d/_winograd.py",
         "kernels/test_winograd.py",
         [
-            ("missing zero", "fill(m, m_at, m_at + -(-rows // ROWS) * ROWS * grid.pitch, 0)", "fill(m, m_at, m_at, 0)"),
-            ("group offset", "channel = group * grid.depth + c", "channel = c"),
+            ("missing zero", "multiply(rows, grid.depth, 0, u", "multiply(rows, grid.depth, 1, u"),
+            ("wrong panel", "place = at + first_channel * grid.depth", "place = at"),
+            ("wrong place", "v, at + point * grid.seen_step, 1, grid.pitch)", "v, at, 1, grid.pitch)"),
+            ("group offset", "channel, at = group * grid.depth + c,", "channel, at = c,"),
             ("group offset", "channel = group * grid.channels + first + k", "channel = first + k"),
             ("wrong panel", "group, panel + p, grid, adjoint)", "group, panel, grid, adjoint)"),
         ],
@@ -259,7 +279,8 @@ FAULTS = [
         "kernels/test_winograd.py",
         [
             ("swapped axes", "i * sums.size + r - sums.top", "i * sums.size + r - sums.left"),
-            ("missing zero", "        fill(m, 0, m.size, 0)\n", "        fill(m, 0, 0, 0)\n"),
+            ("missing zero", "add_block(m, block - first_block, v", "add_block(m, 1, v"),
+            ("= for +=", "add_block(m, block - first_block, v", "add_block(m, 0, v"),
             ("= for +=", "shares[0] += share", "shares[0] = share"),
             (
                 "group offset",
