@@ -113,7 +113,7 @@ LEGEND = (
 def save(path: Path, machine: dict[str, Any], **content: Any) -> None:
     """Write a run as JSON, whole or not at all."""
     document = {"version": VERSION, "machine": machine, **content}
-    write_bytes_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
+    write_bytes_atomically(path, (json.dumps(document, separators=(",", ":")) + "\n").encode())
 
 
 def load(path: Path) -> dict[str, Any]:

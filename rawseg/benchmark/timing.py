@@ -43,7 +43,7 @@ def measure(sides: dict[str, Callable[[], Any]], repeats: int, seconds: float = 
                 run()
             took = time.perf_counter() - start
             spent[name] += took
-            times[name].append(1e3 * took / calls[name])
+            times[name].append(round(1e3 * took / calls[name], 5))
     return times
 
 

@@ -48,7 +48,8 @@ def bench(
 ) -> None:
     """Check every kernel, then time it beside PyTorch: same process, same threads, samples taken in turn, medians.
 
-    A kernel that is wrong is not timed. Results go to standard output, progress to standard error.
+    A kernel that is wrong is not timed. Results go to standard output, progress to standard error. All named layers take some
+    twenty minutes; name an operation, a family or a shape.
     """
     from ..benchmark.processes import torch_is_there
 
