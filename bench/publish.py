@@ -26,12 +26,12 @@ FAMILIES = ("unet", "mobilenet_v2", "mask_rcnn")
 
 def commands(folder: Path) -> Iterator[list[str]]:
     """Yield the arguments of every run."""
-    for threads in ("1", "2"):
+    for threads in ("2", "1"):
         for family in FAMILIES:
             place = f"{folder}/{family}_layers_{threads}"
             shared = "--threads", threads, "--repeats", "5", "--seconds", "0.5"
             yield ["--family", family, *shared, "--save", f"{place}.json", "--plot", place]
-    for threads in ("1", "2"):
+    for threads in ("2", "1"):
         for name, model in MODELS.items():
             yield ["--model", *model, "--threads", threads, "--repeats", "5", "--save", f"{folder}/{name}_{threads}.json"]
     axes = [word for axis in ("batch", "size", "channels", "threads") for word in ("--scale", axis)]

@@ -22,16 +22,17 @@ from .bounds import gamma, smallest
 
 
 def _patches(x, size, span, padding, tiles):
-    """(N, C, th, tw, span, span): what every tile sees of x, zero outside."""
+    """(span, span, N * th * tw, C): what every tile sees of x, zero outside."""
     top, left = padding
     reach_h, reach_w = tiles[0] * size + span, tiles[1] * size + span
     padded = np.zeros((*x.shape[:2], reach_h, reach_w))
     seen = x[:, :, max(0, -top) : reach_h - top, max(0, -left) : reach_w - left]
     at_h, at_w = max(0, top), max(0, left)
     padded[:, :, at_h : at_h + seen.shape[2], at_w : at_w + seen.shape[3]] = seen
-    out = np.empty((*x.shape[:2], *tiles, span, span))
+    out = np.empty((span, span, x.shape[0] * tiles[0] * tiles[1], x.shape[1]))
     for r, s in np.ndindex(span, span):
-        out[..., r, s] = padded[:, :, r : r + tiles[0] * size : size, s : s + tiles[1] * size : size]
+        pixels = padded[:, :, r : r + tiles[0] * size : size, s : s + tiles[1] * size : size]  # (N, C, th, tw)
+        out[r, s] = pixels.transpose(0, 2, 3, 1).reshape(out.shape[2:])
     return out
 
 
@@ -40,20 +41,20 @@ def _tiles(size, out_size):
 
 
 def _both(matrix, blocks):
-    """``matrix @ block @ matrix.T`` for every block."""
-    return np.einsum("ij,...jk,lk->...il", matrix, blocks, matrix, optimize=True)
+    """``matrix @ block @ matrix.T`` for every block, whose axes come first."""
+    return np.tensordot(matrix, np.tensordot(matrix, blocks, 1), (1, 1)).swapaxes(0, 1)
 
 
 def forward_bound(size, x, weight, bias, padding, out_size):
-    """Of a dense convolution, groups = 1: an array of the output's shape. Data in float64."""
+    """Of a dense convolution, groups = 1: an array of the output's shape."""
     m = {name: np.abs(matrix.astype(np.float64)) for name, matrix in MATRICES[size].items()}
     th, tw = _tiles(size, out_size)
-    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, padding, (th, tw)))
-    products = np.einsum("ncijrs,kcrs->nkijrs", seen, _both(m["G"], np.abs(weight)), optimize=True)
+    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, padding, (th, tw)))  # (points, tiles, C)
+    products = seen @ _both(m["G"], np.abs(weight, dtype=np.float64).transpose(2, 3, 1, 0))  # (points, tiles, K)
     relative, terms = gamma(x.shape[1] + 21, np.float32), x.shape[1]
-    lost = smallest(4, np.float32) * seen.sum(1, keepdims=True) + smallest(terms, np.float32)
-    tiles = _both(m["A"].T, relative * products + lost)  # (N, K, th, tw, m, m)
-    whole = tiles.transpose(0, 1, 2, 4, 3, 5).reshape(*tiles.shape[:2], th * size, tw * size)
+    lost = smallest(4, np.float32) * seen.sum(-1, keepdims=True) + smallest(terms, np.float32)
+    tiles = _both(m["A"].T, relative * products + lost).reshape(size, size, x.shape[0], th, tw, len(weight))
+    whole = tiles.transpose(2, 5, 3, 0, 4, 1).reshape(x.shape[0], len(weight), th * size, tw * size)
     return whole[:, :, : out_size[0], : out_size[1]] + relative * np.abs(bias)[:, None, None]
 
 
@@ -61,8 +62,8 @@ def weight_bound(size, grad_output, x, padding):
     """Of the gradient of the weights, groups = 1, shape (K, C, 3, 3)."""
     m = {name: np.abs(matrix.astype(np.float64)) for name, matrix in MATRICES[size].items()}
     tiles = _tiles(size, grad_output.shape[2:])
-    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, padding, tiles))
-    given = _both(m["A"], _patches(np.abs(grad_output), size, size, (0, 0), tiles))
-    sums = np.einsum("nkijrs,ncijrs->kcrs", given, seen, optimize=True)
+    seen = _both(m["B"].T, _patches(np.abs(x), size, size + 2, padding, tiles))  # (points, tiles, C)
+    given = _both(m["A"], _patches(np.abs(grad_output), size, size, (0, 0), tiles))  # (points, tiles, K)
+    sums = _both(m["G"].T, given.swapaxes(-1, -2) @ seen)  # (3, 3, K, C)
     terms = x.shape[0] * tiles[0] * tiles[1] + 28
-    return gamma(terms, np.float32) * _both(m["G"].T, sums) + smallest(2 * terms, np.float32)
+    return gamma(terms, np.float32) * sums.transpose(2, 3, 0, 1) + smallest(2 * terms, np.float32)
