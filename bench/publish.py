@@ -1,4 +1,4 @@
-"""Everything that the README says of speed, measured anew: ``python bench/publish.py bench/results`` takes about an hour.
+"""Everything that the README says of speed, measured anew: ``python bench/publish.py bench/results`` takes the better part of an hour.
 
 Each step is a command that anybody may run alone; it is printed before it runs. Files are named for what they hold and for the
 number of threads, and each says which machine, versions and commit it is of.
@@ -29,7 +29,7 @@ def commands(folder: Path) -> Iterator[list[str]]:
     for threads in ("2", "1"):
         for family in FAMILIES:
             place = f"{folder}/{family}_layers_{threads}"
-            shared = "--threads", threads, "--repeats", "5", "--seconds", "0.5"
+            shared = "--threads", threads, "--repeats", "5", "--seconds", "0.5", "--algorithm", "auto"
             yield ["--family", family, *shared, "--save", f"{place}.json", "--plot", place]
     for threads in ("2", "1"):
         for name, model in MODELS.items():

@@ -69,6 +69,7 @@ def functions(item: Pass, wanted: list[str], foreign: Any) -> dict[str, Callable
     if item.room is None:
         return {"composed": None}
     verb = getattr(item.room, item.verb)
+    wanted = [item.chosen if name == "auto" else name for name in wanted]
     names = wanted or [name for name in item.algorithms if (item.room.__name__, name) not in PLAIN or item.flops < SHORT]
     found: dict[str, Any] = {name: partial(verb, algorithm=name) for name in item.algorithms if name in names}
     if foreign is not None:

@@ -25,7 +25,9 @@ def bench(
         Texts, typer.Option(help="A case of --op instead: '2x64x128x128 out_channels=64 kernel_size=3 padding=1'.")
     ] = [],  # noqa: B006
     pass_: Annotated[Texts, typer.Option("--pass", help="'forward', 'grad input' or 'grad weight'; all, unless named.")] = [],  # noqa: B006
-    algorithm: Annotated[Texts, typer.Option(help="Only these algorithms; without, all but plain loops on large maps.")] = [],  # noqa: B006
+    algorithm: Annotated[
+        Texts, typer.Option(help="Only these, auto among them; without, all but plain loops on large maps.")
+    ] = [],  # noqa: B006
     impl: Annotated[str, typer.Option(help="package.module:function, a kernel of yours in the same table.")] = "",
     model: Annotated[str, typer.Option(help="A whole model instead: unet or mobilenet_v2.")] = "",
     width: Annotated[int, typer.Option(help="Channels of the U-Net's first level.", min=1)] = 32,
