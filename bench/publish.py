@@ -1,4 +1,4 @@
-"""Everything that the README says of speed, measured anew: ``python bench/publish.py bench/results`` takes the better part of an hour.
+"""All that the README says of speed, measured anew: ``python bench/publish.py bench/results`` takes most of an hour.
 
 Each step is a command that anybody may run alone; it is printed before it runs. Files are named for what they hold and for the
 number of threads, and each says which machine, versions and commit it is of.
