@@ -79,7 +79,7 @@ def model(document: dict[str, Any], mode: str) -> list[str]:
     best = min(median(tuned[s]) for s in ("torch", "torch channels_last")) / median(tuned["rawseg"]) if tuned else math.nan
     memory = document["memory"]
     least = min(memory["torch"][mode], memory["torch channels_last"][mode])
-    return [*cells, f"{best:.2f}", f"{memory['rawseg'][mode] / 2**20:.0f}", f"{least / 2**20:.0f}"]
+    return [*cells, f"{best:.2f}", f"{max(0, memory['rawseg'][mode]) / 2**20:.0f}", f"{least / 2**20:.0f}"]
 
 
 def main() -> None:
