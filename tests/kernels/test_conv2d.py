@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
 from rawseg_kernels import conv2d
+from rawseg_kernels._epilogue import Epilogue
 from rawseg_kernels.conv2d import reference
 
 ALGORITHMS = ["im2col", "direct"]
@@ -261,3 +262,21 @@ def test_nothing_beyond_the_arrays_is_read():
         [sys.executable, "-c", GUARDED], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("side", [(5, 7), (4, 8)])  # whole vectors and some pixels; whole vectors only
+@pytest.mark.parametrize("biased", [False, True])
+def test_points_of_small_planes_are_summed_in_the_output(dtype, side, biased):
+    """Whole numbers: more channels than a block of the sum, whole panels of output channels and a part of one."""
+    rng = np.random.default_rng(0)
+    x, weight = rng.integers(-4, 5, (2, 300, *side)).astype(dtype), rng.integers(-4, 5, (20, 300, 1, 1)).astype(dtype)
+    bias = rng.integers(-9, 10, 20).astype(dtype) if biased else None
+    want = np.einsum("nchw,kc->nkhw", x, weight[:, :, 0, 0]) + (bias[:, None, None] if biased else 0)
+    np.testing.assert_array_equal(conv2d.forward(x, weight, bias, algorithm="im2col"), want)
+    after = Epilogue(np.arange(20.0), np.full(20, 2.0), np.arange(20.0)[::-1].copy(), -1000.0, 1000.0)
+    finished = np.clip((want - after.centre[:, None, None]) * 2 + after.shift[:, None, None], -1000, 1000)
+    np.testing.assert_array_equal(conv2d.prepare(x, weight, bias, algorithm="im2col")[1](after), finished)
+    g = rng.integers(-4, 5, want.shape).astype(dtype)
+    grad = conv2d.backward_input(g, weight, x.shape, algorithm="im2col")
+    np.testing.assert_array_equal(grad, np.einsum("nkhw,kc->nchw", g, weight[:, :, 0, 0]))

@@ -98,6 +98,14 @@ def test_infinite_and_missing_logits(algorithm):
     assert np.isnan(grad[0, :, 1:4]).any(0).all()
 
 
+@pytest.mark.parametrize("algorithm", ["reference", *cross_entropy.ALGORITHMS])
+def test_logits_whose_exponentials_overflow(algorithm):
+    x = np.array([[[0.0, 3000.0], [2000.0, 2999.0]]])
+    losses, shifts = cross_entropy.forward(x, np.zeros((1, 2), int), np.ones((1, 2), bool), np.ones((1, 2)), NONE, algorithm)
+    np.testing.assert_allclose(shifts, [[2000, 3000 + np.log1p(np.exp(-1))]], rtol=1e-15)
+    np.testing.assert_allclose(losses, [[2000, np.log1p(np.exp(-1))]], rtol=1e-12)
+
+
 @pytest.mark.proves("cross_entropy", "determinism")
 def test_a_strip_is_a_matter_of_speed_alone(monkeypatch):
     rng = np.random.default_rng(0)

@@ -62,8 +62,7 @@ def _forward(first, last, x, target, kept, sharp, smooth, losses, shifts, strip,
         for k in range(classes):
             values = x[b, k, start:end]
             for i in range(top.size):
-                larger = values[i] > top[i] or values[i] != values[i]
-                top[i] = values[i] if larger else top[i]
+                top[i] = values[i] if values[i] > top[i] else top[i]  # a NaN comes into the sum
         for k in range(classes):
             values = x[b, k, start:end]
             for i in range(top.size):

@@ -30,8 +30,7 @@ FAULTS = [
         "kernels/rawseg_kernels/cross_entropy/direct.py",
         CROSS_ENTROPY,
         [
-            ("NaN rule", "values[i] > top[i] or values[i] != values[i]", "values[i] > top[i]"),
-            ("missing step", "top[i] = values[i] if larger else top[i]", "top[i] = top[i]"),
+            ("missing step", "values[i] if values[i] > top[i] else top[i]", "top[i]"),
             (
                 "off by one",
                 ADDED.format("classes"),
