@@ -113,7 +113,6 @@ FAULTS = [
         [
             ("missing step", "        if bias.size and k < whole:", "        if False:"),
             ("= for +=", "vectors, whole, bias.size + c, tile)", "vectors, whole, bias.size, tile)"),
-            ("missing step", "if whole and vectors * lanes <", "if vectors * lanes <"),
             ("off by one", "tile, (whole, channels), 0)", "tile, (0, channels), 0)"),
             ("missing step", "        if done:\n            finish(out", "        if False:\n            finish(out"),
             ("off by one", "done = written if k < whole else 0", "done = written if k <= whole else 0"),
