@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 
 from rawseg_kernels._arrays import device_of
+from rawseg_kernels._arrays import module_of as array_module
 
 from .errors import ArgumentError, ArgumentTypeError, BackendError
 
 __all__ = ["array_module", "device_of", "move"]
-
-
-def array_module(array: Any) -> Any:
-    """Return the module (numpy or cupy) whose functions work on this array."""
-    return np if isinstance(array, np.ndarray) else sys.modules[type(array).__module__.partition(".")[0]]
 
 
 def _cupy() -> Any:

@@ -69,7 +69,7 @@ def device_of(array: Any) -> str:
 
 def module_of(array: Any) -> Any:
     """Return the module (numpy or cupy) whose functions work on this array."""
-    return np if isinstance(array, np.ndarray) else sys.modules["cupy"]
+    return np if isinstance(array, np.ndarray) else sys.modules[type(array).__module__.partition(".")[0]]
 
 
 def check_floating(op: str, **arrays: Any) -> str:

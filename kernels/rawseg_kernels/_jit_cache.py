@@ -41,6 +41,18 @@ def tell_once(message: str) -> None:
         warnings.warn(message, CacheWarning, stacklevel=2)
 
 
+def _stamp(file: str) -> tuple[int, int] | None:
+    """Return time and size of a file outside this package, whose kernels read its globals; ours are in the folder's name."""
+    path = Path(file)
+    if path.is_relative_to(Path(__file__).parent):
+        return None
+    try:
+        state = path.stat()
+    except OSError:  # an interpreter's or a notebook's
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
 class KernelCache(NullCache):
     """What Numba asks for the compiled signatures of one function.
 
@@ -57,7 +69,8 @@ class KernelCache(NullCache):
         code = function.__code__
         self._name = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
         constants = [getattr(constant, "co_code", constant) for constant in code.co_consts]  # not the address of inner code
-        self._made_of = sys.version_info[:2], code.co_code, constants, code.co_names
+        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+        self._made_of = sys.version_info[:2], code.co_code, constants, code.co_names, cells, _stamp(code.co_filename)
 
     @property
     def cache_path(self) -> str:

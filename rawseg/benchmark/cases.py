@@ -122,7 +122,7 @@ def _mobilenet_v2() -> list[Case]:
 
 
 def _mask_rcnn() -> list[Case]:
-    """Mask R-CNN with ResNet-50 and FPN at 800 x 800, one image (He et al. 2017)."""
+    """Mask R-CNN with ResNet-50 and FPN (He et al. 2017): the backbone at 224 x 224, the rest at a photograph's size."""
     family = "mask_rcnn"
     cases = [_convolution(family, "stem 7x7 s2 3-64 at 224", (4, 3, 224, 224), 64, 7, 2)]
     for i, o, side in ((64, 256, 56), (256, 64, 56), (1024, 256, 14)):

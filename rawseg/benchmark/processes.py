@@ -13,8 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .. import errors
-from ..errors import RawsegError
+from ..errors import ArgumentError, BackendError
 
 # glibc: keep what was freed instead of giving it back, which takes page faults out of PyTorch's times
 TUNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 34), "MALLOC_TRIM_THRESHOLD_": str(1 << 34), "MALLOC_TOP_PAD_": str(1 << 28)}
@@ -29,10 +28,6 @@ DEFAULTS: dict[str, Any] = {
     "torch": True,
     "check": True,
 }
-
-
-class WorkerError(RuntimeError):
-    """The measuring process ended before its work did."""
 
 
 def torch_is_there() -> bool:
@@ -67,9 +62,9 @@ def ask(request: dict[str, Any], *, tuned: bool = False, **settings: str) -> Ite
 
     Raises
     ------
-    RawsegError
+    ArgumentError
         What the process refused, raised here.
-    WorkerError
+    BackendError
         If it ended in any other way.
     """
     request = {**DEFAULTS, **request}
@@ -85,17 +80,14 @@ def ask(request: dict[str, Any], *, tuned: bool = False, **settings: str) -> Ite
             for line in process.stdout:
                 answer = json.loads(line)
                 if "refused" in answer:
-                    raise _refusal(*answer["refused"])
+                    raise ArgumentError(*answer["refused"])
                 yield answer
         except BaseException:
             process.kill()
             raise
     if process.returncode:
-        raise WorkerError(f"the measuring process ended with code {process.returncode}; what it said stands above")
-
-
-def _refusal(op: str, argument: str, expected: str, got: str) -> RawsegError:
-    return errors.ArgumentError(op, argument, expected, got)
+        got = f"exit code {process.returncode}; what it said stands above"
+        raise BackendError("bench", "measuring process", "an end without an error", got)
 
 
 def cold_start(request: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,9 @@ def passes_of(case: Case) -> list[Pass]:
         raise ArgumentError("bench", "--op", f"one of {tuple(PASSES)}", repr(case.op))
     try:
         return PASSES[case.op](case.shape, **case.options)
-    except (TypeError, IndexError) as error:
+    except RawsegError:
+        raise  # it says more
+    except (TypeError, IndexError, ValueError, ArithmeticError) as error:
         raise ArgumentError("bench", "--shape", f"sizes and options of {case.op}", f"{case.name!r} ({error})") from error
 
 

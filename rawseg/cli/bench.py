@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ArgumentError, BackendError, DataError
-from .options import Threads
+from .options import Threads, make_folder
 from .output import console
 
 Texts = list[str]
@@ -59,14 +59,20 @@ def bench(
         raise BackendError("bench", "torch", "PyTorch to check and compare with (pip install torch)", "none")
     request: dict[str, Any] = {"threads": threads or _threads(), "repeats": repeats, "seconds": seconds}
     request |= {"algorithms": algorithm, "passes": pass_, "impl": impl}
-    for path in (save, plot):
-        if path is not None:
-            _make_parent(path)
+    for folder in (save.parent if save else None, plot):
+        if folder is not None:
+            make_folder(folder)
+    if save is not None and save.is_dir():
+        raise DataError("bench", "--save", "a file", f"the folder {save}")
     if model:
+        _refuse(
+            "--model", {"--op": op, "--shape": shape, "--scale": scale, "--impl": impl, "--compare": compare, "--plot": plot}
+        )
         _model(request | _model_options(model, width, batch, size, mode), tuned, cold, save)
         return
     cases = _cases(op, family, shape)
     if scale:
+        _refuse("--scale", {"--impl": impl, "--compare": compare, "--cold": cold})
         _growth(cases, scale, request, save, plot)
         return
     _operations(request, cases, tuned, cold, save, compare, plot)
@@ -78,10 +84,11 @@ def _threads() -> int:
     return get_num_threads()
 
 
-def _make_parent(path: Path) -> None:
-    from .options import make_folder
-
-    make_folder(path if path.suffix == "" else path.parent)
+def _refuse(mode: str, given: dict[str, Any]) -> None:
+    """Refuse what would be left out without a word."""
+    for name, value in given.items():
+        if value:
+            raise ArgumentError("bench", name, f"nothing beside {mode}", value)
 
 
 def _cases(op: Texts, family: Texts, shape: Texts) -> list[Any]:

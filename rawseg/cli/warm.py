@@ -49,7 +49,8 @@ def _convolution(*weight: int, at: str = "fast", side: int = 40, **options: Any)
 def _block(dtype: str) -> None:
     """Train, and infer with, convolution, batch norm and ReLU, which are computed in one."""
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8), nn.ReLU6())
-    net.to(dtype) if dtype != "float32" else net
+    if dtype == "float64":
+        net.double()
     x = _map(dtype, 2, 3, 20, 20)
     net(x).sum().backward()
     net.eval()

@@ -9,7 +9,7 @@ import pytest
 
 from rawseg.benchmark import processes
 from rawseg.cli import app
-from rawseg.errors import ArgumentError
+from rawseg.errors import ArgumentError, BackendError
 
 CONV = ("--op", "conv2d", "--shape", "1x4x12x12 out_channels=8 kernel_size=3 padding=1", "--threads", 1, "--repeats", 2)
 
@@ -112,6 +112,10 @@ def test_growth_is_measured_and_drawn(tmp_path, capsys, monkeypatch):
         ((*CONV, "--pass", "sideways"), "no pass to time"),
         ((*CONV, "--scale", "colour"), "--scale: expected one of"),
         (("--op", "linear", "--scale", "batch"), "--scale: expected a case of maps"),
+        (("--op", "conv2d", "--shape", "1x4x9x9 out_channels=4 kernel_size=3 groups=0"), "sizes and options of conv2d"),
+        ((*CONV, "--scale", "batch", "--compare", "a.json"), "--compare: expected nothing beside --scale"),
+        (("--model", "unet", "--compare", "a.json"), "--compare: expected nothing beside --model"),
+        (("--model", "unet", "--save", "."), "--save: expected a file"),
         (("--model", "lenet"), "--model: expected one of"),
         (("--model", "unet", "--mode", "dream"), "--mode: expected one of"),
         ((*CONV, "--compare", "none.json"), "none.json: expected a file that --save wrote"),
@@ -132,7 +136,7 @@ def test_without_torch_there_is_nothing_to_compare_with(monkeypatch, capsys):
 
 def test_a_process_that_dies_is_told(monkeypatch):
     monkeypatch.setattr(processes.sys, "executable", "/bin/false")
-    with pytest.raises(processes.WorkerError, match="ended with code 1"):
+    with pytest.raises(BackendError, match="measuring process: expected an end without an error, got exit code 1"):
         list(processes.ask({"cases": []}))
 
 

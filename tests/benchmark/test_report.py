@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from rich.console import Console
 
-from rawseg.benchmark import pictures, report
+from rawseg.benchmark import pictures, report, timing
 from rawseg.benchmark.timing import measure, median, spread
 from rawseg.errors import DataError
 
@@ -135,24 +136,26 @@ def test_growth_and_models_have_tables():
     assert "not timed: so it is" in text_of(report.model(asked, MACHINE, {"ms": {}, "wrong": "so it is"}))
 
 
-def test_sides_are_timed_in_turn_and_slow_ones_less_often():
-    import time
+def test_sides_are_timed_in_turn_and_slow_ones_less_often(monkeypatch):
+    now, order = 0.0, []
 
-    order = []
+    def wait(seconds):
+        nonlocal now
+        now += seconds
 
-    def slow():
-        order.append("slow")
-        time.sleep(0.01)
+    def side(name, seconds):
+        def run():
+            order.append(name)
+            wait(seconds)
 
-    def quick():
-        order.append("quick")
-        time.sleep(0.003)
+        return run
 
-    times = measure({"slow": slow, "quick": quick}, 6, seconds=0.02)
-    assert len(times["slow"]) == 3
-    assert len(times["quick"]) == 6
-    assert 9 < min(times["slow"]) < 15 or min(times["slow"]) >= 9
-    assert order[4:8] == ["slow", "slow", "quick", "quick"]  # an untimed call before each sample
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: now, sleep=wait))
+    times = measure({"slow": side("slow", 0.5), "quick": side("quick", 0.004)}, 6, seconds=1.0)
+    assert times == {"slow": [500.0] * 3, "quick": [4.0] * 6}
+    assert order[:8] == ["slow"] * 2 + ["quick"] * 2 + ["slow"] * 2 + ["quick"] * 2  # warm-up; an untimed call and a sample
+    assert order.count("slow") == 2 + 2 * 3
+    assert order.count("quick") == 2 + 2 * 6
 
 
 def test_the_spread_is_a_share_of_the_median():

@@ -40,7 +40,8 @@ RESULT = "[0. 4. 8.] [0 4 8]"
 def run(tmp_path: Path) -> list[str]:
     """Run the script in a process of its own; return the lines that it prints."""
     file = tmp_path / "script.py"
-    file.write_text(SCRIPT)
+    if not file.exists():  # an edit would make other kernels of it
+        file.write_text(SCRIPT)
     variables = {**os.environ, "RAWSEG_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=True, env=variables)
     return done.stdout.splitlines()
@@ -60,6 +61,27 @@ def filled(tmp_path):
 
 def test_a_second_process_compiles_nothing(filled):
     assert run(filled) == [RESULT, "0 []"]
+
+
+def test_a_constant_that_changed_is_compiled_anew(filled):
+    script = filled / "script.py"
+    script.write_text(SCRIPT.replace("return a + b", "return a + b + MORE").replace("@kernel", "MORE = 1\n\n@kernel", 1))
+    assert run(filled)[0] == "[ 2.  6. 10.] [ 2  6 10]"
+    script.write_text(script.read_text().replace("MORE = 1", "MORE = 20"))
+    assert run(filled)[0] == "[40. 44. 48.] [40 44 48]"
+
+
+def test_kernels_of_one_code_differ_by_what_they_close_over(tmp_path):
+    def adding(number):
+        @kernel
+        def added(a):
+            return a + number
+
+        added._cache = _jit_cache.KernelCache(added.py_func, tmp_path)
+        return added
+
+    assert [adding(number)(1) for number in (1, 2, 1)] == [2, 3, 2]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "one bit", "other bytes"])
@@ -119,6 +141,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
 
 
 def test_many_processes_at_once_find_whole_files_only(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda _: run(tmp_path), range(6)))
     assert {lines[0] for lines in results} == {RESULT}

@@ -28,7 +28,7 @@ def backward(grad_output, x, shifts, target, kept, sharp, smooth):
     """See ``reference.backward``."""
     seen = _along_pixels(x)
     grad_input = empty(seen.shape, x.dtype)
-    _launch(_backward, seen, *map(_row, (grad_output,)), seen, *map(_row, (shifts, target, kept, sharp)), smooth, grad_input)
+    _launch(_backward, seen, _row(grad_output), seen, *map(_row, (shifts, target, kept, sharp)), smooth, grad_input)
     return grad_input if seen is x else np.ascontiguousarray(grad_input[0].T)[:, :, None]
 
 
