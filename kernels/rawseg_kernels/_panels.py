@@ -9,10 +9,12 @@ Places are counted in elements of a flat array.
 
 from __future__ import annotations
 
-from ._jit import piece
+from ._jit import inlined, piece
 from ._simd import ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_product
 
 DEPTH_BLOCK = 128  # steps of a sum at once: what a tile reads of b (128 * 192 bytes) then stays in the nearest cache
+SHALLOW = 64  # steps of a sum that are soon done, and
+NEAR = 64 * 64  # vectors of b that stay in the second-level cache
 
 
 @piece
@@ -22,18 +24,34 @@ def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, sta
     Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at
     ``c_at + r * c_step``, its vectors side by side.
     """
-    lanes = VECTOR_BYTES // a.itemsize
-    height = 1 if rows == 1 else ROWS
+    panels = -(-rows // ROWS)
+    if depth <= SHALLOW and vectors * depth <= NEAR:  # the results are most of the traffic: row by row, as memory likes it
+        for p in range(panels):
+            arrays = a, a_at + p * a_step, b, b_at, steps, steps_at, starts
+            v = 0
+            while v < vectors:
+                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, c_at + p * ROWS * c_step, c_step, 0)
+        return
     for first in range(0, max(depth, 1), DEPTH_BLOCK):
-        count = min(DEPTH_BLOCK, depth - first)
-        v = 0
+        count, v, width = min(DEPTH_BLOCK, depth - first), 0, 0
         while v < vectors:
-            width = -(-(vectors - v) // -(-(vectors - v) // VECTORS))  # of equal tiles: a narrow one has few products a load
-            for p in range(-(-rows // ROWS)):
-                panel, table = a_at + p * a_step + first * ROWS, steps_at + first
-                place = c_at + p * ROWS * c_step + v * lanes
-                tile_product(height, width, count, resume + first, a, panel, b, b_at, steps, table, starts, v, c, place, c_step)
+            for p in range(panels):
+                arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
+                place = c_at + p * ROWS * c_step
+                width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p)
             v += width
+
+
+@inlined
+def multiply_tile(rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, c_at, c_step, turn):
+    """Compute the tile from vector v on, and return its width in vectors. In the first turns, the next tile's are fetched."""
+    lanes = VECTOR_BYTES // a.itemsize
+    width = -(-(vectors - v) // -(-(vectors - v) // VECTORS))  # of equal tiles: a narrow one has few products a load
+    ahead = (width + turn) * lanes if turn < width and v + width + turn < vectors else 0
+    height = 1 if rows == 1 else ROWS
+    place = c_at + v * lanes
+    tile_product(height, width, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, place, c_step, ahead)
+    return width
 
 
 @piece

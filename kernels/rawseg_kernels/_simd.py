@@ -81,9 +81,16 @@ class _Emitter:
 
     def expect(self, pointer, at):
         """Ask for the line of a place that will be written."""
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, *[ir.IntType(32)] * 3])
-        place = self.builder.gep(pointer, [at])
-        self.builder.call(self.declare(kind, "llvm.prefetch.p0"), [place, *(ir.IntType(32)(i) for i in (1, 3, 1))])
+        self._ask(pointer, at, writing=1, nearness=3)
+
+    def fetch(self, pointer, at):
+        """Ask for the line of a place that will be read, but not so soon that it should fill the nearest cache."""
+        self._ask(pointer, at, writing=0, nearness=2)
+
+    def _ask(self, pointer, at, writing, nearness):
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, *[_LANE] * 3])
+        options = [_LANE(option) for option in (writing, nearness, 1)]
+        self.builder.call(self.declare(kind, "llvm.prefetch.p0"), [self.builder.gep(pointer, [at]), *options])
 
     def shuffle(self, one, other, lanes):
         return self.builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_LANE, len(lanes)), lanes))
@@ -105,17 +112,18 @@ def _same_dtype(*arrays):
 
 @vector_code
 def tile_product(
-    typing_context, rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step
+    typing_context, rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step, ahead
 ):
     """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
 
     ``rows`` is ROWS or 1. If ``resume`` is 0, sums start from zero and not from what c holds. All places count elements.
     ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at ``b_at + steps[steps_at + k] + starts[starts_at +
-    v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``.
+    v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``. Lines of ``b`` that come ``ahead`` elements after
+    the first vector's are fetched meanwhile.
     """
     dtype = _same_dtype(a, b, c)
     place = types.int64
-    signature = types.void(place, place, place, place, a, place, b, place, steps, place, starts, place, c, place, place)
+    signature = types.void(*[place] * 4, a, place, b, place, steps, place, starts, place, c, *[place] * 3)
 
     def generate(context, builder, signature, arguments):
         rows, vectors, depth, resume = arguments[:4]
@@ -125,14 +133,14 @@ def tile_product(
             fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (vectors, width))]
             with builder.if_then(builder.and_(*fits)):
                 columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(width)]
-                results = [builder.gep(c, [builder.mul(arguments[-1], _INDEX(r))]) for r in range(height)]
-                _sum_tile(emitter, depth, resume, a, columns, steps, results)
+                results = [builder.gep(c, [builder.mul(arguments[-2], _INDEX(r))]) for r in range(height)]
+                _sum_tile(emitter, depth, resume, a, columns, steps, results, arguments[-1])
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _sum_tile(emitter, depth, resume, a, columns, steps, rows):
+def _sum_tile(emitter, depth, resume, a, columns, steps, rows, ahead):
     """One width of `tile_product`: accumulators in registers from the load of c, or from zero, to its store."""
     builder, vector, lanes = emitter.builder, emitter.vector, emitter.lanes
     cells = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in rows]  # LLVM turns these into registers
@@ -146,14 +154,23 @@ def _sum_tile(emitter, depth, resume, a, columns, steps, rows):
             for row, pointer in zip(cells, rows):
                 for v, cell in enumerate(row):
                     builder.store(emitter.load(pointer, _INDEX(v * lanes), vector), cell)
-    with cgutils.for_range(builder, depth, intp=_INDEX) as loop:
-        step = builder.load(builder.gep(steps, [loop.index]))
+
+    def add_step(k):
+        step = builder.load(builder.gep(steps, [k]))
         taken = [emitter.load(column, step, vector) for column in columns]
-        panel = builder.gep(a, [builder.mul(loop.index, _INDEX(ROWS))])
+        emitter.fetch(columns[0], builder.add(step, ahead))
+        panel = builder.gep(a, [builder.mul(k, _INDEX(ROWS))])
         for r, row in enumerate(cells):
             factor = emitter.broadcast(builder.load(builder.gep(panel, [_INDEX(r)])))
             for value, cell in zip(taken, row):
                 builder.store(builder.call(emitter.fma, [factor, value, builder.load(cell)]), cell)
+
+    pairs = builder.mul(builder.sdiv(depth, _INDEX(2)), _INDEX(2))  # two steps a turn: counting takes slots from the products
+    with cgutils.for_range_slice(builder, _INDEX(0), pairs, _INDEX(2), intp=_INDEX) as (k, _):
+        add_step(k)
+        add_step(builder.add(k, _INDEX(1)))
+    with builder.if_then(builder.icmp_signed("<", pairs, depth)):
+        add_step(pairs)
     for row, pointer in zip(cells, rows):
         for v, cell in enumerate(row):
             emitter.store(builder.load(cell), pointer, _INDEX(v * lanes))

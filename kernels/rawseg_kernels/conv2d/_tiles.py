@@ -21,7 +21,6 @@ RESULT_BYTES = 384 * 1024  # of a task's results, and
 STRIP_BYTES = 192 * 1024  # of its strip: with the weights of a block they fit a second-level cache of 1 MB
 MOST_CELLS = 1024  # pixels of a task and phase
 MOST_PANELS = 128 // ROWS  # panels of a task
-IN_PLACE_BYTES = 16 * 1024  # of a plane: rows of larger ones are so far apart that writing them in turn is slow
 ENOUGH_TASKS = 16  # tiles shrink until there are as many, for the threads
 
 
@@ -49,7 +48,6 @@ class Tile(NamedTuple):
     stride_h: int  # of the output, a pixel of a phase
     stride_w: int
     group_weights: int  # packed elements of a group
-    in_place: int  # 1: whole vectors are summed in the output itself
 
 
 class Plan(NamedTuple):
@@ -60,7 +58,6 @@ class Plan(NamedTuple):
     phases: np.ndarray  # (phases, 7): origin, count, number of taps, first place in steps, first place in packed weights
     taps: np.ndarray  # place in the kernel of every tap, phase after phase
     steps: np.ndarray  # place in the strip of every (channel of the block, tap), phase after phase
-    plane_steps: np.ndarray  # the same in x itself, where no strip is needed; else empty
     starts: np.ndarray  # place in the strip of every vector of pixels
     sources: np.ndarray  # (planes of the strip a channel, 2): residues of the row and the column
 
@@ -140,7 +137,6 @@ def plan(
     table, weights = _phase_table(phases, block, all_panels * depth * ROWS)
     pitch, starts = _vectors(rows, columns, strip[1], VECTOR_BYTES // itemsize)
     counts = panels, all_panels, depth, channels, block
-    strip_free = every == [(0, 0, (0, 0))] and step == (1, 1) and size[0] == 1 and count == size
     return Plan(
         tasks=images * groups * -(-all_panels // panels) * tiles[0] * tiles[1],
         tile=Tile(
@@ -155,12 +151,10 @@ def plan(
             *step,
             *stride,
             weights,
-            int(strip_free and count[1] * itemsize <= IN_PLACE_BYTES),
         ),
         phases=np.array(table, np.int64),
         taps=np.array([index for phase in phases for index, _, _ in phase.taps], np.int64),
         steps=np.array(steps, np.int64),
-        plane_steps=np.arange(block if strip_free else 0, dtype=np.int64) * size[1],
         starts=np.array(starts, np.int64),
         sources=np.array(sources, np.int64),
     )
