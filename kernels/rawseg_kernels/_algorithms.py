@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ._errors import ArgumentError, BackendError
@@ -32,5 +34,10 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
     if name in ("auto", "reference"):
         from ._jit import compiled
 
-        return compiled(getattr(import_module(".reference", room), verb))
-    return getattr(import_module(f".{name}", room), verb)
+        return compiled(getattr(_module(room, "reference"), verb))
+    return getattr(_module(room, name), verb)
+
+
+@cache
+def _module(room: str, name: str) -> ModuleType:
+    return import_module(f".{name}", room)

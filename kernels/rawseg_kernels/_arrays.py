@@ -41,6 +41,11 @@ def pair(op: str, argument: str, value: Any, minimum: int) -> tuple[int, int]:
     return height, width
 
 
+def is_plain(value: Any) -> bool:
+    """Return whether an argument is an int, a word, or a tuple of ints, and nothing that only equals one."""
+    return type(value) in (int, str) or (type(value) is tuple and all(type(part) is int for part in value))
+
+
 def flag(op: str, argument: str, value: Any) -> bool:
     """Return a bool; ints are refused, because one in a flag's place is an argument that slipped."""
     if not isinstance(value, (bool, np.bool_)):

@@ -10,6 +10,7 @@ still waits at its end is computed there, and what reads an array that is about 
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Deferred:
     def __init__(self, shape: tuple[int, ...], dtype: Any, *sources: np.ndarray | None) -> None:
         self.shape, self.ndim, self.dtype = shape, len(shape), dtype
         self.sources: tuple[Any, ...] = sources
-        self.size = int(np.prod(shape, dtype=object))
+        self.size = math.prod(shape)
         self._array: np.ndarray | None = None
         _scope.waiting.append(weakref.ref(self))  # type: ignore[union-attr]
 

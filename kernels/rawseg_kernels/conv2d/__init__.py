@@ -14,6 +14,7 @@ and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain lo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,13 @@ ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
 FUSING = ("im2col", "depthwise", "winograd4", "winograd2")  # whose forward applies an epilogue before it stores
 
 
-def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
+def _geometry(x_shape, weight_shape, *options):
     """Normalise the plain arguments: ``(out_size, stride, (top, left), dilation, groups)``."""
+    known = all(map(_arrays.is_plain, options))  # True is no 1, although it is as good a key
+    return (_known_geometry if known else _checked_geometry)(x_shape, weight_shape, *options)
+
+
+def _checked_geometry(x_shape, weight_shape, stride, padding, dilation, groups):
     stride = _arrays.pair(OP, "stride", stride, 1)
     dilation = _arrays.pair(OP, "dilation", dilation, 1)
     groups = _convolution.channels(OP, x_shape[1], weight_shape[0], groups)
@@ -42,6 +48,9 @@ def _geometry(x_shape, weight_shape, stride, padding, dilation, groups):
     sides = _convolution.paddings(OP, padding, kernel_size, stride, dilation)
     out_size = _convolution.output_size(OP, (x_shape[2], x_shape[3]), kernel_size, stride, sides, dilation)
     return out_size, stride, (sides[0], sides[2]), dilation, groups
+
+
+_known_geometry = lru_cache(maxsize=1024)(_checked_geometry)
 
 
 def _chosen(verb, algorithm, weight_shape, geometry, dtype):

@@ -10,12 +10,15 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
-from .._panels import DEPTH_BLOCK, multiply, pack_rows
-from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy
+from .._panels import DEPTH_BLOCK, SHALLOW, multiply, pack_rows
+from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
 from .._threads import launch
 
-TILE_ROWS = 256  # rows of a tile, and
-TILE_BYTES = 1024  # bytes of its width, at most: with the packed blocks they fill a second-level cache of 1 MB
+TILE_ROWS = 512  # rows of a tile, at most
+TILE_BYTES = VECTOR_BYTES * VECTORS  # of its width: of one panel of vectors, which the block lays out side by side, or
+WIDE_BYTES = 5 * TILE_BYTES  # where memory, not the products, takes the time, and long rows are read and written sooner
+FEW_ROWS = 2 * ROWS  # of a tile: b is read so seldom that it is not worth laying out
+CLASH = 1024  # bytes: rows a multiple apart fall into the same few lines of a cache
 ENOUGH_TASKS = 16  # tiles shrink until there are as many
 
 
@@ -47,51 +50,44 @@ def pack_right(b, matrix_at, k0, steps, column, columns, depth, all_columns, tra
 
 
 @kernel
-def multiply_tiles(first, last, packed, b, out, pairs, sizes, tile_rows, width, transposed, steps, starts):
-    """Compute the tiles ``first <= task < last``, numbered by pair, then by row, then by column."""
+def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows, width, transposed, steps, in_place, starts):
+    """Compute the tiles ``first <= task < last``, numbered by pair, then by row, then by column.
+
+    Whole panels and vectors are summed in the output itself, others in results of the task's own. Where few rows meet b, its
+    rows are read where they are, ``in_place`` apart; otherwise from a block.
+    """
     rows, depth, columns = sizes
     down, across = -(-rows // tile_rows), -(-columns // width)
-    panel_step = depth * ROWS
-    block = np.zeros(steps.size * width, b.dtype)
-    results = np.empty(-(-tile_rows // ROWS) * ROWS * width, b.dtype)
-    lanes = VECTOR_BYTES // b.itemsize
+    panel_step, lanes = depth * ROWS, VECTOR_BYTES // b.itemsize
+    block, results = scratch[: steps.size * width], scratch[steps.size * width :]
+    fill(block, 0, block.size, 0)
     for task in range(first, last):
         rest, column = task // across, task % across * width
         pair, row = rest // down, rest % down * tile_rows
         rows_here, columns_here = min(tile_rows, rows - row), min(width, columns - column)
         left_at = (pairs[pair, 0] * -(-rows // ROWS) + row // ROWS) * panel_step
+        to = (pair * rows + row) * columns + column
+        whole = columns_here % lanes == 0
+        few = rows_here <= FEW_ROWS
+        direct = whole and rows_here % ROWS == 0 and (depth <= DEPTH_BLOCK or columns * b.itemsize % CLASH != 0)
+        target, at, step = (out, to, columns) if direct else (results, 0, width)
         for k in range(0, max(depth, 1), DEPTH_BLOCK):
-            count = min(DEPTH_BLOCK, depth - k)
-            pack_right(
-                b, pairs[pair, 1] * depth * columns, k, count, column, columns_here, depth, columns, transposed, block, width
-            )
-            vectors = -(-columns_here // lanes)
-            multiply(
-                rows_here,
-                count,
-                k,
-                packed,
-                left_at + k * ROWS,
-                panel_step,
-                block,
-                0,
-                steps,
-                0,
-                starts,
-                vectors,
-                results,
-                0,
-                width,
-            )
-        for r in range(rows_here):
-            to = (pair * rows + row + r) * columns + column
-            copy(results, r * width, 1, out, to, 1, columns_here)
+            count, vectors, matrix_at = min(DEPTH_BLOCK, depth - k), -(-columns_here // lanes), pairs[pair, 1] * depth * columns
+            right = b, matrix_at + k * columns + column, in_place
+            if transposed or not (whole and few):
+                pack_right(b, matrix_at, k, count, column, columns_here, depth, columns, transposed, block, width)
+                right = block, 0, steps
+            left = packed, left_at + k * ROWS, panel_step
+            multiply(rows_here, count, k, *left, *right, 0, starts, vectors, target, at, step)
+        if not direct:
+            for r in range(rows_here):
+                copy(results, r * width, 1, out, to + r * columns, 1, columns_here)
 
 
-def _tile(pairs, rows, columns, lanes):
+def _tile(pairs, rows, depth, columns, lanes):
     """Return the rows and columns of a tile: whole panels and vectors, as large as the caches and the threads allow."""
     tile_rows = min(TILE_ROWS, -(-rows // ROWS) * ROWS)
-    widest = TILE_BYTES // (VECTOR_BYTES * VECTORS) * VECTORS * lanes
+    widest = (WIDE_BYTES if rows <= FEW_ROWS or depth <= SHALLOW else TILE_BYTES) // VECTOR_BYTES * lanes
     width = min(widest, -(-columns // lanes) * lanes)
     while pairs * -(-rows // tile_rows) * -(-columns // width) < ENOUGH_TASKS:
         if tile_rows > 8 * ROWS:
@@ -114,11 +110,12 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     panels = -(-rows // ROWS)
     packed = (np.zeros if rows % ROWS else np.empty)(a.shape[0] * panels * depth * ROWS, a.dtype)
     launch(pack_left, a.shape[0] * panels, a.reshape(-1), packed, rows * depth, rows, depth, transpose_a, work=packed.size)
-    tile_rows, width = _tile(pairs.shape[0], rows, columns, lanes)
-    steps = np.arange(min(depth, DEPTH_BLOCK), dtype=np.int64) * width
+    tile_rows, width = _tile(pairs.shape[0], rows, depth, columns, lanes)
+    k = np.arange(min(depth, DEPTH_BLOCK), dtype=np.int64)
     starts = np.arange(0, width, lanes, dtype=np.int64)
     tasks = pairs.shape[0] * -(-rows // tile_rows) * -(-columns // width)
     sizes = (rows, depth, columns)
-    tables = out.reshape(-1), pairs, sizes, tile_rows, width, transpose_b, steps, starts
-    launch(multiply_tiles, tasks, packed, b.reshape(-1), *tables, work=2 * out.size * depth)
+    tables = pairs, sizes, tile_rows, width, transpose_b, k * width, k * columns, starts
+    scratch = (k.size + -(-tile_rows // ROWS) * ROWS) * width, a.dtype
+    launch(multiply_tiles, tasks, packed, b.reshape(-1), out.reshape(-1), *tables, work=2 * out.size * depth, scratch=scratch)
     return out
