@@ -16,6 +16,7 @@ from typing import Any
 import numba
 
 from ._jit_cache import KernelCache, prune
+from ._jit_compiler import KernelCompiler
 
 
 @lru_cache(maxsize=1)
@@ -63,7 +64,7 @@ def piece(function: Callable[..., Any]) -> Any:
 
 def specialised(function: Callable[..., Any], **options: bool) -> Any:
     """Do as `kernel`, but compile the function anew for each number that is written into a call of it: its loops unroll."""
-    dispatcher = numba.njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)  # type: ignore[call-overload]
+    dispatcher = _njit(function, no_cfunc_wrapper=True, **options)
     if cache_is_writable() or cache_folder().is_dir():
         dispatcher._cache = KernelCache(function, cache_folder())
     return dispatcher
@@ -71,7 +72,11 @@ def specialised(function: Callable[..., Any], **options: bool) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function for the inner loops of kernels: its code goes into theirs, so that they stay vector loops."""
-    return numba.njit(function, nogil=True, error_model="numpy", forceinline=True)
+    return _njit(function, forceinline=True)
+
+
+def _njit(function: Callable[..., Any], **options: bool) -> Any:
+    return numba.njit(nogil=True, error_model="numpy", pipeline_class=KernelCompiler, **options)(function)
 
 
 @cache

@@ -3,7 +3,7 @@
 forward: one task is one output row; a bin's rows are added up first, then the columns of each bin. Where a bin holds whole
     rows (global pooling) its pixels are one stretch of memory, summed in lanes
 backward: gather form; one task is one input row: the shares of the bins over it, then spread along the row; a row under
-    the same bins as the one above is its copy, which changes no bits
+    the same bins as the one above is its copy, which changes no bits; under a single bin, all pixels are alike
     // per pixel: 1 read of 4 bytes forward, 1 write of 4 bytes backward
 """
 
@@ -14,9 +14,8 @@ import numpy as np
 from .._arena import empty
 from .._jit import kernel
 from .._pooling import bins
+from .._simd_sums import sum_row
 from .._threads import launch
-
-LANES = 32  # sums that grow side by side, a few vectors of them, so that one addition need not wait for the last
 
 
 def forward(x, rows, columns):
@@ -25,8 +24,7 @@ def forward(x, rows, columns):
     out_h, out_w = rows[0].size, columns[0].size
     out = empty((n, c, out_h, out_w), x.dtype)
     if out_w == 1:
-        views = x.reshape(n * c, h * w), out.reshape(n * c, out_h)
-        launch(_forward_rows, n * c, *views, *rows, w, work=x.size)
+        launch(_forward_rows, n * c, x.reshape(-1), out.reshape(n * c, out_h), *rows, w, work=x.size)
     else:
         views = x.reshape(n * c, h, w), out.reshape(n * c, out_h, out_w)
         launch(_forward, n * c * out_h, *views, *rows, *columns, work=x.size + out.size)
@@ -38,6 +36,9 @@ def backward(grad_output, input_shape, rows, columns):
     n, c, h, w = input_shape
     out_h, out_w = grad_output.shape[2:]
     grad_input = empty(input_shape, grad_output.dtype)
+    if (out_h, out_w) == (1, 1):
+        launch(_spread, n * c, grad_output.reshape(-1), grad_input.reshape(n * c, h * w), work=grad_input.size)
+        return grad_input
     views = grad_output.reshape(n * c, out_h, out_w), grad_input.reshape(n * c, h, w)
     launch(_backward, n * c * h, *views, *rows, *columns, *bins(out_h, h), work=grad_input.size + grad_output.size)
     return grad_input
@@ -45,20 +46,11 @@ def backward(grad_output, input_shape, rows, columns):
 
 @kernel
 def _forward_rows(first, last, x, out, top, bottom, w):
-    lanes = np.empty(LANES, np.float64)
+    size = x.size // max(out.shape[0], 1)
     for plane in range(first, last):
         for oh in range(top.size):
-            source = x[plane, top[oh] * w : bottom[oh] * w]
-            for i in range(lanes.size):
-                lanes[i] = 0
-            for start in range(0, source.size, LANES):
-                part = source[start : start + LANES]
-                for i in range(part.size):
-                    lanes[i] += part[i]
-            total = 0.0
-            for i in range(lanes.size):
-                total += lanes[i]
-            out[plane, oh] = total / source.size
+            count = (bottom[oh] - top[oh]) * w
+            out[plane, oh] = sum_row(x, plane * size + top[oh] * w, count) / count
 
 
 @kernel
@@ -79,6 +71,14 @@ def _forward(first, last, x, out, top, bottom, left, right):
             for iw in range(left[ow], right[ow]):
                 value += total[iw]
             target[ow] = value / (height * (right[ow] - left[ow]))
+
+
+@kernel
+def _spread(first, last, grad_output, grad_input):
+    for plane in range(first, last):
+        values, share = grad_input[plane], grad_output[plane] / grad_input.shape[1]
+        for i in range(values.size):
+            values[i] = share
 
 
 @kernel

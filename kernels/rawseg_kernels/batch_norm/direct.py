@@ -14,8 +14,6 @@ from .._arena import empty
 from .._jit import kernel, piece
 from .._row_moments import (
     add_gradient,
-    add_row,
-    add_squares,
     lanes_for,
     normalise_and_clamp,
     pass_inside,
@@ -23,6 +21,7 @@ from .._row_moments import (
     total,
 )
 from .._row_moments import normalise as normalise_row
+from .._simd_sums import sum_row, sum_squares
 from .._threads import launch
 
 LANES = 512  # 4 KiB of partial sums: long enough to hide a slice's cost, small enough for the first-level cache
@@ -82,10 +81,10 @@ def _backward(grad_output, x, weight, bias, mean, inv_std, low, high, through_st
 
 @kernel
 def _statistics(first, last, x, eps, mean, inv_std, variance):
-    lanes, count = lanes_for(x.shape[2], np.zeros(LANES, np.float64)), max(x.shape[0] * x.shape[2], 1)
+    count = max(x.shape[0] * x.shape[2], 1)
     for k in range(first, last):
-        mean[k] = _sum(x, k, lanes) / count
-        variance[k] = _sum_of_squares(x, k, mean[k], lanes) / count
+        mean[k] = _sum(x, k) / count
+        variance[k] = _sum_of_squares(x, k, mean[k]) / count
         inv_std[k] = 1 / np.sqrt(variance[k] + eps)
 
 
@@ -148,17 +147,19 @@ def _backward_channels(
 
 
 @piece
-def _sum(x, k, lanes):
-    for b in range(x.shape[0]):
-        add_row(x[b, k], lanes)
-    return total(lanes)
+def _sum(x, k):
+    total, (n, c, size) = 0.0, x.shape
+    for b in range(n):
+        total += sum_row(x.reshape(-1), (b * c + k) * size, size)
+    return total
 
 
 @piece
-def _sum_of_squares(x, k, centre, lanes):
-    for b in range(x.shape[0]):
-        add_squares(x[b, k], centre, lanes)
-    return total(lanes)
+def _sum_of_squares(x, k, centre):
+    total, (n, c, size) = 0.0, x.shape
+    for b in range(n):
+        total += sum_squares(x.reshape(-1), (b * c + k) * size, size, centre)
+    return total
 
 
 @piece

@@ -175,9 +175,9 @@ def correlate_points(x, weight, bias, out, groups, transposed, after):
     points = plan(images, groups, depth, channels, plane, lanes)
     size = points.all_panels * depth * ROWS
     packed = (empty if channels % ROWS == 0 else zeros)(groups * size, x.dtype)
-    shape = points.all_panels, depth, channels, size
     steps = (1, channels) if transposed else (depth, 1)
-    launch(pack_weights, groups * points.all_panels, weight.reshape(-1), packed, *_ONE_TAP, *shape, depth * channels, *steps)
+    tables = *_ONE_TAP, points.all_panels, depth, channels, size, depth * channels, *steps
+    launch(pack_weights, groups * points.all_panels, weight.reshape(-1), packed, *tables, work=packed.size)
     steps, starts, near_steps, near_starts = _tables(points, lanes)
     width = near_starts.size * lanes
     scratch = (points.panels * ROWS + near_steps.size) * width + (ROWS * points.columns if channels % ROWS else 0)

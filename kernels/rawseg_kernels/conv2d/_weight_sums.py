@@ -26,6 +26,7 @@ from .._threads import launch
 
 TILE_PIXELS = 512  # what a tile packs of grad_output and sees of x stays in the second-level cache
 SPAN_PIXELS = 2048  # a chain this long loses about as much accuracy as the sum of the chains
+SHARE_PIXELS = 384  # of a task, at least
 RESULTS = 192 * 192  # output channels times input channels times taps of a task: they fit the second-level cache
 ENOUGH_TASKS = 16  # pixels are shared out until there are as many
 
@@ -75,7 +76,8 @@ def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
     all_panels = -(-(out_channels // groups) // ROWS)
     panels = -(-all_panels // blocks_out)
     span = -(-SPAN_PIXELS // (rows * columns))
-    shares = max(1, min(-(-tiles // span), -(-ENOUGH_TASKS // (groups * blocks_out * blocks))))
+    few = min(tiles, images * out_size[0] * out_size[1] // SHARE_PIXELS)  # shares that are worth adding up
+    shares = max(1, min(few, -(-ENOUGH_TASKS // (groups * blocks_out * blocks))))
     taps = kernel_w if dilation[1] == 1 else 1
     return Layout(
         rows=rows,
