@@ -108,7 +108,7 @@ def nothing(algorithm: str, item: Pass, exact: np.ndarray) -> float:
 def normals(seed: int, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     """Return float32 arrays of standard normal numbers."""
     rng = np.random.default_rng(seed)
-    arrays = [empty(shape, np.float32) for shape in shapes]  # begin with a line of the cache, as PyTorch's do
+    arrays = [empty(tuple(shape), np.float32) for shape in shapes]  # begin with a line of the cache, as PyTorch's do
     return [rng.standard_normal(out=array, dtype=np.float32) for array in arrays]
 
 

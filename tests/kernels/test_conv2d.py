@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
-from rawseg_kernels import conv2d
+from rawseg_kernels import conv2d, conv_transpose2d
 from rawseg_kernels._epilogue import Epilogue
 from rawseg_kernels.conv2d import reference
 
@@ -264,19 +264,61 @@ def test_nothing_beyond_the_arrays_is_read():
     assert done.returncode == 0, done.stderr.decode()
 
 
+# (images, channels, groups, height, width, output channels): what decides how the pixels of 1 x 1 kernels are dealt out
+POINTS = {
+    "whole vectors and some pixels": (2, 300, 1, 5, 7, 20),
+    "whole vectors only": (2, 300, 1, 4, 8, 20),
+    "a few pixels of many images": (150, 9, 1, 1, 3, 10),
+    "more weights than pixels": (3, 20, 1, 5, 7, 400),
+    "planes a power of two apart": (2, 40, 1, 64, 64, 9),
+    "several pieces of such planes": (1, 160, 2, 16, 32, 12),
+    "tasks that do not end with the plane": (1, 8, 1, 37, 60, 8),
+}
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("side", [(5, 7), (4, 8)])  # whole vectors and some pixels; whole vectors only
 @pytest.mark.parametrize("biased", [False, True])
-def test_points_of_small_planes_are_summed_in_the_output(dtype, side, biased):
+@pytest.mark.parametrize("case", POINTS.values(), ids=POINTS)
+def test_points_are_summed_wherever_their_pixels_lie(dtype, biased, case):
     """Whole numbers: more channels than a block of the sum, whole panels of output channels and a part of one."""
+    n, depth, groups, *side, channels = case
     rng = np.random.default_rng(0)
-    x, weight = rng.integers(-4, 5, (2, 300, *side)).astype(dtype), rng.integers(-4, 5, (20, 300, 1, 1)).astype(dtype)
-    bias = rng.integers(-9, 10, 20).astype(dtype) if biased else None
-    want = np.einsum("nchw,kc->nkhw", x, weight[:, :, 0, 0]) + (bias[:, None, None] if biased else 0)
-    np.testing.assert_array_equal(conv2d.forward(x, weight, bias, algorithm="im2col"), want)
-    after = Epilogue(np.arange(20.0), np.full(20, 2.0), np.arange(20.0)[::-1].copy(), -1000.0, 1000.0)
+    x = rng.integers(-4, 5, (n, depth, *side)).astype(dtype)
+    weight = rng.integers(-4, 5, (channels, depth // groups, 1, 1)).astype(dtype)
+    bias = rng.integers(-9, 10, channels).astype(dtype) if biased else None
+    seen, split = x.reshape(n, groups, -1, *side), weight.reshape(groups, channels // groups, -1)
+    want = np.einsum("ngchw,gkc->ngkhw", seen, split).reshape(n, channels, *side) + (bias[:, None, None] if biased else 0)
+    options = {"groups": groups, "algorithm": "im2col"}
+    np.testing.assert_array_equal(conv2d.forward(x, weight, bias, **options), want)
+    after = Epilogue(np.arange(1.0 * channels), np.full(channels, 2.0), np.arange(1.0 * channels)[::-1].copy(), -1000.0, 1000.0)
     finished = np.clip((want - after.centre[:, None, None]) * 2 + after.shift[:, None, None], -1000, 1000)
-    np.testing.assert_array_equal(conv2d.prepare(x, weight, bias, algorithm="im2col")[1](after), finished)
+    np.testing.assert_array_equal(conv2d.prepare(x, weight, bias, **options)[1](after), finished)
     g = rng.integers(-4, 5, want.shape).astype(dtype)
-    grad = conv2d.backward_input(g, weight, x.shape, algorithm="im2col")
-    np.testing.assert_array_equal(grad, np.einsum("nkhw,kc->nchw", g, weight[:, :, 0, 0]))
+    grad = np.einsum("ngkhw,gkc->ngchw", g.reshape(n, groups, -1, *side), split).reshape(x.shape)
+    np.testing.assert_array_equal(conv2d.backward_input(g, weight, x.shape, **options), grad)
+
+
+@pytest.mark.parametrize("case", [(2, 3, 1, 4, 6, 5, (2, 2)), (1, 4, 2, 6, 6, 6, (3, 2)), (2, 2, 1, 5, 8, 3, (1, 4))])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_windows_that_tile_an_image_are_its_points(case, dtype):
+    """The same bits as an image with a row that no window sees, which is not taken apart."""
+    n, depth, groups, h, w, channels, kernel = case
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, depth, h, w)).astype(dtype)
+    weight = rng.standard_normal((channels, depth // groups, *kernel)).astype(dtype)
+    bias = rng.standard_normal(channels).astype(dtype)
+    options = {"stride": kernel, "groups": groups, "algorithm": "im2col"}
+    larger = np.pad(x, ((0, 0), (0, 0), (0, kernel[0] - 1), (0, 1))) if kernel[0] > 1 else np.pad(x, ((0, 0),) * 3 + ((0, 1),))
+    out = conv2d.forward(x, weight, bias, **options)
+    assert_same_bits(out, conv2d.forward(larger, weight, bias, **options))
+    g = rng.standard_normal(out.shape).astype(dtype)
+    assert_same_bits(
+        conv2d.backward_input(g, weight, x.shape, **options),
+        conv2d.backward_input(g, weight, larger.shape, **options)[:, :, :h, :w],
+    )
+    x, g, grown = (np.round(4 * array) for array in (x, g, rng.standard_normal(depth).astype(dtype)))  # exact in any order
+    for_weight = {"stride": kernel, "groups": groups}
+    want = conv2d.backward_weight(g, x, weight.shape, **for_weight, algorithm="direct")
+    np.testing.assert_array_equal(conv2d.backward_weight(g, x, weight.shape, **options), want)
+    want = conv_transpose2d.forward(g, np.round(weight), grown, **for_weight, algorithm="direct")
+    np.testing.assert_array_equal(conv_transpose2d.forward(g, np.round(weight), grown, **options), want)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
 
-from rawseg_kernels import _memory, max_unpool2d
+from rawseg_kernels import _memory, max_pool2d, max_unpool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels.max_unpool2d import direct, reference
 
@@ -172,7 +172,7 @@ def test_duplicates_as_loops_and_adjoint_on_integers(dtype, case, seed):
     repeated = (
         any(len(set(plane)) < len(plane) for plane in indices.reshape(-1, indices[0, 0].size).tolist()) if x.size else False
     )
-    assert reference.first_duplicate(indices, size[0] * size[1]) == direct.first_duplicate(indices, size[0] * size[1])
+    assert reference.first_duplicate(indices, size) == direct.first_duplicate(indices, size)
     if repeated:
         with pytest.raises(ArgumentError, match="expected different indices within a plane"):
             max_unpool2d.forward(x, indices, size)
@@ -213,3 +213,16 @@ def test_complex_numbers_pass_through_the_loops():
     x, indices = np.array([[[[1 + 2j, 3j]]]]), np.array([[[[1, 1]]]])
     assert reference.forward(x, indices, (1, 1, 1, 2), True).tolist() == [[[[0, 1 + 5j]]]]
     assert reference.forward(x, indices, (1, 1, 1, 2), False).tolist() == [[[[0, 3j]]]]
+
+
+def test_indices_that_stay_in_windows_of_their_own_need_no_search():
+    rng = np.random.default_rng(0)
+    _, indices = max_pool2d.forward(rng.standard_normal((2, 3, 9, 10)).astype(np.float32), (2, 3), (2, 3))
+    size = (9, 10)  # a row and a column are in no window
+    assert direct.first_duplicate(indices, size) == (-1, -1)
+    assert all(direct.apart.py_func(plane, size) for plane in indices.reshape(-1, *indices.shape[2:]))
+    moved = indices[1, 2].copy()
+    moved[3, 1] = moved[3, 0]  # into its neighbour's window, twice
+    assert not direct.apart.py_func(moved, size)
+    indices[1, 2] = moved
+    assert direct.first_duplicate(indices, size) == reference.first_duplicate(indices, size) == (5 * 12 + 9, 5 * 12 + 10)

@@ -34,7 +34,7 @@ FUSING = ("im2col", "depthwise", "winograd4", "winograd2")  # whose forward appl
 def _geometry(x_shape, weight_shape, *options):
     """Normalise the plain arguments: ``(out_size, stride, (top, left), dilation, groups)``."""
     known = all(map(_arrays.is_plain, options))  # True is no 1, although it is as good a key
-    return (_known_geometry if known else _checked_geometry)(x_shape, weight_shape, *options)
+    return (_known_geometry if known else _checked_geometry)(tuple(x_shape), tuple(weight_shape), *options)
 
 
 def _checked_geometry(x_shape, weight_shape, stride, padding, dilation, groups):

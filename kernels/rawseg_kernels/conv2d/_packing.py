@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._jit import kernel
 from .._panels import pack_rows
-from .._simd import ROWS
+from .._simd import ROWS, copy
 
 
 @kernel
@@ -28,6 +28,10 @@ def pack_weights(
             to_at = group * group_weights + phase[6] + panel * depth * count * ROWS
             if depth_step == count:  # all taps in order, all source channels in a row
                 pack_rows(weight, source_at, row_step, rows, depth * count, packed, to_at, ROWS)
+                continue
+            if row_step == 1:  # a kernel of one tap, seen by its adjoint: the rows are neighbours
+                for c in range(depth):
+                    copy(weight, source_at + c * depth_step, 1, packed, to_at + c * ROWS, 1, rows)
                 continue
             to = packed[to_at:]
             for c in range(depth):

@@ -2,13 +2,15 @@
 
 Pixels that fill vectors are read where they are and summed in the output itself, so that a tile's stores are on their way to
 memory while the next one is computed. What is left of the planes of many images, a few pixels each, is gathered into one small
-strip, multiplied together, and put back. Chains of fused multiply-adds as in `_correlation`: the same bits.
+strip, multiplied together, and put back. So are all pixels where too many channels of a plane's size would fall into the same
+few lines of a cache: sizes are often powers of two. Chains of fused multiply-adds as in `_correlation`: the same bits.
 """
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +23,8 @@ from .._threads import launch
 from ._packing import pack_weights
 
 MOST_PIXELS = 1024  # of a task
+MOST_GATHERED = 384  # pixels of a task that gathers them
+WAY, WAYS = 4096, 8  # bytes of a first-level cache that share no place, and lines that may share one
 MOST_PANELS = 128 // ROWS  # panels of a task
 ENOUGH_TASKS = 16  # tasks shrink until there are as many, for the threads
 
@@ -41,18 +45,27 @@ class Points(NamedTuple):
     blocks: int  # tasks that cover a group's output channels
     all_panels: int  # of a group
     weights_stay: int  # 1: all pairs meet the weights of a task before the next are read
-    images: int  # whose last pixels a task takes together
-    gatherings: int  # tasks that cover the last pixels of all images
+    pixels: int  # of a plane that are gathered for a task, from
+    images: int  # at once
+    pieces: int  # gatherings that cover what whole vectors leave of a plane
+    gatherings: int  # that cover all images
+
+
+def _clash(depth: int, plane: int, itemsize: int) -> bool:
+    """Return whether planes are so many and so far apart that lines of a tile push each other out of a first-level cache."""
+    apart = math.gcd(plane * itemsize, WAY)
+    return apart == WAY or depth * apart > WAYS * WAY
 
 
 @lru_cache(maxsize=1024)
-def plan(images: int, groups: int, depth: int, channels: int, plane: int, lanes: int) -> Points:
+def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int) -> Points:
     """Lay out one geometry."""
-    all_panels, whole = -(-channels // ROWS), plane // lanes * lanes
+    lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
+    all_panels, whole = -(-channels // ROWS), 0 if _clash(block, plane, itemsize) else plane // lanes * lanes
     rest = plane - whole
     blocks = -(-all_panels // MOST_PANELS)
-    across = -(-whole // MOST_PIXELS)
-    while 0 < images * groups * across * blocks < ENOUGH_TASKS:
+    pieces, across = -(-rest // MOST_GATHERED), -(-whole // MOST_PIXELS)
+    while images * groups * max(across, pieces) * blocks < ENOUGH_TASKS:
         if whole > 256 * across:
             across *= 2
         elif all_panels > 2 * blocks:
@@ -60,11 +73,12 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, lanes:
         else:
             break
     columns = -(-whole // (lanes * max(across, 1))) * lanes
+    pixels = -(-rest // (lanes * max(pieces, 1))) * lanes if pieces > 1 else rest
     panels = -(-all_panels // blocks)
-    together = min(images, max(1, MOST_PIXELS // rest)) if rest else 1
+    together = min(images, max(1, MOST_GATHERED // max(pixels, 1)))
     return Points(
         depth=depth,
-        block=-(-depth // -(-depth // DEPTH_BLOCK)),
+        block=block,
         channels=channels,
         groups=groups,
         pairs=images * groups,
@@ -76,8 +90,10 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, lanes:
         blocks=-(-all_panels // panels),
         all_panels=all_panels,
         weights_stay=int(plane * blocks < channels),
+        pixels=pixels,
         images=together,
-        gatherings=-(-images // together) if rest else 0,
+        pieces=-(-rest // pixels) if rest else 0,
+        gatherings=-(-images // together),
     )
 
 
@@ -126,12 +142,13 @@ def sum_vectors(number, spare, x, packed, bias, out, points, steps, starts, afte
 
 
 @piece
-def sum_rest(number, strip, results, x, packed, bias, out, points, steps, starts, after):
-    """Sum the last pixels of some images' planes, which fill no vector, side by side."""
+def sum_gathered(number, strip, results, width, x, packed, bias, out, points, steps, starts, after):
+    """Sum pixels of some images' planes, side by side."""
     rest, block = number // points.blocks, number % points.blocks
+    rest, start = rest // points.pieces, points.whole + rest % points.pieces * points.pixels
     group, first = rest % points.groups, rest // points.groups * points.images
     images = min(points.images, points.pairs // points.groups - first)
-    pixels, width, panel = points.plane - points.whole, results.size // (points.panels * ROWS), block * points.panels
+    pixels, panel = min(points.pixels, points.plane - start), block * points.panels
     rows, channel = min(points.panels * ROWS, points.channels - panel * ROWS), group * points.channels + panel * ROWS
     packed_at = (group * points.all_panels + panel) * points.depth * ROWS
     begin(results, 0, width, rows, images * pixels, bias, channel)
@@ -140,21 +157,20 @@ def sum_rest(number, strip, results, x, packed, bias, out, points, steps, starts
         for c in range(depth):
             for i in range(images):
                 plane = ((first + i) * points.groups + group) * points.depth + k + c
-                copy(x, plane * points.plane + points.whole, 1, strip, c * width + i * pixels, 1, pixels)
+                copy(x, plane * points.plane + start, 1, strip, c * width + i * pixels, 1, pixels)
         left = packed, packed_at + k * ROWS, points.depth * ROWS
-        panels = -(-rows // ROWS) * ROWS
-        multiply(panels, depth, bias.size + k, *left, strip, 0, steps, 0, starts, starts.size, results, 0, width)
+        whole, vectors = -(-rows // ROWS) * ROWS, -(-images * pixels // (VECTOR_BYTES // x.itemsize))
+        multiply(whole, depth, bias.size + k, *left, strip, 0, steps, 0, starts, vectors, results, 0, width)
     end(results, 0, width, rows, images * pixels, channel, after)
     for r in range(rows):
         for i in range(images):
             plane = ((first + i) * points.groups + group) * points.channels + panel * ROWS + r
-            copy(results, r * width + i * pixels, 1, out, plane * points.plane + points.whole, 1, pixels)
+            copy(results, r * width + i * pixels, 1, out, plane * points.plane + start, 1, pixels)
 
 
 @kernel
-def correlate_tasks(first, last, scratch, x, packed, bias, out, points, steps, starts, near_steps, near_starts, after):
-    """Compute the tasks ``first <= task < last``: those of whole vectors, then those of the pixels left over."""
-    width = near_starts.size * VECTOR_BYTES // x.itemsize
+def correlate_tasks(first, last, scratch, x, packed, bias, out, points, steps, starts, near_steps, near_starts, width, after):
+    """Compute the tasks ``first <= task < last``: those of whole vectors, then those of pixels that are gathered."""
     size = points.panels * ROWS * width
     results, strip = scratch[:size], scratch[size : size + near_steps.size * width]
     spare = scratch[size + strip.size :]
@@ -164,26 +180,24 @@ def correlate_tasks(first, last, scratch, x, packed, bias, out, points, steps, s
         if number < tasks:
             sum_vectors(number, spare, x, packed, bias, out, points, steps, starts, after)
         else:
-            sum_rest(number - tasks, strip, results, x, packed, bias, out, points, near_steps, near_starts, after)
+            sum_gathered(number - tasks, strip, results, width, x, packed, bias, out, points, near_steps, near_starts, after)
 
 
 def correlate_points(x, weight, bias, out, groups, transposed, after):
     """Write the correlation of ``x`` with the 1 x 1 kernels ``weight`` into ``out``; see `_correlation.correlate`."""
     images, source_channels, *_ = x.shape
     depth, channels, plane = source_channels // groups, out.shape[1] // groups, out.shape[2] * out.shape[3]
-    lanes = VECTOR_BYTES // x.itemsize
-    points = plan(images, groups, depth, channels, plane, lanes)
+    points = plan(images, groups, depth, channels, plane, x.itemsize)
     size = points.all_panels * depth * ROWS
     packed = (empty if channels % ROWS == 0 else zeros)(groups * size, x.dtype)
     steps = (1, channels) if transposed else (depth, 1)
     tables = *_ONE_TAP, points.all_panels, depth, channels, size, depth * channels, *steps
     launch(pack_weights, groups * points.all_panels, weight.reshape(-1), packed, *tables, work=packed.size)
-    steps, starts, near_steps, near_starts = _tables(points, lanes)
-    width = near_starts.size * lanes
+    steps, starts, near_steps, near_starts, width = _tables(points, VECTOR_BYTES // x.itemsize)
     scratch = (points.panels * ROWS + near_steps.size) * width + (ROWS * points.columns if channels % ROWS else 0)
     arrays = x.reshape(-1), packed, empty(0, x.dtype) if bias is None else bias, out.reshape(-1)
-    tasks = points.pairs * points.blocks * points.across + points.gatherings * groups * points.blocks
-    tables = points, steps, starts, near_steps, near_starts, after
+    tasks = points.blocks * (points.pairs * points.across + points.gatherings * groups * points.pieces)
+    tables = points, steps, starts, near_steps, near_starts, width, after
     launch(correlate_tasks, tasks, *arrays, *tables, work=2 * out.size * depth, scratch=(scratch, x.dtype))
 
 
@@ -191,13 +205,15 @@ _ONE_TAP = np.array([[0, 0, 0, 0, 1, 0, 0]]), np.zeros(1, np.int64)  # see `_til
 
 
 @lru_cache(maxsize=1024)
-def _tables(points: Points, lanes: int) -> tuple[np.ndarray, ...]:
-    """Return where a step and a vector are, in planes and in a strip."""
-    vectors = -(-points.images * (points.plane - points.whole) // lanes)
+def _tables(points: Points, lanes: int) -> tuple[Any, ...]:
+    """Return where a step and a vector are, in planes and in a strip, and the strip's width."""
+    vectors = -(-points.images * points.pixels // lanes)
+    width = (vectors + 1 - vectors % 2) * lanes if points.pieces else 0  # an odd number of them: rows do not clash
     k = np.arange(points.block, dtype=np.int64)
     return (
         k * points.plane,
         np.arange(0, points.columns, lanes, dtype=np.int64),
-        k[: k.size if points.gatherings else 0] * vectors * lanes,
+        k[: k.size if points.pieces else 0] * width,
         np.arange(vectors, dtype=np.int64) * lanes,
+        width,
     )

@@ -12,10 +12,12 @@ from .._epilogue import NOTHING
 from .._finishing import finish_planes
 from . import direct
 from ._correlation import correlate
+from ._patches import are_patches, to_channels, to_pixels
 from ._phases import adjoint_phases, forward_phases
 from ._weight_sums import sum_over_pixels
 
 ONE = (1, 1)
+MOST_PATCHES = 32 * 32  # of an image that is taken apart first: for larger ones that is no gain
 
 
 def finite(array):
@@ -31,6 +33,16 @@ def _seen(x, kernel_size, out_size, stride, padding):
     return np.ascontiguousarray(x[:, :, : out_size[0], : out_size[1]]), ONE
 
 
+def _by_patches(kernel_size, size, out_size, stride, padding, dilation):
+    """Return whether windows tile a small image, so that its weights are most of what is read."""
+    small = out_size[0] * out_size[1] <= MOST_PATCHES
+    return small and kernel_size != ONE and are_patches(kernel_size, stride, padding, dilation, size, out_size)
+
+
+def _as_points(weight):
+    return weight.reshape(weight.shape[0], -1, 1, 1)
+
+
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
     """Correlate one phase, whose taps step through ``x`` by the stride; a 1 x 1 kernel reads ``x`` where it is."""
     kernel_size = weight.shape[2:]
@@ -38,6 +50,9 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
     if padded and not finite(weight):
         return finish_planes(direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups), after)
+    if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation):
+        x, weight = to_channels(x, kernel_size), _as_points(weight)
+        return forward(x, weight, bias, out_size, ONE, padding, dilation, groups, after)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     x, stride = _seen(x, kernel_size, out_size, stride, padding)
     phases = forward_phases(kernel_size, out_size, padding, dilation)
@@ -52,6 +67,12 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     """
     if not finite(weight):
         return direct.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
+    out_size, kernel_size = grad_output.shape[2:], weight.shape[2:]
+    if _by_patches(kernel_size, input_shape[2:], out_size, stride, padding, dilation):
+        bias = bias if bias is None else np.repeat(bias, kernel_size[0] * kernel_size[1])
+        shape = input_shape[0], input_shape[1] * kernel_size[0] * kernel_size[1], *out_size
+        grad_points = backward_input(grad_output, _as_points(weight), shape, ONE, padding, dilation, groups, bias)
+        return to_pixels(grad_points, kernel_size)
     phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
     covered = sum(phase.count[0] * phase.count[1] for phase in phases) == input_shape[2] * input_shape[3]
     grad_input = (empty if covered else zeros)(input_shape, grad_output.dtype)
@@ -64,6 +85,11 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
     """Sum over pixels; if that meets an infinity or NaN, the loops that skip padding decide what it stands for."""
+    kernel_size = tuple(weight_shape[2:])
+    if _by_patches(kernel_size, x.shape[2:], grad_output.shape[2:], stride, padding, dilation):
+        points = weight_shape[0], weight_shape[1] * kernel_size[0] * kernel_size[1], 1, 1
+        seen = to_channels(x, kernel_size)
+        return backward_weight(grad_output, seen, points, ONE, padding, dilation, groups).reshape(weight_shape)
     seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
     grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
     if not finite(grad_weight):

@@ -11,7 +11,6 @@ Algorithm: ``"direct"`` gives every plane to one task.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -111,7 +110,7 @@ def _policy(duplicates: Any) -> str:
 
 def _refuse_duplicates(indices: Any, plane: tuple[int, int], first_duplicate: Any) -> None:
     """Raise for the first element, in row-major order, whose index an earlier one of its plane has."""
-    earlier, later = first_duplicate(indices, math.prod(plane))
+    earlier, later = first_duplicate(indices, plane)
     if later < 0:
         return
     value = int(indices.reshape(-1)[later])

@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
+from .._jit import kernel, piece
 from .._threads import launch
 from ..max_pool2d import direct as max_pool2d
 
 
-def first_duplicate(indices, pixels):
+def first_duplicate(indices, plane):
     """See ``reference.first_duplicate``: each plane finds its own, and the first plane's is the answer."""
     planes, elements = indices.shape[0] * indices.shape[1], indices.shape[2] * indices.shape[3]
     found = empty((planes, 2), np.int64)
-    launch(_first_duplicate, planes, indices.reshape(planes, elements), found, pixels, work=indices.size)
+    launch(_first_duplicate, planes, indices.reshape(planes, *indices.shape[2:]), found, plane, work=indices.size)
     repeated = np.flatnonzero(found[:, 1] >= 0)
     if not repeated.size:
         return -1, -1
@@ -51,11 +51,13 @@ def backward(grad_output, indices, last_wins):
 
 
 @kernel
-def _first_duplicate(first, last, indices, found, pixels):
-    taken = np.zeros(pixels, np.bool_)
+def _first_duplicate(first, last, indices, found, size):
+    taken = np.zeros(size[0] * size[1], np.bool_)
     for plane in range(first, last):
-        where = indices[plane]
         found[plane, 0], found[plane, 1] = -1, -1
+        if apart(indices[plane], size):
+            continue
+        where = indices[plane].reshape(-1)
         count = where.size
         for i in range(where.size):
             if taken[where[i]]:
@@ -69,6 +71,22 @@ def _first_duplicate(first, last, indices, found, pixels):
                     found[plane, 0] = i
         for i in range(count):  # not all pixels: fewer are taken
             taken[where[i]] = False
+
+
+@piece
+def apart(indices, size):
+    """Return whether every element points into a window of its own, as after pooling without overlap: then no two can meet."""
+    h, w = indices.shape
+    rows, columns = size[0] // max(h, 1), size[1] // max(w, 1)
+    inside = 0
+    for i in range(h):
+        where = indices[i]
+        for row in range(rows):
+            start = (i * rows + row) * size[1]
+            for j in range(w):
+                place = where[j] - start - j * columns
+                inside += 0 <= place < columns
+    return inside == h * w
 
 
 @kernel

@@ -7,12 +7,15 @@ import numpy as np
 ONE = np.float64(1)  # times a float32 gives a float64: sums are accumulated in double and rounded once
 
 
-def first_duplicate(indices, pixels):
-    """Return the flat positions of the first repetition: the earlier element of its plane and itself; (-1, -1) if none."""
+def first_duplicate(indices, plane):
+    """Return the flat positions of the first repetition: the earlier element of its plane and itself; (-1, -1) if none.
+
+    Indices point into a ``plane`` of (rows, columns).
+    """
     n, c, h, w = indices.shape
     for b in range(n):
         for k in range(c):
-            seen = np.full(pixels, -1)
+            seen = np.full(plane[0] * plane[1], -1)
             for ih in range(h):
                 for iw in range(w):
                     position = ((b * c + k) * h + ih) * w + iw

@@ -91,10 +91,12 @@ FAULTS = [
         [
             (
                 "biased for unbiased",
-                "mean[k], lanes) / count\n        inv_std",
-                "mean[k], lanes) / max(count - 1, 1)\n        inv_std",
+                "mean[k]) / count\n        inv_std",
+                "mean[k]) / max(count - 1, 1)\n        inv_std",
             ),
             ("wrong formula", "inv_std[k] = 1 / np.sqrt(variance[k] + eps)", "inv_std[k] = 1 / (np.sqrt(variance[k]) + eps)"),
+            ("= for +=", "total += sum_row(", "total = sum_row("),
+            ("= for +=", "total += sum_squares(", "total = sum_squares("),
             ("missing step", "scale * (given[i] - shift - (row", "scale * (given[i] - (row"),
             (
                 "count",
@@ -103,6 +105,16 @@ FAULTS = [
             ),
             ("missing step", "grad_weight[k] = summed, moment * inv_std[k]\n", "grad_weight[k] = summed, moment\n"),
             ("missing step", "-math.inf, math.inf, False)", "-math.inf, math.inf, True)"),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_sums.py",
+        BATCH_NORM,
+        [
+            ("missing step", "            add(whole, self.first(builder.sub(count, whole)))", "            pass"),
+            ("off by one", "list(range(LANES))), count)", "list(range(1, LANES + 1))), count)"),
+            ("missing step", "square if mask is None else builder.select(mask, square, _ZERO)", "square"),
+            ("wrong order", "for at in (0, half))", "for at in (0, 0))"),
         ],
     ),
     (

@@ -104,18 +104,60 @@ FAULTS = [
         f"{ROOM}/conv2d/_correlation.py",
         CONV,
         [
-            ("group offset", "bias[group * tile.channels + panel * ROWS + k]", "bias[panel * ROWS + k]"),
+            (
+                "group offset",
+                "panel * ROWS), group * tile.channels + panel * ROWS\n        begin",
+                "panel * ROWS), panel * ROWS\n        begin",
+            ),
         ],
     ),
     (
-        f"{ROOM}/conv2d/_correlation.py",
-        "kernels/test_conv2d.py -k in_the_output",
+        f"{ROOM}/conv2d/_points.py",
+        "kernels/test_conv2d.py -k wherever_their_pixels_lie",
         [
-            ("missing step", "        if bias.size and k < whole:", "        if False:"),
-            ("= for +=", "vectors, whole, bias.size + c, tile)", "vectors, whole, bias.size, tile)"),
-            ("off by one", "tile, (whole, channels), 0)", "tile, (0, channels), 0)"),
-            ("missing step", "        if done:\n            finish(out", "        if False:\n            finish(out"),
-            ("off by one", "done = written if k < whole else 0", "done = written if k <= whole else 0"),
+            ("off by one", "bias[channel + r])", "bias[channel])"),
+            ("missing step", "finish(out, at + r * step, count, channel + r, after)", "finish(out, at, count, channel, after)"),
+            (
+                "= for +=",
+                "depth, resume = min(points.block, points.depth - k), bias.size + k",
+                "depth, resume = points.block, bias.size",
+            ),
+            (
+                "group offset",
+                "packed_at = (group * points.all_panels + panel) * points.depth * ROWS\n    begin(out",
+                "packed_at = panel * points.depth * ROWS\n    begin(out",
+            ),
+            ("missing step", "        if rows > whole:", "        if False:"),
+            ("wrong axis", "rest // points.pairs, rest % points.pairs", "rest % points.pairs, rest // points.pairs"),
+            ("off by one", "points.whole + rest % points.pieces * points.pixels", "points.whole"),
+            ("count", "min(points.pixels, points.plane - start)", "points.pixels"),
+            (
+                "group offset",
+                "plane = ((first + i) * points.groups + group) * points.depth + k + c",
+                "plane = ((first + i) * points.groups) * points.depth + k + c",
+            ),
+            ("missing step", "multiply(whole, depth, bias.size + k, *left", "multiply(whole, depth, bias.size, *left"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_patches.py",
+        "kernels/test_conv2d.py -k tile_an_image",
+        [
+            (
+                "height for width",
+                "plane = (first + i) * points.groups * points.depth + k + c",
+                "(plane * h + p % rows) * w + p // rows\n            for i in range(down):\n                copy(x, start",
+            ),
+            ("missing check", "fits and tuple(kernel_size) == tuple(stride)", "fits"),
+            ("swapped stride axes", "out, start + i * rows * w, columns", "out, start + i * columns * w, columns"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_packing.py",
+        CONV,
+        [
+            ("wrong axis", "copy(weight, source_at + c * depth_step, 1", "copy(weight, source_at + c, 1"),
+            ("missing step", "rows = min(ROWS, channels - panel * ROWS)", "rows = ROWS"),
         ],
     ),
     (
@@ -179,8 +221,11 @@ FAULTS = [
         f"{ROOM}/matmul/panels.py",
         "kernels/test_matmul.py",
         [
-            ("missing step", "                count,\n                k,\n", "                count,\n                1,\n"),
-            ("= for +=", "                count,\n                k,\n", "                count,\n                0,\n"),
+            ("missing step", "multiply(rows_here, count, k, *left", "multiply(rows_here, count, 1, *left"),
+            ("= for +=", "multiply(rows_here, count, k, *left", "multiply(rows_here, count, 0, *left"),
+            ("missing check", "if transposed or not (whole and few):", "if not (whole and few):"),
+            ("missing check", "direct = whole and rows_here % ROWS == 0 and (", "direct = whole and ("),
+            ("missing step", "        if not direct:\n", "        if False:\n"),
         ],
     ),
     (

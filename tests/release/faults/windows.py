@@ -74,6 +74,8 @@ FAULTS = [
                 "for i in range(count):  # not all pixels: fewer are taken\n            taken[where[i]] = False",
                 "for i in range(count):  # not all pixels: fewer are taken\n            taken[where[i]] = True",
             ),
+            ("missing check", "inside += 0 <= place < columns", "inside += place < columns"),
+            ("off by one", "start = (i * rows + row) * size[1]", "start = i * rows * size[1]"),
             (
                 "wrong order",
                 "earlier, later = found[repeated[0]] + repeated[0] * elements",
@@ -128,10 +130,11 @@ FAULTS = [
         f"{ROOM}/adaptive_avg_pool2d/direct.py",
         ADAPTIVE,
         [
-            ("count", "out[plane, oh] = total / source.size", "out[plane, oh] = total / x.shape[1]"),
+            ("count", "count = (bottom[oh] - top[oh]) * w", "count = size"),
             ("count", "value / (height * (right[ow] - left[ow]))", "value / (right[ow] - left[ow])"),
             ("= for +=", "total[i] += source[i]", "total[i] = source[i]"),
-            ("= for +=", "lanes[i] += part[i]", "lanes[i] = part[i]"),
+            ("count", "grad_output[plane] / grad_input.shape[1]", "grad_output[plane]"),
+            ("missing check", "if (out_h, out_w) == (1, 1):", "if out_w == 1:"),
             ("= for +=", "part[i] += share[ow]", "part[i] = share[ow]"),
             ("= for +=", "share[i] += source[i] / (height", "share[i] = source[i] / (height"),
             ("missing step", "if task > first and ih > 0 and", "if ih > 0 and"),
