@@ -271,7 +271,7 @@ POINTS = {
     "a few pixels of many images": (150, 9, 1, 1, 3, 10),
     "more weights than pixels": (3, 20, 1, 5, 7, 400),
     "planes a power of two apart": (2, 40, 1, 64, 64, 9),
-    "several pieces of such planes": (1, 160, 2, 16, 32, 12),
+    "several pieces of such planes": (1, 160, 2, 28, 32, 12),
     "tasks that do not end with the plane": (1, 8, 1, 37, 60, 8),
 }
 
@@ -296,6 +296,13 @@ def test_points_are_summed_wherever_their_pixels_lie(dtype, biased, case):
     g = rng.integers(-4, 5, want.shape).astype(dtype)
     grad = np.einsum("ngkhw,gkc->ngchw", g.reshape(n, groups, -1, *side), split).reshape(x.shape)
     np.testing.assert_array_equal(conv2d.backward_input(g, weight, x.shape, **options), grad)
+
+
+def test_windows_that_overlap_do_not_tile_an_image():
+    """Three windows of 4 pixels, 3 apart, in 12: the sizes of three patches."""
+    x, weight = integers(0, (1, 2, 12, 12), (3, 2, 4, 4))
+    want = conv2d.forward(x, weight, stride=3, algorithm="direct")
+    np.testing.assert_array_equal(conv2d.forward(x, weight, stride=3, algorithm="im2col"), want)
 
 
 @pytest.mark.parametrize("case", [(2, 3, 1, 4, 6, 5, (2, 2)), (1, 4, 2, 6, 6, 6, (3, 2)), (2, 2, 1, 5, 8, 3, (1, 4))])

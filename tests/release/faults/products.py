@@ -128,7 +128,6 @@ FAULTS = [
                 "packed_at = panel * points.depth * ROWS\n    begin(out",
             ),
             ("missing step", "        if rows > whole:", "        if False:"),
-            ("wrong axis", "rest // points.pairs, rest % points.pairs", "rest % points.pairs, rest // points.pairs"),
             ("off by one", "points.whole + rest % points.pieces * points.pixels", "points.whole"),
             ("count", "min(points.pixels, points.plane - start)", "points.pixels"),
             (
@@ -145,8 +144,8 @@ FAULTS = [
         [
             (
                 "height for width",
-                "plane = (first + i) * points.groups * points.depth + k + c",
-                "(plane * h + p % rows) * w + p // rows\n            for i in range(down):\n                copy(x, start",
+                "to, start = (plane * rows * columns + p) * down * across, (plane * h + p // columns)",
+                "to, start = (plane * rows * columns + p) * down * across, (plane * h + p // rows)",
             ),
             ("missing check", "fits and tuple(kernel_size) == tuple(stride)", "fits"),
             ("swapped stride axes", "out, start + i * rows * w, columns", "out, start + i * columns * w, columns"),
@@ -154,7 +153,7 @@ FAULTS = [
     ),
     (
         f"{ROOM}/conv2d/_packing.py",
-        CONV,
+        "kernels/test_conv2d.py -k 'wherever_their_pixels_lie or nothing_beyond'",
         [
             ("wrong axis", "copy(weight, source_at + c * depth_step, 1", "copy(weight, source_at + c, 1"),
             ("missing step", "rows = min(ROWS, channels - panel * ROWS)", "rows = ROWS"),
