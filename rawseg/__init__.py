@@ -18,6 +18,7 @@ from numpy import float32, float64, int32, int64, uint8
 from rawseg_kernels._arena import empty_cache, memory_stats, reset_peak_memory_stats
 from rawseg_kernels._precision import get_precision, set_precision
 from rawseg_kernels._threads import get_num_threads, set_num_threads
+from rawseg_kernels._tuning import get_autotune, set_autotune
 
 from . import autograd, errors, functional, nn, ops, optim
 from .autograd import Tensor, detect_anomaly, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -76,6 +77,7 @@ __all__ = [
     "from_numpy",
     "full",
     "functional",
+    "get_autotune",
     "get_num_threads",
     "get_precision",
     "get_rng_state",
@@ -102,6 +104,7 @@ __all__ = [
     "randperm",
     "reset_peak_memory_stats",
     "save",
+    "set_autotune",
     "set_grad_enabled",
     "set_num_threads",
     "set_precision",

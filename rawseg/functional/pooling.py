@@ -8,7 +8,7 @@ from rawseg_kernels import avg_pool2d as avg_pool2d_room
 from rawseg_kernels import max_pool2d as max_pool2d_room
 from rawseg_kernels._arrays import flag
 
-from ..autograd import Function, Tensor
+from ..autograd import Function, Tensor, is_grad_enabled
 from .images import batch_of_images
 from .naming import operation
 
@@ -64,6 +64,25 @@ class MaxPool2d(Function):
     def backward(ctx, grad_output, _grad_indices):
         (indices,) = ctx.saved
         return Scatter.apply(grad_output, indices, input_shape=ctx.input_shape)
+
+
+class MaxPool2dTaps(Function):
+    """The largest element of each window; where it was is kept in a byte each, an eighth of its index."""
+
+    @staticmethod
+    def forward(ctx, x, *, geometry):
+        out, taps = max_pool2d_room.forward_taps(x, **geometry)
+        ctx.input_shape, ctx.geometry = x.shape, geometry
+        ctx.save(taps)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (taps,) = ctx.saved
+        if is_grad_enabled():  # the gradient will be differentiated
+            indices = max_pool2d_room.indices_of_taps(taps.array, ctx.input_shape, **ctx.geometry)
+            return Scatter.apply(grad_output, Tensor(indices), input_shape=ctx.input_shape)
+        return Tensor(max_pool2d_room.backward_taps(grad_output.array, taps.array, ctx.input_shape, **ctx.geometry))
 
 
 class Scatter(Function):
@@ -168,6 +187,8 @@ def max_pool2d(
     x, restored = batch_of_images("max_pool2d", input)
     wanted = flag("max_pool2d", "return_indices", return_indices)
     geometry = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    if not wanted and max_pool2d_room.has_few_taps(kernel_size):
+        return restored(MaxPool2dTaps.apply(x, geometry=geometry))
     out, indices = MaxPool2d.apply(x, geometry=geometry)
     return (restored(out), pool_indices(restored(indices), x.shape)) if wanted else restored(out)
 

@@ -29,6 +29,11 @@ def pooled(pixels: int) -> Any:
     return lambda dtype: [*normals(0, POOLED, dtype=dtype), indices]
 
 
+def tapped(dtype: Any = np.float32) -> list[Any]:
+    """A gradient and the taps that it goes back to."""
+    return [*normals(0, POOLED, dtype=dtype), max_pool2d.forward_taps(*normals(1, X), **POOL)[1]]
+
+
 # room, verb, call with the algorithm as its last argument, arrays
 KERNEL_CALLS: list[tuple[Any, str, Any, Any]] = [
     (conv2d, "forward", lambda x, w, b, a: conv2d.forward(x, w, b, **CONV, algorithm=a), floats(X, WEIGHT, (8,))),
@@ -54,6 +59,14 @@ KERNEL_CALLS: list[tuple[Any, str, Any, Any]] = [
     ),
     (max_pool2d, "forward", lambda x, a: max_pool2d.forward(x, **POOL, algorithm=a), floats(X)),
     (max_pool2d, "backward", lambda g, i, a: max_pool2d.backward(g, i, X, algorithm=a), pooled(13 * 11)),
+    (max_pool2d, "forward_taps", lambda x, a: max_pool2d.forward_taps(x, **POOL, algorithm=a), floats(X)),
+    (max_pool2d, "backward_taps", lambda g, t, a: max_pool2d.backward_taps(g, t, X, **POOL, algorithm=a), tapped),
+    (
+        max_pool2d,
+        "indices_of_taps",
+        lambda t, a: max_pool2d.indices_of_taps(t, X, **POOL, algorithm=a),
+        lambda _: [tapped()[1]],
+    ),
     (
         max_pool2d,
         "gather",

@@ -8,13 +8,13 @@ with stride s, padding p, dilation d; taps outside the input are left out. The l
 Algorithms: ``"im2col"`` multiplies packed weights with shifted views of the input in a vector micro-kernel; ``"depthwise"``
 sums over whole planes and is for groups of one input channel; ``"winograd4"`` and ``"winograd2"`` are Winograd's F(4x4, 3x3)
 and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain loops over rows. `_choice` says which one
-``"auto"`` is. All give the same bits for any number of threads.
+``"auto"`` is, unless `set_autotune` has it measured. All give the same bits for any number of threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,10 @@ from .. import _arrays, _convolution, _memory
 from .._algorithms import find
 from .._epilogue import NOTHING, Epilogue
 from .._errors import ShapeError
-from ._choice import choose
+from .._precision import get_precision
+from .._threads import get_num_threads
+from .._tuning import fastest, get_autotune
+from ._choice import choose, possible
 
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
@@ -60,6 +63,20 @@ def _chosen(verb, algorithm, weight_shape, geometry, dtype):
     out_size, stride, _, dilation, groups = geometry
     channels = weight_shape[1], weight_shape[0] // groups
     return choose(verb, weight_shape[2:], stride, dilation, channels, out_size, dtype)
+
+
+def _find(verb, algorithm, weight_shape, geometry, device, *arguments):
+    """Return an algorithm's name and function; if it is left open, by `_choice`, or, where that is wished, by measuring."""
+    arrays = arguments[:2]
+    name = _chosen(verb, algorithm, weight_shape, geometry, arrays[0].dtype)
+    if algorithm == "auto" and get_autotune():
+        _, stride, _, dilation, groups = geometry
+        channels = weight_shape[1], weight_shape[0] // groups
+        names = possible(verb, weight_shape[2:], stride, dilation, channels, arrays[0].dtype)
+        runs = {name: partial(find(__name__, verb, name, ALGORITHMS, device), *arguments) for name in names}
+        shapes = tuple(array.shape for array in arrays)
+        name = fastest((verb, shapes, weight_shape, geometry, arrays[0].dtype.str, get_num_threads(), get_precision()), runs)
+    return name, find(__name__, verb, name, ALGORITHMS, device)
 
 
 def algorithm_for(
@@ -152,9 +169,8 @@ def prepare(
     geometry = _geometry(x.shape, weight.shape, stride, padding, dilation, groups)
     shape = x.shape[0], weight.shape[0], *geometry[0]
     _memory.check_size(OP, shape, x.dtype)
-    algorithm = _chosen("forward", algorithm, weight.shape, geometry, x.dtype)
-    run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     x, weight = _arrays.contiguous(x), _arrays.contiguous(weight)
+    algorithm, run = _find("forward", algorithm, weight.shape, geometry, device, x, weight, bias, *geometry)
     if algorithm in FUSING:
         return shape, lambda after: run(x, weight, bias, *geometry, after)
     from .._finishing import finish_planes  # numba
@@ -181,9 +197,8 @@ def backward_input(
     out_size, *geometry = _geometry(shape, weight.shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (shape[0], weight.shape[0], *out_size))
     _memory.check_size(OP, shape, weight.dtype)
-    algorithm = _chosen("backward_input", algorithm, weight.shape, (out_size, *geometry), weight.dtype)
-    run = find(__name__, "backward_input", algorithm, ALGORITHMS, device)
-    return run(_arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry)
+    arguments = _arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry
+    return _find("backward_input", algorithm, weight.shape, (out_size, *geometry), device, *arguments)[1](*arguments)
 
 
 def backward_weight(
@@ -207,9 +222,8 @@ def backward_weight(
     out_size, *geometry = _geometry(x.shape, shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (x.shape[0], shape[0], *out_size))
     _memory.check_size(OP, shape, x.dtype)
-    algorithm = _chosen("backward_weight", algorithm, shape, (out_size, *geometry), x.dtype)
-    run = find(__name__, "backward_weight", algorithm, ALGORITHMS, device)
-    return run(_arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry)
+    arguments = _arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry
+    return _find("backward_weight", algorithm, shape, (out_size, *geometry), device, *arguments)[1](*arguments)
 
 
 def backward_bias(grad_output: Any, algorithm: str = "auto") -> Any:

@@ -35,6 +35,17 @@ LIMITS = {
 }
 
 
+def possible(verb, kernel_size, stride, dilation, channels, dtype):
+    """Return the names that the precision allows and that can compute this; arguments as in `choose`."""
+    names = ["im2col"]
+    if channels[0] == 1:
+        names.append("depthwise")
+    if dtype == np.float32 and tuple(kernel_size) == (3, 3) and stride == (1, 1) and get_precision() != "exact":
+        names += ["winograd2"] if dilation == (1, 1) else []
+        names += ["winograd4"] if get_precision() == "fast" and (dilation == (1, 1) or verb != "backward_weight") else []
+    return names
+
+
 def choose(verb, kernel_size, stride, dilation, channels, out_size, dtype):
     """Return the name of an algorithm.
 

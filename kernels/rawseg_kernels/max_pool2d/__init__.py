@@ -7,21 +7,26 @@ earlier one only if it is greater or NaN: the first of equal values wins (-0.0 a
 gives NaN and the index of its last NaN. Once the indices are stored, ``backward`` is linear in ``grad_output`` and
 ``gather`` is its adjoint (the "pooling switches" of Zeiler and Fergus, arXiv 1311.2901, section 2.1).
 
+Who needs the choice for the gradient alone keeps *taps*: a byte an output says which tap of its window was taken.
+
 Algorithm: ``"direct"`` lays one tap over a whole output row at a time.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import _arrays, _convolution, _memory, _pooling
 from .._algorithms import find
+from .._errors import ArgumentError, DTypeError, IndexRangeError
 
 OP = "max_pool2d"
 ALGORITHMS = ("direct",)
 PLANES = "(N, C, H, W)"
+MOST_TAPS = 256  # of a window whose taps are counted in a byte
 
 
 def forward(
@@ -109,6 +114,116 @@ def backward(grad_output: Any, indices: Any, input_shape: tuple[int, ...], algor
     _memory.check_size(OP, shape, grad_output.dtype)
     run = find(__name__, "backward", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(indices), shape)
+
+
+def has_few_taps(kernel_size: Any) -> bool:
+    """Return whether a byte can say which tap of a window was taken."""
+    return math.prod(_arrays.pair(OP, "kernel_size", kernel_size, 1)) <= MOST_TAPS
+
+
+def forward_taps(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    algorithm: str = "auto",
+) -> tuple[Any, Any]:
+    """Take the largest value of every window, as `forward`, and return ``(out, taps)``.
+
+    ``taps``, of uint8, shape (N, C, out_h, out_w), says which tap of its window each value was: ``kh * kernel_w + kw``. Windows
+    have at most 256 taps; parameters and errors as in `forward`.
+    """
+    device = _arrays.check_floating(OP, x=x)
+    _arrays.check_rank(OP, "x", x, PLANES)
+    _arrays.check_not_empty(OP, "x", x)
+    geometry = _window(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    _memory.check_size(OP, (*x.shape[:2], *geometry[-1]), np.dtype(np.int64))
+    return find(__name__, "forward_taps", algorithm, ALGORITHMS, device)(_arrays.contiguous(x), *geometry)
+
+
+def backward_taps(
+    grad_output: Any,
+    taps: Any,
+    input_shape: tuple[int, ...],
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    algorithm: str = "auto",
+) -> Any:
+    """Scatter ``grad_output`` to the pixels under the taps that `forward_taps` took, which had these options.
+
+    Raises
+    ------
+    IndexRangeError
+        If a tap is none of the window's, or stands outside its plane.
+    ShapeError
+        If the shapes do not fit each other.
+    """
+    device = _arrays.check_floating(OP, grad_output=grad_output)
+    _arrays.check_rank(OP, "grad_output", grad_output, "(N, C, out_h, out_w)")
+    shape, geometry = _checked_taps(taps, input_shape, kernel_size, stride, padding, dilation, ceil_mode)
+    _arrays.check_shape(OP, "grad_output", grad_output, taps.shape)
+    _memory.check_size(OP, shape, grad_output.dtype)
+    run = find(__name__, "backward_taps", algorithm, ALGORITHMS, device)
+    return run(_arrays.contiguous(grad_output), _arrays.contiguous(taps), shape, *geometry)
+
+
+def indices_of_taps(
+    taps: Any,
+    input_shape: tuple[int, ...],
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    algorithm: str = "auto",
+) -> Any:
+    """Return the indices, as `forward` has them, of the taps that `forward_taps` took with these options; int64.
+
+    Raises
+    ------
+    IndexRangeError
+        If a tap is none of the window's, or stands outside its plane.
+    """
+    shape, geometry = _checked_taps(taps, input_shape, kernel_size, stride, padding, dilation, ceil_mode)
+    run = find(__name__, "indices_of_taps", algorithm, ALGORITHMS, _arrays.device_of(taps))
+    return run(_arrays.contiguous(taps), shape, *geometry)
+
+
+def _window(shape: tuple[int, ...], kernel_size: Any, *options: Any) -> tuple:
+    if not has_few_taps(kernel_size):
+        raise ArgumentError(OP, "kernel_size", f"at most {MOST_TAPS} taps", kernel_size)
+    return _pooling.window(OP, (shape[2], shape[3]), kernel_size, *options)
+
+
+def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tuple]:
+    """Return the input's shape and the window, whose taps all stand on a pixel."""
+    shape = _convolution.array_shape(OP, "input_shape", input_shape, PLANES)
+    *geometry, output_size = _window(shape, *options)
+    _arrays.check_array(OP, "taps", taps)
+    if taps.dtype != np.uint8:
+        raise DTypeError(OP, "taps", "uint8, as forward_taps returns them", taps.dtype)
+    _arrays.check_shape(OP, "taps", taps, (*shape[:2], *output_size))
+    wrong = taps >= math.prod(geometry[0]) if math.prod(geometry[0]) < MOST_TAPS else np.zeros(taps.shape, bool)
+    reaches = [(output_size[i] - 1) * geometry[1][i] + (geometry[0][i] - 1) * geometry[3][i] for i in (0, 1)]
+    if max(geometry[2]) > 0 or any(reaches[i] >= shape[2 + i] for i in (0, 1)):  # some taps stand outside
+        wrong |= _outside(taps, shape[2:], output_size, *geometry)
+    if wrong.any():
+        at = tuple(int(axis) for axis in np.unravel_index(int(np.argmax(wrong)), taps.shape))
+        raise IndexRangeError(OP, "taps", f"taps of a window {geometry[0]} on the plane {shape[2:]}", f"{taps[at]} at {at}")
+    return shape, tuple(geometry)
+
+
+def _outside(taps: Any, size: Any, output_size: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """Return where a tap stands on no pixel."""
+    at = np.divmod(taps.astype(np.int64), kernel_size[1])
+    starts = [np.arange(output_size[i]) * stride[i] - padding[i] for i in (0, 1)]
+    rows, columns = starts[0][:, None] + at[0] * dilation[0], starts[1] + at[1] * dilation[1]
+    return (rows < 0) | (rows >= size[0]) | (columns < 0) | (columns >= size[1])
 
 
 def gather(grad_grad_input: Any, indices: Any, algorithm: str = "auto") -> Any:

@@ -3,6 +3,7 @@
 forward: for each output row and each tap (kh, kw), compare one shifted input row with the best so far
     // per output: kernel_h * kernel_w compares; 4 bytes written per value and 8 per index
 backward: a plane belongs to one task, which adds the gradients in the order of the windows
+with taps: a byte says which tap was taken, an eighth of an index; windows of 2 x 2 go back as they came, in vectors
 """
 
 from __future__ import annotations
@@ -23,13 +24,54 @@ def forward(x, kernel_size, stride, padding, dilation, output_size):
     out = empty((n, c, *output_size), x.dtype)
     indices = empty((n, c, *output_size), np.int64)
     planes, rows = n * c, n * c * output_size[0]
-    if (kernel_size, stride, padding, dilation) == (QUARTERS, QUARTERS, (0, 0), (1, 1)):
+    if _are_quarters(kernel_size, stride, padding, dilation):
         views = x.reshape(planes, h, w), out.reshape(planes, *output_size), indices.reshape(planes, *output_size)
         launch(_forward_quarters, rows, *views, work=4 * out.size)
         return out, indices
     views = x.reshape(planes, h, w), out.reshape(planes, *output_size), indices.reshape(planes, *output_size)
     launch(_forward, rows, *views, kernel_size, stride, padding, dilation, work=out.size * kernel_size[0] * kernel_size[1])
     return out, indices
+
+
+def _are_quarters(kernel_size, stride, padding, dilation):
+    return (kernel_size, stride, padding, dilation) == (QUARTERS, QUARTERS, (0, 0), (1, 1))
+
+
+def forward_taps(x, kernel_size, stride, padding, dilation, output_size):
+    """See ``reference.forward_taps``."""
+    n, c, h, w = x.shape
+    planes, rows = n * c, n * c * output_size[0]
+    taps = empty((n, c, *output_size), np.uint8)
+    if _are_quarters(kernel_size, stride, padding, dilation):
+        out = empty((n, c, *output_size), x.dtype)
+        views = x.reshape(planes, h, w), out.reshape(planes, *output_size), taps.reshape(planes, *output_size)
+        launch(_forward_quarter_taps, rows, *views, work=4 * out.size)
+        return out, taps
+    out, indices = forward(x, kernel_size, stride, padding, dilation, output_size)
+    views = indices.reshape(planes, *output_size), taps.reshape(planes, *output_size)
+    launch(_taps_of, rows, *views, w, kernel_size[1], stride, padding, dilation, work=out.size)
+    return out, taps
+
+
+def indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation):
+    """See ``reference.indices_of_taps``."""
+    planes, size = taps.shape[0] * taps.shape[1], taps.shape[2:]
+    indices = empty(taps.shape, np.int64)
+    views = taps.reshape(planes, *size), indices.reshape(planes, *size)
+    launch(_indices_of, planes * size[0], *views, input_shape[3], kernel_size[1], stride, padding, dilation, work=taps.size)
+    return indices
+
+
+def backward_taps(grad_output, taps, input_shape, kernel_size, stride, padding, dilation):
+    """See ``reference.backward_taps``; sums in the dtype of ``grad_output``."""
+    n, c, h, w = input_shape
+    if not _are_quarters(kernel_size, stride, padding, dilation):
+        return backward(grad_output, indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation), input_shape)
+    planes, size = n * c, taps.shape[2:]
+    grad_input = empty(input_shape, grad_output.dtype)
+    views = grad_output.reshape(planes, *size), taps.reshape(planes, *size), grad_input.reshape(planes, h, w)
+    launch(_backward_quarters, planes, *views, work=grad_input.size)
+    return grad_input
 
 
 def backward(grad_output, indices, input_shape):
@@ -97,6 +139,67 @@ def _forward_quarters(first, last, x, out, indices):
             if other > best or other != other:
                 best, tap = other, w + 1
             values[i], where[i] = best, corner + 2 * i + tap
+
+
+@kernel
+def _forward_quarter_taps(first, last, x, out, taps):
+    """As `_forward_quarters`, for taps."""
+    out_h, out_w = out.shape[1], out.shape[2]
+    for task in range(first, last):
+        plane, oh = task // out_h, task % out_h
+        upper, lower = x[plane, 2 * oh, : 2 * out_w], x[plane, 2 * oh + 1, : 2 * out_w]
+        values, where = out[plane, oh], taps[plane, oh]
+        for i in range(values.size):
+            best, tap, other = upper[2 * i], 0, upper[2 * i + 1]
+            if other > best or other != other:
+                best, tap = other, 1
+            other = lower[2 * i]
+            if other > best or other != other:
+                best, tap = other, 2
+            other = lower[2 * i + 1]
+            if other > best or other != other:
+                best, tap = other, 3
+            values[i], where[i] = best, tap
+
+
+@kernel
+def _backward_quarters(first, last, grad_output, taps, grad_input):
+    out_h, out_w = taps.shape[1], taps.shape[2]
+    zero = grad_input.dtype.type(0)
+    for plane in range(first, last):
+        for ih in range(grad_input.shape[1]):
+            target, oh, row = grad_input[plane, ih], ih // 2, 2 * (ih % 2)
+            if oh >= out_h:
+                target[:] = zero
+                continue
+            given, where, pairs = grad_output[plane, oh], taps[plane, oh], target[: 2 * out_w]
+            for i in range(given.size):
+                part = given[i] + zero  # a sum that begins at 0 has no -0
+                pairs[2 * i] = part if where[i] == row else zero
+                pairs[2 * i + 1] = part if where[i] == row + 1 else zero
+            target[2 * out_w :] = zero
+
+
+@kernel
+def _taps_of(first, last, indices, taps, w, kernel_w, stride, padding, dilation):
+    out_h = taps.shape[1]
+    for task in range(first, last):
+        plane, oh = task // out_h, task % out_h
+        where, chosen, top = indices[plane, oh], taps[plane, oh], oh * stride[0] - padding[0]
+        for ow in range(where.size):
+            kh = (where[ow] // w - top) // dilation[0]
+            chosen[ow] = kh * kernel_w + (where[ow] % w - ow * stride[1] + padding[1]) // dilation[1]
+
+
+@kernel
+def _indices_of(first, last, taps, indices, w, kernel_w, stride, padding, dilation):
+    out_h = taps.shape[1]
+    for task in range(first, last):
+        plane, oh = task // out_h, task % out_h
+        chosen, where, top = taps[plane, oh], indices[plane, oh], oh * stride[0] - padding[0]
+        for ow in range(where.size):
+            kh, kw = chosen[ow] // kernel_w, chosen[ow] % kernel_w
+            where[ow] = (top + kh * dilation[0]) * w + ow * stride[1] - padding[1] + kw * dilation[1]
 
 
 @piece

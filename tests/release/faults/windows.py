@@ -66,6 +66,31 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/max_pool2d/direct.py",
+        "kernels/test_max_pool2d_taps.py",
+        [
+            ("wrong tie", "best, tap = other, 3", "best, tap = other, 2"),
+            (
+                "early return",
+                "            if oh >= out_h:\n                target[:] = zero",
+                "            if oh >= out_h:\n                pass",
+            ),
+            ("missing step", "part = given[i] + zero", "part = given[i]"),
+            ("height for width", "kh = (where[ow] // w - top) // dilation[0]", "kh = (where[ow] // w - top) // dilation[1]"),
+            ("missing step", "ow * stride[1] - padding[1] + kw * dilation[1]\n\n", "ow * stride[1] + kw * dilation[1]\n\n"),
+            ("missing step", "            target[2 * out_w :] = zero", "            pass"),
+        ],
+    ),
+    (
+        f"{ROOM}/max_pool2d/__init__.py",
+        "kernels/test_max_pool2d_taps.py",
+        [
+            ("missing check", "    if wrong.any():", "    if False:"),
+            ("wrong comparison", "(columns < 0) | (columns >= size[1])", "(columns < 0) | (columns > size[1])"),
+            ("wrong comparison", "reaches[i] >= shape[2 + i]", "reaches[i] > shape[2 + i]"),
+        ],
+    ),
+    (
         f"{ROOM}/max_unpool2d/direct.py",
         UNPOOL,
         [
