@@ -12,6 +12,7 @@ import math
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ._memory import limit_bytes
 SMALLEST = 64 * 1024  # bytes; NumPy and malloc have smaller blocks at hand
 STEPS = 8  # classes of sizes between a power of two and the next: at most an eighth is wasted
 LINE = 64  # bytes to which blocks are aligned, a line of the caches and a vector of AVX-512
+STRETCH = 1.5  # a free block of so many times the size may serve instead of a new one
 SHARE = 4  # free blocks may hold one part in so many of the machine's memory
 
 
@@ -38,24 +40,25 @@ class _Arena:
         self.limit, self.poison = _limit(), os.environ.get("RAWSEG_POISON", "") not in ("", "0")
         self.live = self.cached = self.peak = self.hits = self.misses = 0
 
-    def take(self, size: int) -> tuple[np.ndarray, int]:
-        """Return memory of a class of sizes, used before or new, and the address of its first aligned byte."""
+    def take(self, size: int) -> tuple[tuple[np.ndarray, int], int]:
+        """Return memory of a class of sizes, or used before and a little larger; its first aligned address; and its size."""
         with self.lock:
-            blocks = self.free.get(size)
-            if blocks:
-                memory = blocks.pop()
+            found = next((larger for larger in _classes(size) if self.free.get(larger)), None)
+            if found is None:
+                memory = None
+                self.misses += 1
+            else:
+                size = found
+                memory = self.free[size].pop()
                 self.free.move_to_end(size)
                 self.cached -= size
                 self.hits += 1
-            else:
-                memory = None
-                self.misses += 1
             self.live += size
             self.peak = max(self.peak, self.live)
         if memory is not None:
-            return memory
+            return memory, size
         fresh = np.empty(size + LINE, np.uint8)
-        return fresh, fresh.ctypes.data + -fresh.ctypes.data % LINE
+        return (fresh, fresh.ctypes.data + -fresh.ctypes.data % LINE), size
 
     def give_back(self, memory: tuple[np.ndarray, int], size: int) -> None:
         """Keep the memory of a block that died. Never waits: the garbage collector may call it inside `take`."""
@@ -96,8 +99,8 @@ class Block:
     __slots__ = ("__array_interface__", "memory", "nbytes", "size")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, nbytes: int) -> None:
-        self.nbytes, self.size = nbytes, _size_class(nbytes)
-        self.memory = _arena.take(self.size)
+        self.nbytes = nbytes
+        self.memory, self.size = _arena.take(_size_class(nbytes))
         self.__array_interface__ = {"shape": shape, "typestr": dtype.str, "data": (self.memory[1], False), "version": 3}
 
     def __del__(self) -> None:
@@ -116,6 +119,14 @@ def _size_class(nbytes: int) -> int:
     """
     step = 1 << max(0, (nbytes - 1).bit_length() - 1 - (STEPS.bit_length() - 1))
     return -(-nbytes // step) * step
+
+
+def _classes(size: int) -> Iterator[int]:
+    """Yield a class of sizes and those above it that may serve in its place."""
+    most = int(size * STRETCH)
+    while size <= most:
+        yield size
+        size = _size_class(size + 1)
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:

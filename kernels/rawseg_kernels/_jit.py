@@ -75,7 +75,7 @@ def inlined(function: Callable[..., Any]) -> Any:
     return _njit(function, forceinline=True)
 
 
-def _njit(function: Callable[..., Any], **options: bool) -> Any:
+def _njit(function: Callable[..., Any], **options: Any) -> Any:
     return numba.njit(nogil=True, error_model="numpy", pipeline_class=KernelCompiler, **options)(function)
 
 

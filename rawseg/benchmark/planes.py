@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -152,10 +153,23 @@ def interpolate_passes(shape: tuple[int, ...], scale: int, mode: str) -> list[Pa
     ]
 
 
+def compiled_operations() -> Any:
+    """Return torchvision's compiled operations, or None where they are not installed."""
+    import torch
+
+    try:
+        torchvision = import_module("torchvision")
+    except (ImportError, RuntimeError):  # a build for another PyTorch says that it lacks an operation
+        return None
+    return torch.ops.torchvision if torchvision.extension._has_ops() else None
+
+
 def roi_align_passes(
     shape: tuple[int, ...], boxes: int, output_size: int, sampling_ratio: int = 2, spatial_scale: float = 1.0
 ) -> list[Pass]:
-    """Return forward and grad input. PyTorch has no such operation: the check is against plain loops in double precision."""
+    """Return forward and grad input, beside torchvision's if it is installed; the check is by loops in double precision."""
+    import torch
+
     (x,) = normals(0, shape)
     rng = np.random.default_rng(2)
     limits = np.array([shape[3], shape[2]]) / spatial_scale
@@ -164,13 +178,15 @@ def roi_align_passes(
     grid = roi_align.sample_grid(x, rois, output_size, spatial_scale, sampling_ratio, True)
     (g,) = normals(1, (boxes, shape[1], output_size, output_size))
     flops = 8.0 * g.size * sampling_ratio**2
+    compiled, options = compiled_operations(), (spatial_scale, output_size, output_size)
+    given = torch.from_numpy(rois)
     wide = grid._replace(row_weights=grid.row_weights.astype(np.float64), column_weights=grid.column_weights.astype(np.float64))
     return [
         Pass(
             "forward",
             (x,),
             lambda f, x: lambda: f(x, grid),
-            None,
+            compiled and (lambda x: lambda: compiled.roi_align(x, given, *options, sampling_ratio, True)),
             flops,
             sum_of(4 * sampling_ratio**2 + 1),
             roi_align,
@@ -181,7 +197,7 @@ def roi_align_passes(
             "grad input",
             (g,),
             lambda f, g: lambda: f(g, grid),
-            None,
+            compiled and (lambda g: lambda: compiled._roi_align_backward(g, given, *options, *shape, sampling_ratio, True)),
             flops,
             sum_of(4 * sampling_ratio**2 * output_size**2 * boxes + 1),
             roi_align,

@@ -89,6 +89,21 @@ def test_classes_of_sizes_waste_an_eighth_at_most():
         assert _arena._size_class(size) == size
 
 
+def test_a_free_block_that_is_half_again_as_large_serves_in_place_of_a_new_one(arena):
+    sizes = [_arena._size_class(nbytes) for nbytes in (2**20, 2**20 * 3 // 2, 2**20 * 13 // 8)]
+    assert list(_arena._classes(sizes[0]))[-1] == sizes[1]
+    held = [empty(size, np.uint8) for size in sizes]
+    places = [array.ctypes.data for array in held]
+    held.clear()
+    again = [empty(sizes[0], np.uint8) for _ in range(3)]  # its own size, the next that fits, and none of the largest
+    assert [array.ctypes.data for array in again[:2]] == places[:2]
+    assert again[2].ctypes.data != places[2]
+    assert (arena.hits, arena.misses) == (2, 4)
+    assert arena.live == 2 * sizes[0] + sizes[1]  # what is taken counts, not what was asked for
+    again.clear()
+    assert (arena.live, arena.cached) == (0, sum(sizes) + sizes[0])
+
+
 def test_what_lies_free_is_bounded_and_the_oldest_goes_first(arena):
     arena.limit = 3 * _arena._size_class(160_000)
     arrays = [empty(40_000 + 20_000 * i, np.float32) for i in range(4)]  # of 160, 240, 320 and 400 kB
