@@ -12,7 +12,7 @@ from numba.core import cgutils
 
 from ._simd import _INDEX, _LANE, _Emitter, _same_dtype, vector_code
 
-LANES = 32
+LANES = 32  # four vectors of AVX-512: one addition need not wait for the last
 _WIDE = ir.VectorType(ir.DoubleType(), LANES)
 _ZERO = ir.Constant(_WIDE, [0.0] * LANES)
 
