@@ -9,6 +9,7 @@ import numpy as np
 
 from ..device import array_module
 from ..errors import GraphError
+from .deferred import Deferred
 from .grad_mode import modes
 from .operands import is_floating
 
@@ -204,9 +205,13 @@ def _arrays_of(inputs: tuple, deferred: bool) -> list:
         if tensor is None:
             given.append(None)
         else:
-            array = tensor._array if deferred else tensor.array
+            array = tensor._array if deferred and _waits(tensor._array) else tensor.array
             given.append(array if owners.setdefault(id(array), tensor) is tensor else array.view())
     return given
+
+
+def _waits(array: Any) -> bool:
+    return isinstance(array, Deferred) and not array.settled
 
 
 def _share_memory(a: Any, b: Any) -> bool:

@@ -29,7 +29,7 @@ def evaluate(
     if out is not None:
         make_folder(out.parent)
     model = models.load_model(weights, device)
-    classes = model.config["classes"]
+    classes = max(2, model.config["classes"])  # a single logit tells two
     pairs = data.SegmentationFolder(folder, classes=classes, channels=model.config["in_channels"], ignore_index=ignore_index)
     scores = metrics.Metrics(classes, ignore_index=ignore_index)
     for i in range(len(pairs)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a live pr
 Classes = Annotated[int, typer.Option(help="Number of classes, the background among them.", min=2)]
 Width = Annotated[int | None, typer.Option(help="Channels of the first level.", min=1, max=4096)]
 Depth = Annotated[int | None, typer.Option(help="Number of poolings.", min=1, max=10)]
+ModelOptions = Annotated[
+    list[str] | None, typer.Option("--option", "-O", help="An option of the model, name=value; may be repeated.")
+]
 Up = Annotated[str | None, typer.Option(help="transposed or bilinear.")]
 
 
@@ -41,3 +44,33 @@ def use_threads(threads: int | None) -> None:
 
     if threads is not None:
         set_num_threads(threads)
+
+
+def model_options(name: str, given: list[str] | None) -> dict[str, Any]:
+    """Return the options of ``--option name=value``, each read as the type of its default."""
+    from ..errors import ArgumentError
+    from ..models import options_of
+
+    known, found = options_of(name), {}
+    for text in given or ():
+        option, equals, value = text.partition("=")
+        if not equals or option not in known:
+            raise ArgumentError("models", "--option", f"name=value, with a name of {sorted(known)}", repr(text))
+        found[option] = _read_as(option, value, known[option])
+    return found
+
+
+def _read_as(option: str, text: str, default: Any) -> Any:
+    from ..errors import ArgumentError
+
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(default, (int, float)):
+            return type(default)(text)
+        if isinstance(default, (tuple, list)):
+            return tuple(int(part) for part in text.split(","))
+    except (KeyError, ValueError):
+        kind = {"bool": "true or false", "int": "a whole number", "float": "a number"}.get(type(default).__name__)
+        raise ArgumentError("models", f"--option {option}", kind or "whole numbers with commas between", repr(text)) from None
+    return text

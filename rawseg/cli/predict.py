@@ -25,7 +25,7 @@ def predict(
 ) -> None:
     """Segment images of any size: STEM_mask.png holds class ids, STEM_overlay.png is to look at."""
     from .. import data, models
-    from ..training.plots import overlay as draw
+    from ..pictures import overlay as draw
 
     use_threads(threads)
     found = gather(images)
@@ -40,7 +40,7 @@ def predict(
         data.write_mask(out / f"{path.stem}_mask.png", mask)
         if overlay:
             data.write_image(out / f"{path.stem}_overlay.png", draw(image, mask).transpose(2, 0, 1))
-        shares = np.bincount(mask.ravel(), minlength=model.config["classes"]) / mask.size
+        shares = np.bincount(mask.ravel(), minlength=max(2, model.config["classes"])) / mask.size
         names = model.class_names or [f"class {i}" for i in range(len(shares))]
         what = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, shares) if share > 0)
         height, width = mask.shape

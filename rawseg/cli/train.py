@@ -1,4 +1,4 @@
-"""``rawseg train``: a U-Net from a folder of images and masks."""
+"""``rawseg train``: a network for segmentation from a folder of images and masks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,28 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from .options import Classes, Depth, Device, Out, Plain, Seed, Threads, Up, Width, make_folder, use_threads
+from .options import (
+    Classes,
+    Depth,
+    Device,
+    ModelOptions,
+    Out,
+    Plain,
+    Seed,
+    Threads,
+    Up,
+    Width,
+    make_folder,
+    model_options,
+    use_threads,
+)
 from .output import console
 
-DEFAULT_LOSS = "cross_entropy+dice"
+DEFAULT_LOSS, MASK_LOSS = "cross_entropy+dice", "bce-log_dice"
 # What a resumed run must repeat.
 SETTINGS = {"classes", "class_names", "channels", "model", "width", "depth", "up", "batch_size", "crop", "crops", "loss"}
 SETTINGS |= {"ignore_index", "optimizer", "lr", "weight_decay", "schedule", "clip", "augment", "validation", "seed"}
+GIVEN = {"encoder", "frozen", "options"}  # and these, where they are given
 NOT_COUNTED = -100  # marks padded pixels; no class can have it
 
 
@@ -26,16 +41,19 @@ def train(
     classes: Classes = 2,
     class_names: Annotated[str, typer.Option(help="Comma-separated, for tables and pictures.")] = "",
     channels: Annotated[int, typer.Option(help="1: images read as grey; 3: as colour.")] = 3,
-    model: Annotated[str, typer.Option(help="A name that `rawseg models` lists.")] = "unet",
+    model: Annotated[str, typer.Option(help="A network for segmentation that `rawseg models` lists.")] = "unet",
+    encoder: Annotated[str | None, typer.Option(help="A U-Net on this classification network, e.g. mobilenet_v2.")] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Train the U-Net's decoder only.")] = False,
     width: Width = None,
     depth: Depth = None,
     up: Up = None,
+    options: ModelOptions = None,
     epochs: Annotated[int, typer.Option(min=1)] = 50,
     batch_size: Annotated[int, typer.Option(min=1)] = 8,
     crop: Annotated[int, typer.Option(help="Side of the random training crops, in pixels.", min=1)] = 256,
     crops: Annotated[int, typer.Option(help="Random crops of each image in an epoch.", min=1)] = 4,
     loss: Annotated[
-        str, typer.Option(help="cross_entropy, dice, jaccard, border, or the sum cross_entropy+dice.")
+        str, typer.Option(help="cross_entropy, dice, jaccard, border, cross_entropy+dice; for a mask bce-log_dice.")
     ] = DEFAULT_LOSS,
     ignore_index: Annotated[int | None, typer.Option(help="Class id in the masks that does not count.")] = None,
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
@@ -56,9 +74,9 @@ def train(
 
     16-bit images are divided by 65535: stretch 12-bit ones to the full range first.
     """
-    settings = {name: value for name, value in locals().items() if name in SETTINGS}
+    settings = {name: value for name, value in locals().items() if name in SETTINGS or (name in GIVEN and value)}
     from .. import data, manual_seed, models
-    from ..training import Trainer
+    from ..training import Segmentation, Trainer
     from ..training.objectives import objective
 
     use_threads(threads)
@@ -70,20 +88,20 @@ def train(
     settings["images"] = fingerprint(training.names, held_out.names)
     check_run(out, resume, settings)
     manual_seed(seed)
-    options = {"width": width, "depth": depth, "up": up}
-    net = models.build(model, in_channels=channels, classes=classes, **{k: v for k, v in options.items() if v is not None})
+    given = {"width": width, "depth": depth, "up": up, "encoder": encoder, "frozen": frozen or None}
+    net = make_model(model, channels, 1 if loss == MASK_LOSS and classes == 2 else classes, given, options)
     net.to(device)
     uncounted = NOT_COUNTED if ignore_index is None else ignore_index
     criterion = objective(loss, uncounted)
     shown = data.Subset(training, [i for i in range(len(training)) for _ in range(crops)])
     batches = data.Loader(shown, batch_size, transform=recipe(net.input_size(crop), augment), seed=seed, workers=workers)
     whole = data.Loader(held_out, 1, transform=data.PadForModel(net, uncounted), shuffle=False, seed=seed, workers=workers)
-    update = make_optimizer(optimizer, net.parameters(), lr, weight_decay)
+    update = make_optimizer(optimizer, [p for p in net.parameters() if p.requires_grad], lr, weight_decay)
     plan = make_schedule(schedule, update, len(batches), epochs)
     make_folder(out)
     size = sum(p.size for p in net.parameters())
     apart = f"{len(held_out)} held out ({some(held_out.names)})"
-    console().print(f"{len(training)} images to train on, {apart}; {model} with {size:,} parameters")
+    console().print(f"{len(training)} images to train on, {apart}; {net.name} with {size:,} parameters")
     trainer = Trainer(
         net,
         criterion,
@@ -91,10 +109,9 @@ def train(
         batches,
         whole,
         folder=out,
-        num_classes=classes,
+        task=Segmentation(classes, uncounted),
         schedule=plan,
         clip_norm=clip or None,
-        ignore_index=uncounted,
         seed=seed,
         about={**models.describe(net, names), "settings": settings, "held_out": held_out.names},
         plain=plain or None,
@@ -104,6 +121,21 @@ def train(
         report(result, held_out, out, names, uncounted)
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def make_model(name: str, channels: int, classes: int, given: dict[str, Any], options: list[str] | None) -> Any:
+    """Build the network for segmentation that the options ask for."""
+    from .. import models
+    from ..errors import ArgumentError
+
+    given = {option: value for option, value in given.items() if value is not None}
+    if name == "unet" and ("encoder" in given or "frozen" in given):
+        name = "encoder_unet"
+    net = models.build(name, in_channels=channels, classes=classes, **given, **model_options(name, options))
+    if not isinstance(net, models.Segmenter):
+        expected = "a network for segmentation"
+        raise ArgumentError("train", "--model", expected, f"{name}, which is none")
+    return net
 
 
 def split_names(text: str, classes: int) -> list[str] | None:

@@ -3,8 +3,11 @@
 An image is float32 of shape (C, H, W) with values in [0, 1], a mask is int64 of shape (H, W) and holds class ids.
 """
 
+from .arrays import Images
 from .augment import Brightness, Compose, Contrast, ElasticDeform, Flip, Rotate, Rotate90, ScaleCrop
 from .dataset import Crops, Dataset, Subset, split
+from .faces import MaskedFaces, masked_faces
+from .fashion_mnist import FASHION_CLASSES, fashion_mnist, read_idx
 from .folder import SegmentationFolder
 from .images import read_image, read_mask, write_image, write_mask
 from .loader import Loader
@@ -12,6 +15,7 @@ from .nuclei import Nuclei, nuclei, nuclei_split
 from .padding import PadForModel
 
 __all__ = [
+    "FASHION_CLASSES",
     "Brightness",
     "Compose",
     "Contrast",
@@ -19,7 +23,9 @@ __all__ = [
     "Dataset",
     "ElasticDeform",
     "Flip",
+    "Images",
     "Loader",
+    "MaskedFaces",
     "Nuclei",
     "PadForModel",
     "Rotate",
@@ -27,8 +33,11 @@ __all__ = [
     "ScaleCrop",
     "SegmentationFolder",
     "Subset",
+    "fashion_mnist",
+    "masked_faces",
     "nuclei",
     "nuclei_split",
+    "read_idx",
     "read_image",
     "read_mask",
     "split",

@@ -16,7 +16,7 @@ from ..errors import ArgumentError, DataError
 from .augment import Transform
 from .dataset import Dataset, Sample, draw, sample_rng
 
-Batch: TypeAlias = tuple[np.ndarray, np.ndarray]  # images (N, C, H, W) float32, masks (N, H, W) int64
+Batch: TypeAlias = tuple[np.ndarray, np.ndarray]  # images (N, C, H, W) float32, targets (N, ...)
 THREADS = "rawseg-loader"
 MOST = 2**32  # seeds and epochs are below it: one word of entropy each, so that no two streams can coincide
 
@@ -27,7 +27,7 @@ class Loader:
     Parameters
     ----------
     dataset : Dataset
-        Has ``len`` and gives (image, mask) by index.
+        Has ``len`` and gives (image, mask) by index; in a mask's place may stand a label or an image.
     batch_size : int
         Samples in a batch; the last one may have fewer.
     transform : callable, optional
@@ -107,8 +107,8 @@ class Loader:
         ------
         images : ndarray, shape (N, C, H, W)
             float32.
-        masks : ndarray of int64, shape (N, H, W)
-            Class ids.
+        targets : ndarray
+            int64 masks of shape (N, H, W) or labels of shape (N,), or float32 images of shape (N, C, H, W).
 
         Raises
         ------
@@ -168,10 +168,17 @@ class Loader:
         except Exception as error:
             error.add_note(f"while loading sample {index} of epoch {epoch}")
             raise
-        if image.ndim != 3 or image.shape[1:] != mask.shape or image.dtype != np.float32 or mask.dtype != np.int64:
-            expected = "a float32 image of shape (C, H, W) and an int64 mask of shape (H, W)"
+        if image.ndim != 3 or image.dtype != np.float32 or not _belongs(mask, image):
+            expected = "a float32 image of shape (C, H, W) and an int64 mask of shape (H, W), a label, or a float32 image"
             raise DataError("Loader", f"sample {index}", expected, f"{image.dtype} {image.shape} and {mask.dtype} {mask.shape}")
         return image, mask
+
+
+def _belongs(target: np.ndarray, image: np.ndarray) -> bool:
+    """Tell whether something is a mask of an image, a label, or an image of the same size."""
+    if target.dtype == np.int64:
+        return target.shape in ((), image.shape[1:])
+    return target.dtype == np.float32 and target.ndim == 3 and target.shape[1:] == image.shape[1:]
 
 
 def _word(argument: str, value: int) -> int:

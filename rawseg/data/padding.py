@@ -18,7 +18,7 @@ class PadForModel:
     Parameters
     ----------
     model : Module
-        With ``input_size``, ``halo`` and ``padded``, as `rawseg.models.UNet`.
+        A `rawseg.models.Segmenter`.
     uncounted : int
         Class id of the padded pixels; losses and scores are told to ignore it.
     """

@@ -30,6 +30,7 @@ class Nonlinearity(Function):
     @staticmethod
     def forward(ctx, x, *, kind, parameters):
         ctx.kind, ctx.parameters = kind, parameters
+        ctx.origin = getattr(x, "origin", None)
         out = None
         if isinstance(x, Deferred):
             bounds = _bounds(kind, parameters)
@@ -44,7 +45,7 @@ class Nonlinearity(Function):
     def backward(ctx, grad_output):
         (saved,) = ctx.saved
         saved = saved if ctx.kind in CURVATURE else saved.detach()
-        return SLOPES[ctx.kind].apply(grad_output, saved, kind=ctx.kind, parameters=ctx.parameters)
+        return SLOPES[ctx.kind].apply(grad_output, saved, kind=ctx.kind, parameters=ctx.parameters, origin=ctx.origin)
 
 
 class DeferredSlope(Deferred):
@@ -56,13 +57,16 @@ class DeferredSlope(Deferred):
         The gradient of the clamped values.
     low, high : float
         The bounds.
+    origin : object
+        That of the deferred result that was clamped, or None. An operation between, such as the sum of a residual block, may
+        hand the gradient on as it is; only who has this origin may take the clamp for its own.
     """
 
-    __slots__ = ("grad_output", "high", "low")
+    __slots__ = ("grad_output", "high", "low", "origin")
 
-    def __init__(self, grad_output, saved, low, high) -> None:
+    def __init__(self, grad_output, saved, low, high, origin) -> None:
         super().__init__(grad_output.shape, grad_output.dtype, grad_output, saved)
-        self.grad_output, self.low, self.high = grad_output, low, high
+        self.grad_output, self.low, self.high, self.origin = grad_output, low, high, origin
 
     def compute(self):
         """Let the gradient pass where the value lay between the bounds."""
@@ -75,12 +79,12 @@ class Slope(Function):
     """grad_output f'(x); linear in grad_output, and where f has no curvature in nothing else."""
 
     @staticmethod
-    def forward(ctx, grad_output, saved, *, kind, parameters):
+    def forward(ctx, grad_output, saved, *, kind, parameters, origin=None):
         ctx.kind, ctx.parameters = kind, parameters
         ctx.save(grad_output if ctx.needs_grad[1] else None, saved)
         bounds = _bounds(kind, parameters)
         if bounds is not None and may_defer(grad_output, saved) and not any(ctx.needs_grad):
-            return DeferredSlope(grad_output, saved, *bounds)
+            return DeferredSlope(grad_output, saved, *bounds, origin)
         return activation_room.backward(grad_output, saved, kind, parameters)
 
     @staticmethod

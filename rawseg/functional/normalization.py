@@ -21,12 +21,13 @@ OP = "batch_norm"
 
 
 class DeferredNormalisation(Deferred):
-    """A normalised batch that waits for a clamp, so that both take one pass."""
+    """A normalised batch that waits for a clamp, so that both take one pass; ``origin`` is what its clamp will be known by."""
 
-    __slots__ = ("_arguments",)
+    __slots__ = ("_arguments", "origin")
 
-    def __init__(self, x, weight, bias, mean, inv_std) -> None:
+    def __init__(self, x, weight, bias, mean, inv_std, origin) -> None:
         super().__init__(x.shape, x.dtype, x, weight, bias)
+        self.origin = origin
         self._arguments = x, weight, bias, mean, inv_std
 
     def compute(self):
@@ -43,9 +44,10 @@ class BatchNormTraining(Function):
 
     @staticmethod
     def forward(ctx, x, weight, bias, *, eps):
+        ctx.origin = object()
         if may_defer(x, weight, bias):
             mean, inv_std, var = batch_norm_room.statistics(x, eps)
-            out = DeferredNormalisation(x, weight, bias, mean, inv_std)
+            out = DeferredNormalisation(x, weight, bias, mean, inv_std, ctx.origin)
         else:
             out, mean, inv_std, var = batch_norm_room.forward_train(x, weight, bias, eps)
         ctx.eps = eps
@@ -61,7 +63,7 @@ class BatchNormTraining(Function):
             return composed(grad_output, x, _broadcast(weight, x), *statistics(x, axes, ctx.eps), axes, axes)
         arrays = x.array, None if weight is None else weight.array, mean.array, inv_std.array
         slope = grad_output.deferred(DeferredSlope)
-        if slope is None:
+        if slope is None or slope.origin is not ctx.origin:
             return _wanted(ctx, batch_norm_room.backward_train(grad_output.array, *arrays))
         clamp = {"bias": ctx.bias, "low": slope.low, "high": slope.high}
         return _wanted(ctx, batch_norm_room.backward_train(slope.grad_output, *arrays, **clamp))

@@ -56,7 +56,7 @@ class MaxPool2d(Function):
     @staticmethod
     def forward(ctx, x, *, geometry):
         out, indices = max_pool2d_room.forward(x, **geometry)
-        ctx.input_shape = x.shape
+        ctx.input_shape, ctx.geometry = x.shape, geometry
         ctx.save(indices)
         return out, indices
 

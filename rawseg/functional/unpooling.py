@@ -24,7 +24,7 @@ class MaxUnpool2d(Function):
 
     @staticmethod
     def forward(ctx, x, indices, *, size, duplicates):
-        ctx.duplicates = duplicates
+        ctx.input_size, ctx.size, ctx.duplicates = x.shape[2:], size, duplicates
         ctx.save(indices)
         return max_unpool2d_room.forward(x, indices, size, duplicates)
 

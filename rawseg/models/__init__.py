@@ -12,13 +12,67 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ArgumentError
+from .autoencoder import Autoencoder, ConvAutoencoder, autoencoder, conv_autoencoder
+from .classifier import Classifier
+from .deeplabv3 import DeepLabV3, deeplabv3
+from .dilated import ContextNetwork, DilatedVGG16, context, dilated_vgg16
+from .encoder_unet import EncoderUNet, encoder_unet
+from .influence import influence
+from .mobilenet_v1 import MobileNetV1, mobilenet_v1
 from .mobilenet_v2 import MobileNetV2, mobilenet_v2
-from .summary import LayerRow, summary
+from .mobilenet_v3 import MobileNetV3, mobilenet_v3_large, mobilenet_v3_small
+from .resnet import ResNet, resnet18, resnet34, resnet50, resnet101
+from .segmenter import Segmenter
+from .segnet import SegNet, SegNetBasic, segnet, segnet_basic
+from .summary import LayerRow, Totals, summary, totals
+from .sweeps import SWEEPS, Sweep, sweep
 from .tiling import predict_tiled
 from .unet import UNet, unet, unet_paper
+from .vgg import VGG16, vgg16
 from .weights import describe, load_model, load_weights, save_model
 
-MODELS: dict[str, Callable[..., Any]] = {"unet": unet, "unet_paper": unet_paper}
+MODELS: dict[str, Callable[..., Any]] = {
+    "unet": unet,
+    "unet_paper": unet_paper,
+    "encoder_unet": encoder_unet,
+    "segnet": segnet,
+    "segnet_basic": segnet_basic,
+    "context": context,
+    "dilated_vgg16": dilated_vgg16,
+    "deeplabv3": deeplabv3,
+    "autoencoder": autoencoder,
+    "conv_autoencoder": conv_autoencoder,
+    "mobilenet_v1": mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2,
+    "mobilenet_v3_large": mobilenet_v3_large,
+    "mobilenet_v3_small": mobilenet_v3_small,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "vgg16": vgg16,
+}
+CLASSES = {
+    unet: UNet,
+    encoder_unet: EncoderUNet,
+    segnet_basic: SegNetBasic,
+    conv_autoencoder: ConvAutoencoder,
+    deeplabv3: DeepLabV3,
+}  # functions of **options hand everything to these
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """Return a model's options and their defaults.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such model.
+    """
+    if name not in MODELS:
+        raise ArgumentError("build", "name", f"one of {sorted(MODELS)}", repr(name))
+    signature = inspect.signature(CLASSES.get(MODELS[name], MODELS[name]))
+    return {option: parameter.default for option, parameter in signature.parameters.items()}
 
 
 def build(name: str, **options: Any) -> Any:
@@ -36,32 +90,65 @@ def build(name: str, **options: Any) -> Any:
     ArgumentError
         If there is no such model, or the model has no such option.
     """
-    if name not in MODELS:
-        raise ArgumentError("build", "name", f"one of {sorted(MODELS)}", repr(name))
-    function = MODELS[name]
-    target = UNet if function is unet else function  # unet(**options) hands everything to UNet
-    known = [p for p in inspect.signature(target).parameters if p != "self"]
+    known = list(options_of(name))
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ArgumentError("build", "options", f"options of {name}: {known}", unknown)
-    model = function(**options)
+    model = MODELS[name](**options)
     model.name = name
     return model
 
 
 __all__ = [
     "MODELS",
+    "SWEEPS",
+    "VGG16",
+    "Autoencoder",
+    "Classifier",
+    "ContextNetwork",
+    "ConvAutoencoder",
+    "DeepLabV3",
+    "DilatedVGG16",
+    "EncoderUNet",
     "LayerRow",
+    "MobileNetV1",
     "MobileNetV2",
+    "MobileNetV3",
+    "ResNet",
+    "SegNet",
+    "SegNetBasic",
+    "Segmenter",
+    "Sweep",
+    "Totals",
     "UNet",
+    "autoencoder",
     "build",
+    "context",
+    "conv_autoencoder",
+    "deeplabv3",
     "describe",
+    "dilated_vgg16",
+    "encoder_unet",
+    "influence",
     "load_model",
     "load_weights",
+    "mobilenet_v1",
     "mobilenet_v2",
+    "mobilenet_v3_large",
+    "mobilenet_v3_small",
+    "options_of",
     "predict_tiled",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
     "save_model",
+    "segnet",
+    "segnet_basic",
     "summary",
+    "sweep",
+    "totals",
     "unet",
     "unet_paper",
+    "vgg16",
 ]

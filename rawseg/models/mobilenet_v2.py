@@ -6,31 +6,12 @@ a linear 1x1: most products are in matrices, and what passes from block to block
 
 from __future__ import annotations
 
-from .. import functional as F
 from .. import nn
 from ..autograd import Tensor
-from ..errors import ArgumentError, ShapeError
+from .classifier import Classifier, width_multiplier
+from .mobilenet_blocks import conv_norm, divisible
 
 __all__ = ["InvertedResidual", "MobileNetV2", "mobilenet_v2"]
-
-
-def divisible(channels: float, divisor: int = 8) -> int:
-    """Return the multiple of ``divisor`` nearest to a number of channels, never more than a tenth below it.
-
-    Examples
-    --------
-    >>> divisible(24 * 0.75), divisible(32 * 0.35), divisible(10)
-    (24, 16, 16)
-    """
-    nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return nearest + divisor if nearest < 0.9 * channels else nearest
-
-
-def _convolution(in_channels: int, out_channels: int, kernel_size: int = 1, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Return convolution, batch norm and ReLU6."""
-    padding = (kernel_size - 1) // 2
-    convolution = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(out_channels), nn.ReLU6())
 
 
 class InvertedResidual(nn.Module):
@@ -49,10 +30,10 @@ class InvertedResidual(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int) -> None:
         super().__init__()
         inside = in_channels * expansion
-        expand = [] if expansion == 1 else [_convolution(in_channels, inside)]
+        expand = [] if expansion == 1 else [conv_norm(in_channels, inside)]
         self.conv = nn.Sequential(
             *expand,
-            _convolution(inside, inside, 3, stride, groups=inside),
+            conv_norm(inside, inside, 3, stride, groups=inside),
             nn.Conv2d(inside, out_channels, 1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
@@ -62,7 +43,7 @@ class InvertedResidual(nn.Module):
         return x + self.conv(x) if self.use_res_connect else self.conv(x)
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(Classifier):
     """A classifier of images whose sides are at least 32 pixels, or so: each side is halved five times.
 
     Parameters
@@ -77,6 +58,7 @@ class MobileNetV2(nn.Module):
         Probability of a feature to be dropped before the classifier, in training.
     """
 
+    name = "mobilenet_v2"
     settings = (  # table 2 of the paper: expansion t, channels c, blocks n, stride s of the first
         (1, 16, 1, 1),
         (6, 24, 2, 2),
@@ -90,42 +72,22 @@ class MobileNetV2(nn.Module):
 
     def __init__(self, classes: int = 1000, width_mult: float = 1.0, in_channels: int = 3, dropout: float = 0.2) -> None:
         super().__init__()
-        for name, value in {"classes": classes, "in_channels": in_channels}.items():
-            if not isinstance(value, int) or value < 1:
-                raise ArgumentError("mobilenet_v2", name, "an int of at least 1", repr(value))
-        if not 0 < width_mult <= 16:
-            raise ArgumentError("mobilenet_v2", "width_mult", "a number above 0 and at most 16", repr(width_mult))
-        self.config = {"classes": classes, "width_mult": width_mult, "in_channels": in_channels, "dropout": dropout}
+        width_mult = width_multiplier(self.name, width_mult)
+        self.remember(classes, in_channels, width_mult=width_mult, dropout=dropout)
         channels = divisible(self.stem * width_mult)
-        layers: list[nn.Module] = [_convolution(in_channels, channels, 3, stride=2)]
+        layers: list[nn.Module] = [conv_norm(in_channels, channels, 3, stride=2)]
         for t, c, n, s in self.settings:
             for block in range(n):
                 out_channels = divisible(c * width_mult)
                 layers.append(InvertedResidual(channels, out_channels, s if block == 0 else 1, t))
                 channels = out_channels
         features = divisible(self.last * max(1.0, width_mult))
-        layers.append(_convolution(channels, features))
+        layers.append(conv_norm(channels, features))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-                nn.init.zeros_(module.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits, shape (N, classes)."""
-        channels = self.config["in_channels"]
-        if x.ndim != 4 or x.shape[1] != channels:
-            raise ShapeError("mobilenet_v2", "input", f"shape (N, {channels}, H, W)", f"shape {x.shape}")
-        x = F.adaptive_avg_pool2d(self.features(x), 1)
-        return self.classifier(x.reshape(x.shape[0], -1))
+        self.initialise()
 
 
 def mobilenet_v2(classes: int = 1000, width_mult: float = 1.0, in_channels: int = 3, dropout: float = 0.2) -> MobileNetV2:
-    """Return MobileNetV2; parameters as in `MobileNetV2`. 3,504,872 of them for 1000 classes at width 1."""
+    """Return MobileNetV2, a classifier of inverted residuals: 3,504,872 parameters for 1000 classes."""
     return MobileNetV2(classes, width_mult, in_channels, dropout)

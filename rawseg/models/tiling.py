@@ -31,11 +31,11 @@ def mirror(start: int, stop: int, size: int) -> np.ndarray:
     return np.minimum(folded, period - folded)
 
 
-def tiles(height: int, width: int, tile: int) -> Iterator[tuple[int, int, int, int]]:
+def tiles(height: int, width: int, tile_h: int, tile_w: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield ``(top, left, height, width)`` of the kept middles, row by row."""
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            yield top, left, min(tile, height - top), min(tile, width - left)
+    for top in range(0, height, tile_h):
+        for left in range(0, width, tile_w):
+            yield top, left, min(tile_h, height - top), min(tile_w, width - left)
 
 
 def predict_tiled(
@@ -50,11 +50,12 @@ def predict_tiled(
     Parameters
     ----------
     model : Module
-        With ``multiple``, ``halo``, ``padded``, ``input_size`` and ``config``, as `UNet`; it is put into eval mode and back.
+        A `Segmenter`, such as `UNet`; it is put into eval mode and back.
     image : ndarray, shape (C, H, W)
         float32 in the range that the model was trained on.
     tile : int
-        Side of the kept middle in pixels, rounded down to a multiple of the model's: time and memory, never the result.
+        Side of the kept middle in pixels, rounded down to a multiple of the model's: time and memory, never the result. A
+        model whose every output depends on the whole image sees it at once.
     device : str
         Where the model is.
     progress : callable, optional
@@ -80,13 +81,13 @@ def predict_tiled(
     if tile < model.multiple:
         raise ArgumentError("predict_tiled", "tile", f"at least {model.multiple}, the model's stride", tile)
     _, height, width = image.shape
-    side = min(tile // model.multiple, -(-max(height, width) // model.multiple)) * model.multiple
     mask = np.empty((height, width), np.uint8 if model.config["classes"] <= 256 else np.uint16)
     confidence = np.empty((height, width), np.float32)
-    everything = list(tiles(height, width, side))
+    kept = _middle(model, tile, height), _middle(model, tile, width)
+    everything = list(tiles(height, width, *kept))
     with evaluating(model):
         for done, (top, left, h, w) in enumerate(everything):
-            classes, certainty = _predict_one(model, image, top, left, side, device)
+            classes, certainty = _predict_one(model, image, (top, left), kept, device)
             mask[top : top + h, left : left + w] = classes[:h, :w]
             confidence[top : top + h, left : left + w] = certainty[:h, :w]
             if progress is not None:
@@ -94,18 +95,26 @@ def predict_tiled(
     return mask, confidence
 
 
-def _predict_one(model: Any, image: np.ndarray, top: int, left: int, side: int, device: str) -> tuple[np.ndarray, np.ndarray]:
-    """Predict the ``side x side`` pixels at (top, left) with their halo."""
-    _, height, width = image.shape
-    halo = model.halo
-    full = side + 2 * halo if model.padded else model.input_size(side)
-    rows = mirror(top - halo, top - halo + full, height)
-    columns = mirror(left - halo, left - halo + full, width)
-    x = np.ascontiguousarray(image[:, rows[:, None], columns[None, :]][None])  # (1, C, full, full)
+def _middle(model: Any, tile: int, length: int) -> int:
+    """Return the height or width of the kept middle of a tile: no larger than the image, or all of it."""
+    needed = -(-length // model.multiple)
+    return (needed if model.halo is None else min(tile // model.multiple, needed)) * model.multiple
+
+
+def _predict_one(
+    model: Any, image: np.ndarray, start: tuple[int, int], kept: tuple[int, int], device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the pixels of a middle of size ``kept``, which begins at ``start``, with their halo."""
+    halo = model.halo or 0
+    places = []
+    for first, side, length in zip(start, kept, image.shape[1:]):
+        full = side + 2 * halo if model.padded else model.input_size(side)
+        places.append(mirror(first - halo, first - halo + full, length))
+    x = np.ascontiguousarray(image[:, places[0][:, None], places[1][None, :]][None])  # (1, C, full height, full width)
     with no_grad():
         probability = softmax(_two_or_more(model(as_input(x, model, device))), 1).array[0]
-    first = halo if model.padded else 0
-    probability = probability[:, first : first + side, first : first + side]
+    inner = halo if model.padded else 0
+    probability = probability[:, inner : inner + kept[0], inner : inner + kept[1]]
     xp = array_module(probability)
     classes, certainty = xp.argmax(probability, axis=0), xp.max(probability, axis=0)
     return move(classes, "cpu"), move(certainty, "cpu")

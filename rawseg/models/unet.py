@@ -24,6 +24,7 @@ from .. import nn
 from ..autograd import Tensor
 from ..autograd.shaping import cat
 from ..errors import ArgumentError, ShapeError
+from .segmenter import Segmenter
 
 __all__ = ["DoubleConv", "UNet", "unet", "unet_paper"]
 
@@ -64,7 +65,7 @@ class BilinearUp(nn.Module):
         return F.interpolate(self.conv(x), scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class UNet(nn.Module):
+class UNet(Segmenter):
     """U-Net for images of any number of channels and classes.
 
     Parameters
@@ -91,12 +92,12 @@ class UNet(nn.Module):
     multiple : int
         Sizes and offsets that the poolings divide evenly, ``2 ** depth``.
     halo : int
-        How many pixels of context on each side an output pixel can depend on, rounded up to ``multiple``.
-    name : str
-        What `rawseg.models.build` makes it by, together with ``config``.
+        Pixels of context on each side that an output pixel can depend on, rounded up to ``multiple``; without padding, exactly
+        the border that is lost.
     """
 
     name = "unet"  # build("unet", **config) makes any of them
+    typical_size = (388, 388)  # of the output, in the paper
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, shape (N, classes, H', W')."""
-        self._check(x)
+        self.check(x)
         skips = []
         for block in self.encoder:
             x = block(x)
@@ -188,23 +189,6 @@ class UNet(nn.Module):
             n = 2 * n + 4
         return n
 
-    @property
-    def halo(self) -> int:
-        """Pixels of context on each side: exactly the border that valid convolutions take, or a bound for padded ones."""
-        if not self.padded:
-            return (self.input_size(1) - self.output_size(self.input_size(1))) // 2
-        steps = [2**level for level in range(self.depth)]
-        convolutions = sum(2 * step for step in steps) * 2 + 2 * self.multiple  # both paths and the bottom
-        resampling = sum(steps) * (2 if self.config["up"] == "bilinear" else 1)  # pool, and the bilinear neighbour
-        return -(-(convolutions + resampling) // self.multiple) * self.multiple
-
-    def _check(self, x: Tensor) -> None:
-        channels = self.config["in_channels"]
-        if x.ndim != 4 or x.shape[1] != channels:
-            raise ShapeError("unet", "input", f"shape (N, {channels}, H, W)", f"shape {x.shape}")
-        self.output_size(x.shape[2])
-        self.output_size(x.shape[3])
-
 
 def _centre(x: Tensor, size: tuple[int, ...]) -> Tensor:
     """Crop the middle of a map: the paper's copy and crop."""
@@ -215,10 +199,10 @@ def _centre(x: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def unet(**options: Any) -> UNet:
-    """Return the padded U-Net with batch norm; options are those of `UNet`."""
+    """Return U-Net, padded and with batch norm: the output has the size of the image."""
     return UNet(**options)
 
 
 def unet_paper(in_channels: int = 1, classes: int = 2) -> UNet:
-    """Return the paper's network: valid convolutions, no batch norm, 31,030,658 parameters for 1 channel and 2 classes."""
+    """Return U-Net as in its paper, with valid convolutions: 31,030,658 parameters for 1 channel and 2 classes."""
     return UNet(in_channels, classes, width=64, depth=4, padded=False, norm=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
+from ..nn.init import skipped
 from ..serialization import load_arrays, save
 
 MODEL_PREFIX = "model."  # of the weights' names in a training checkpoint
@@ -50,16 +51,23 @@ def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
     CheckpointError
         If the file is damaged, was not written by rawseg, or does not fit the network that it names.
     """
-    from . import build
+    from . import build, options_of
 
     weights, about = _read(path)
     if not isinstance(about.get("model"), str) or not isinstance(about.get("config"), dict):
         expected = "weights that tell their model, such as best.safetensors of a run"
         raise CheckpointError("load_model", str(path), expected, "a file without")
+    config = about["config"]
     try:
-        model = build(about["model"], **_options(about))
+        known = options_of(about["model"])  # a name may stand for a fixed architecture, such as "unet_paper"
+        with skipped():  # the file brings every weight
+            model = build(about["model"], **{name: value for name, value in config.items() if name in known})
     except (ArgumentError, ArgumentTypeError, TypeError) as error:
         raise CheckpointError("load_model", str(path), "a model that this version can build", error) from None
+    differs = sorted(name for name in {*config, *model.config} if config.get(name) != model.config.get(name))
+    if differs:
+        expected = f"options of {about['model']}, which {differs} are not"
+        raise CheckpointError("load_model", str(path), expected, {name: config.get(name) for name in differs})
     _fill(model, weights, path)
     model.class_names = about.get("class_names")
     return model.to(device).eval()
@@ -101,11 +109,3 @@ def _fill(model: Any, weights: dict[str, np.ndarray], path: str | os.PathLike[st
         model.load_state_dict(weights)
     except CheckpointError as error:
         raise CheckpointError("load", str(path), error.expected, error.got) from None
-
-
-def _options(about: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that the named constructor takes; a fixed architecture fixes the rest."""
-    config = dict(about["config"])
-    if about["model"] == "unet_paper":
-        return {name: config[name] for name in ("in_channels", "classes") if name in config}
-    return config

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -18,12 +21,34 @@ __all__ = [
     "kaiming_uniform_",
     "normal_",
     "ones_",
+    "skipped",
     "trunc_normal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",
     "zeros_",
 ]
+
+
+class _State(threading.local):
+    skipped = False
+
+
+_state = _State()
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Make modules inside a ``with`` block without drawing a number: for weights that are about to be loaded, or never used.
+
+    Their parameters hold whatever the memory held, and the random numbers that come after are those that would have come first.
+    """
+    before, _state.skipped = _state.skipped, True
+    try:
+        yield
+    finally:
+        _state.skipped = before
+
 
 GAINS = {"linear": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0, "sigmoid": 1.0}
 GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
@@ -48,12 +73,12 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with numbers uniform in [a, b)."""
-    return _write(tensor, random.generator().uniform(a, b, tensor.shape))
+    return _write(tensor, lambda: random.generator().uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with normal numbers."""
-    return _write(tensor, random.generator().normal(mean, std, tensor.shape))
+    return _write(tensor, lambda: random.generator().normal(mean, std, tensor.shape))
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
@@ -66,15 +91,19 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     """
     if not a < b or a > mean + 2 * std or b < mean - 2 * std:
         raise ArgumentError("trunc_normal_", "a", "an interval [a, b] within two standard deviations of the mean", (a, b))
-    values = random.generator().normal(mean, std, tensor.shape)
+    return _write(tensor, lambda: _normal_within(tensor.shape, mean, std, a, b))
+
+
+def _normal_within(shape: tuple[int, ...], mean: float, std: float, a: float, b: float) -> np.ndarray:
+    values = random.generator().normal(mean, std, shape)
     while (outside := (values < a) | (values > b)).any():
         values[outside] = random.generator().normal(mean, std, int(outside.sum()))
-    return _write(tensor, values)
+    return values
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one number."""
-    return _write(tensor, np.asarray(val))
+    return _write(tensor, lambda: np.asarray(val))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -136,6 +165,8 @@ def _deviation(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) 
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
-def _write(tensor: Tensor, values: np.ndarray) -> Tensor:
+def _write(tensor: Tensor, values: Callable[[], np.ndarray]) -> Tensor:
+    if _state.skipped:
+        return tensor
     with no_grad():
-        return tensor.copy_(Tensor(move(values.astype(tensor.dtype), tensor.device)))
+        return tensor.copy_(Tensor(move(values().astype(tensor.dtype), tensor.device)))

@@ -1,20 +1,25 @@
 """Training: the loop, checkpoints that continue bit for bit, and pictures of what came of it."""
 
 from ..models import load_weights
+from ..pictures import overlay, overlay_sheet
 from .checkpoint import load_checkpoint, save_checkpoint
+from .curves import learning_curves
 from .errors import TrainingError
 from .evaluation import evaluate
 from .loop import Trainer
-from .plots import learning_curves, overlay, overlay_sheet
 from .progress import Progress, Result
 from .run_folder import BEST, HISTORY, LAST
+from .tasks import Classification, Reconstruction, Segmentation
 
 __all__ = [
     "BEST",
     "HISTORY",
     "LAST",
+    "Classification",
     "Progress",
+    "Reconstruction",
     "Result",
+    "Segmentation",
     "Trainer",
     "TrainingError",
     "evaluate",

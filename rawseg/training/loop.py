@@ -21,10 +21,11 @@ from ..optim.lr_scheduler import LRScheduler
 from ..random import manual_seed
 from .display import PlainDisplay, display
 from .errors import TrainingError, not_finite
-from .evaluation import Batch, Batches, Loss, as_target, evaluate
+from .evaluation import Batch, Batches, Loss, evaluate
 from .interrupt import Interrupt
-from .progress import Progress, Record, Result
+from .progress import Progress, Record, Result, best_score
 from .run_folder import RunFolder
+from .tasks import Segmentation, Task
 
 
 class Trainer:
@@ -33,26 +34,24 @@ class Trainer:
     Parameters
     ----------
     model : Module
-        Images (N, C, H, W) in, logits (N, classes, H', W') out. Where H' and W' are smaller (valid convolutions), the
-        masks are cropped to their middle. It is trained in place, on the device where its parameters are.
+        Images (N, C, H, W) in, logits out: (N, classes, H', W') for a segmentation. Where H' and W' are smaller (valid
+        convolutions), the masks are cropped to their middle. It is trained in place, on the device where its parameters are.
     loss : callable
-        ``(logits, masks) -> scalar Tensor``, the mean over the batch.
+        ``(logits, targets) -> scalar Tensor``, the mean over the batch.
     optimizer : Optimizer
         Of the model's parameters.
     train : Loader
         Training batches; see `Batches`.
     validation : Loader or (ndarray, ndarray), optional
-        Held-out images and masks. Without them there are no scores and no best weights.
+        Held-out images and targets. Without them there are no scores and no best weights.
     folder : str or path
-        For ``best.safetensors`` (weights with the best mean IoU), ``last.safetensors`` (checkpoint), ``metrics.jsonl``.
-    num_classes : int
-        Number of classes in the masks.
+        For ``best.safetensors`` (weights with the best score), ``last.safetensors`` (checkpoint), ``metrics.jsonl``.
+    task : Task, optional
+        What the network is for: `Segmentation` (into two classes by default), `Classification` or `Reconstruction`.
     schedule : LRScheduler, optional
         Stepped after every optimizer step.
     clip_norm : float, optional
         Largest norm of all gradients together.
-    ignore_index : int, optional
-        Class id that validation leaves out.
     seed : int
         Given to `rawseg.manual_seed` when a run begins, for dropout. Order and augmentation follow from the loader's.
     about : dict, optional
@@ -77,10 +76,9 @@ class Trainer:
         validation: Batches | tuple[np.ndarray, np.ndarray] | None = None,
         *,
         folder: str | os.PathLike[str],
-        num_classes: int = 2,
+        task: Task | None = None,
         schedule: LRScheduler | None = None,
         clip_norm: float | None = None,
-        ignore_index: int | None = None,
         seed: int = 0,
         about: dict[str, Any] | None = None,
         plain: bool | None = None,
@@ -89,7 +87,7 @@ class Trainer:
             raise ArgumentError("Trainer", "train", "at least one batch", "none")
         self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
         self.train, self.validation = train, validation
-        self.num_classes, self.ignore_index = integer("Trainer", "num_classes", num_classes, 2), ignore_index
+        self.task = Segmentation() if task is None else task
         self.clip_norm, self.seed, self.plain = clip_norm, seed, plain
         about = about if about is not None else _about(model)
         self.files = RunFolder(folder, model, optimizer, schedule, _loader(train), about)
@@ -153,8 +151,8 @@ class Trainer:
         progress, began = self.progress, time.monotonic() - self.progress.seconds
         self.model.train()
         with closing(self.train.iterate(progress.epoch, progress.batch)) as batches:  # type: ignore[type-var]
-            for images, masks in batches:
-                loss = self._step(images, masks)
+            for images, targets in batches:
+                loss = self._step(images, targets)
                 progress.step += 1
                 progress.batch += 1
                 progress.loss_sum += loss * len(images)
@@ -165,11 +163,11 @@ class Trainer:
                     return False
         return True
 
-    def _step(self, images: np.ndarray, masks: np.ndarray) -> float:
+    def _step(self, images: np.ndarray, targets: np.ndarray) -> float:
         """Train on one batch and return its loss."""
         self.optimizer.zero_grad()
         logits = self.model(as_input(images, self.model))
-        loss = self.loss(logits, as_target(masks, logits))
+        loss = self.loss(logits, self.task.target(targets, logits))
         value = loss.item()
         if not math.isfinite(value):
             raise self._failure("loss", value)
@@ -203,7 +201,7 @@ class Trainer:
         if self.validation is None:
             return {}
         stop = lambda: interrupt.requested  # noqa: E731 (asked again before each batch)
-        scores = evaluate(self.model, self.loss, self._held_out(), self.num_classes, self.ignore_index, stop)
+        scores = evaluate(self.model, self.loss, self._held_out(), self.task, stop)
         if scores is not None and not math.isfinite(scores["loss"]):
             raise self._failure("validation loss", scores["loss"])
         return None if scores is None else {f"val_{name}": score for name, score in scores.items()}
@@ -212,10 +210,10 @@ class Trainer:
         if not isinstance(self.validation, tuple):
             yield from self.validation.iterate(0)  # type: ignore[union-attr]
             return
-        images, masks = self.validation
+        images, targets = self.validation
         for start in range(0, len(images), self.train.batch_size):
             part = slice(start, start + self.train.batch_size)
-            yield images[part], masks[part]
+            yield images[part], targets[part]
 
     def _finish_epoch(self, scores: Record) -> Record:
         """Record an epoch and write the files, the checkpoint last."""
@@ -232,7 +230,7 @@ class Trainer:
             "images_per_second": progress.images / max(progress.seconds, 1e-9),
         }
         if record["best"]:
-            progress.best_epoch, progress.best_score = record["epoch"], scores["val_mean_iou"]
+            progress.best_epoch, progress.best_score = record["epoch"], best_score(scores)
             self.files.save_best(record)
         progress.next_epoch(record)
         self.files.save_last(progress)
@@ -241,8 +239,8 @@ class Trainer:
 
     def _is_best(self, scores: Record) -> bool:
         """Tell whether the weights are the best so far; the first ones are, whatever they score."""
-        before = -1.0 if math.isnan(self.progress.best_score) else self.progress.best_score
-        return bool(scores) and (self.progress.best_epoch is None or scores["val_mean_iou"] > before)
+        before = -math.inf if math.isnan(self.progress.best_score) else self.progress.best_score
+        return bool(scores) and (self.progress.best_epoch is None or best_score(scores) > before)
 
 
 def _about(model: Any) -> dict[str, Any]:

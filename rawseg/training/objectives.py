@@ -23,7 +23,8 @@ def objective(
     ----------
     name : str
         ``"cross_entropy"``; ``"dice"`` or ``"jaccard"``, soft, on the softmax; ``"cross_entropy+dice"``, their sum;
-        ``"border"``, cross entropy weighted towards the gaps between touching objects, as in the U-Net paper.
+        ``"border"``, cross entropy weighted towards the gaps between touching objects, as in the U-Net paper;
+        ``"bce-log_dice"``, for a mask: binary cross entropy minus the logarithm of the batch's soft Dice overlap.
     ignore_index : int
         Class id that counts nothing.
     class_weights : list of float, optional
@@ -69,7 +70,26 @@ def _border(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Te
     return F.weighted_cross_entropy(logits, masks, pixel_weight, weight=weight, ignore_index=ignore_index, empty="zero")
 
 
+def _bce_minus_log_dice(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
+    x, kept = _single_logit(logits), masks.array != ignore_index
+    counted = Tensor(kept.astype(x.dtype))
+    target = Tensor(((masks.array != 0) & kept).astype(x.dtype))
+    entropy = F.binary_cross_entropy_with_logits(x, target, weight=counted, reduction="sum") / max(int(kept.sum()), 1)
+    overlap = 1 - F.dice_loss((F.sigmoid(x) * counted).unsqueeze(1), target.unsqueeze(1), per="batch")
+    return entropy - overlap.log()
+
+
+def _single_logit(logits: Tensor) -> Tensor:
+    """Return (N, H, W) logits of a mask: those of a single channel, or how far the second one is above the first."""
+    if logits.shape[1] > 2:
+        raise ArgumentError(
+            "train", "loss", "one for several classes ('bce-log_dice' is for a mask)", f"{logits.shape[1]} classes"
+        )
+    return logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
+
+
 OBJECTIVES: dict[str, Callable[[Tensor, Tensor, int, Any], Tensor]] = {
+    "bce-log_dice": _bce_minus_log_dice,
     "border": _border,
     "cross_entropy": _cross_entropy,
     "cross_entropy+dice": _both,

@@ -13,6 +13,17 @@ from ..errors import CheckpointError
 from ..files import write_bytes_atomically
 
 Record = dict[str, Any]  # of one epoch: numbers, NaN where there is no score, and lists of numbers
+SCORES = {"val_mean_iou": "mean IoU", "val_mean_dice": "mean Dice", "val_accuracy": "accuracy", "val_psnr": "PSNR"}
+
+
+def score_keys(record: Record) -> list[str]:
+    """Return which scores a record has to show; the first of them decides which weights are the best."""
+    return [key for key in SCORES if key in record]
+
+
+def best_score(record: Record) -> float:
+    """Return the score that decides which weights are the best; larger is better."""
+    return record[score_keys(record)[0]]
 
 
 @dataclass
@@ -82,9 +93,9 @@ class Result:
     history : list of dict
         One record an epoch, as in ``metrics.jsonl``, with NaN where there is no score.
     best_epoch : int or None
-        Number of the epoch with the best validation IoU, counted from 1.
+        Number of the epoch with the best validation score, counted from 1.
     best_score : float
-        That IoU, the mean over the classes.
+        That score, of a segmentation the mean IoU over the classes.
     interrupted : bool
         Ctrl-C ended it early; ``last.safetensors`` continues it.
     folder : Path

@@ -12,7 +12,7 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler
 from ..serialization import save
 from .checkpoint import load_checkpoint, save_checkpoint
-from .progress import Progress, Record, plain, write_history
+from .progress import Progress, Record, plain, score_keys, write_history
 
 BEST, LAST, HISTORY = "best.safetensors", "last.safetensors", "metrics.jsonl"
 
@@ -75,7 +75,7 @@ class RunFolder:
 
     def save_best(self, record: Record) -> None:
         """Write the weights, with the epoch and score that they are from."""
-        origin = {name: plain(record[name]) for name in ("epoch", "step", "val_mean_iou")}
+        origin = {name: plain(record[name]) for name in ("epoch", "step", score_keys(record)[0])}
         save(self.model.state_dict(), self.path / BEST, {**self.about, **origin})
 
     def save_last(self, progress: Progress) -> None:

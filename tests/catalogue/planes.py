@@ -77,6 +77,24 @@ KERNEL_CALLS: list[tuple[Any, str, Any, Any]] = [
     (avg_pool2d, "backward", lambda g, a: avg_pool2d.backward(g, X, **POOL, algorithm=a), floats(POOLED)),
     (matmul, "forward", lambda a, b, by: matmul.forward(a, b, False, True, algorithm=by), floats((3, 40, 30), (1, 50, 30))),
 ]
+for rounding, ceil_mode in (("down", False), ("up", True)):  # windows that a kernel of their own may take, on an odd plane
+    halves = {"kernel_size": 2, "ceil_mode": ceil_mode}
+    taps = max_pool2d.forward_taps(*normals(1, X), **halves)[1]
+    KERNEL_CALLS += [
+        (max_pool2d, f"forward {rounding}", lambda x, a, o=halves: max_pool2d.forward(x, **o, algorithm=a), floats(X)),
+        (
+            max_pool2d,
+            f"forward_taps {rounding}",
+            lambda x, a, o=halves: max_pool2d.forward_taps(x, **o, algorithm=a),
+            floats(X),
+        ),
+        (
+            max_pool2d,
+            f"backward_taps {rounding}",
+            lambda g, t, a, o=halves: max_pool2d.backward_taps(g, t, X, **o, algorithm=a),
+            lambda dtype, t=taps: [*normals(0, t.shape, dtype=dtype), t],
+        ),
+    ]
 for mode in ("nearest", "bilinear"):
     KERNEL_CALLS += [
         (resize, f"forward {mode}", lambda x, a, m=mode: resize.forward(x, (9, 20), m, algorithm=a), floats(X)),

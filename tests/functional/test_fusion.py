@@ -66,6 +66,77 @@ def test_a_training_step_and_an_evaluation_have_the_bits_of_unfused_ones(monkeyp
     assert_same_bits(fused, passes())
 
 
+OPERATIONS = {  # of what there is so far, the last first; all of one shape
+    "batch norm": lambda net, a, b: net.norm(a),
+    "convolution": lambda net, a, b: net.conv(a),
+    "relu": lambda net, a, b: F.relu(a),
+    "relu6": lambda net, a, b: F.relu6(a),
+    "sum": lambda net, a, b: a + b,
+    "product": lambda net, a, b: a * b,
+    "double": lambda net, a, b: a + a,
+    "shapes": lambda net, a, b: a.reshape(2, 3, 5, 4).reshape(*a.shape),
+    "halves": lambda net, a, b: rawseg.cat([a[:, :1], b[:, 1:]], 1),
+}
+
+
+class Drawn(nn.Module):
+    """A network of drawn operations, each on the newest result and an older one."""
+
+    def __init__(self, steps) -> None:
+        super().__init__()
+        self.norm, self.conv = nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3, padding=1)
+        self.steps = steps
+
+    def forward(self, x):
+        results = [x]
+        for name, older in self.steps:
+            results.append(OPERATIONS[name](self, results[-1], results[-1 - older % len(results)]))
+        return results[-1]
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 3)), min_size=2, max_size=7), st.integers(0, 99))
+def test_any_network_has_the_bits_of_one_without_fusion(steps, seed):
+    def passes():
+        rawseg.manual_seed(seed)
+        net = Drawn(steps)
+        rng = np.random.default_rng(seed)
+        x = rawseg.tensor(rng.standard_normal((2, 3, 4, 5)).astype(np.float32), requires_grad=True)
+        push = rawseg.tensor(rng.standard_normal((2, 3, 4, 5)).astype(np.float32))
+        out = net(x)
+        (out * push).sum().backward()
+        grads = [x.grad, *(p.grad for p in net.parameters())]
+        net.eval()
+        with rawseg.no_grad():
+            evaluated = net(x).numpy()
+        return out.detach().numpy(), evaluated, *(g.numpy() for g in grads if g is not None)
+
+    fused = passes()
+    with pytest.MonkeyPatch.context() as patch:
+        for room in ROOMS:
+            patch.setattr(room, "may_defer", never)
+        assert_same_bits(fused, passes())
+
+
+def test_a_clamp_of_a_sum_is_not_a_clamp_of_its_terms():
+    """Of ``relu(batch_norm(x) + y)``, the end of a residual block: the sum hands the clamped gradient on as it is."""
+
+    class Block(nn.Module):
+        def forward(self, x, y):
+            return F.relu(F.batch_norm(x, None, None, training=True) + y)
+
+    x = rawseg.randn(2, 3, 4, 5, dtype="float64", requires_grad=True)
+    y = rawseg.randn(2, 3, 4, 5, dtype="float64", requires_grad=True)
+    assert rawseg.testing.gradcheck(Block(), x, y)
+
+
+def test_layers_outside_of_a_module_may_be_followed_by_anything():
+    layer, norm, x = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4).eval(), rawseg.randn(2, 3, 8, 8)
+    with rawseg.no_grad():
+        for after in (F.relu, F.relu6, norm, lambda y: y + 1):
+            assert_same_bits(after(layer(x)).numpy(), after(rawseg.tensor(layer(x).numpy())).numpy())
+            assert_same_bits(after(norm(layer(x))).numpy(), after(rawseg.tensor(norm(layer(x)).numpy())).numpy())
+
+
 def test_batch_norm_and_relu_take_one_pass_each_way(monkeypatch):
     calls = []
     for verb in ("forward", "backward"):

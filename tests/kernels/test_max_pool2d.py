@@ -80,6 +80,17 @@ def test_ties_keep_the_first_index_and_nan_the_last(row, value, index, algorithm
     assert indices.item() == index
 
 
+@pytest.mark.spec("max_pool2d.output")
+def test_windows_of_two_by_two_reach_over_an_odd_edge_and_choose_inside():
+    x = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    out, indices = max_pool2d.forward(x, 2, ceil_mode=True)
+    assert indices.tolist() == [[[[4, 5], [7, 8]]]]
+    taps = max_pool2d.forward_taps(x, 2, ceil_mode=True)[1]
+    assert taps.tolist() == [[[[3, 2], [1, 0]]]]
+    grad = max_pool2d.backward_taps(out, taps, x.shape, 2, ceil_mode=True)
+    assert grad.tolist() == [[[[0, 0, 0], [0, 4, 5], [0, 7, 8]]]]
+
+
 @pytest.mark.spec("max_pool2d.padding")
 def test_padding_is_never_chosen():
     out, indices = max_pool2d.forward(np.full((1, 1, 3, 3), -np.inf, np.float32), 2, stride=2, padding=1)

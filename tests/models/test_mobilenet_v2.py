@@ -53,7 +53,7 @@ def test_output_and_every_gradient_equal_pytorchs():
 
 def test_bad_arguments_are_named():
     for options, message in (
-        ({"classes": 0}, "mobilenet_v2: classes: expected an int of at least 1, got 0"),
+        ({"classes": 0}, "mobilenet_v2: classes: expected at least 1, got 0"),
         ({"width_mult": -1}, "mobilenet_v2: width_mult: expected a number above 0 and at most 16, got -1"),
     ):
         with pytest.raises(ArgumentError) as caught:

@@ -10,7 +10,7 @@ from rawseg import functional as F
 from rawseg import models
 from rawseg.errors import ArgumentError, ShapeError
 from rawseg.models.tiling import mirror
-from rawseg.training import evaluate
+from rawseg.training import Segmentation, evaluate
 
 
 def trained_a_little(**options):
@@ -94,7 +94,7 @@ def test_a_submodule_that_was_frozen_stays_frozen():
     model.encoder.eval()
     models.predict_tiled(model, np.zeros((1, 4, 4), np.float32))
     models.summary(model, (1, 1, 4, 4))
-    evaluate(model, F.cross_entropy, [(np.zeros((1, 1, 4, 4), np.float32), np.zeros((1, 4, 4), np.int64))], 2)
+    evaluate(model, F.cross_entropy, [(np.zeros((1, 1, 4, 4), np.float32), np.zeros((1, 4, 4), np.int64))], Segmentation())
     assert (model.training, model.bottom.training, model.encoder.training) == (True, True, False)
 
 

@@ -85,7 +85,9 @@ def test_bad_options_and_inputs():
         models.unet(depth=0)
     with pytest.raises(ArgumentError, match="unet: up: expected 'transposed' or 'bilinear', got 'nearest'"):
         models.unet(up="nearest")
-    with pytest.raises(ArgumentError, match=r"build: name: expected one of \['unet', 'unet_paper'\], got 'vnet'"):
+    with pytest.raises(
+        ArgumentError, match=r"build: name: expected one of \['autoencoder', .*'unet_paper', 'vgg16'\], got 'vnet'"
+    ):
         models.build("vnet")
     with pytest.raises(ArgumentError, match=r"build: options: .* got \['wdth'\]"):
         models.build("unet", wdth=3)

@@ -11,7 +11,7 @@ from tiny_run import trainer
 
 from rawseg import functional as F
 from rawseg.errors import ArgumentError, ArgumentTypeError, CheckpointError
-from rawseg.training import Trainer, TrainingError
+from rawseg.training import Segmentation, Trainer, TrainingError
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -108,12 +108,12 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_and_the_old_one_stays(
 def test_arguments(tmp_path):
     with pytest.raises(ArgumentError, match="fit: epochs: expected at least 1, got 0"):
         trainer(tmp_path).fit(0)
-    with pytest.raises(ArgumentTypeError, match="Trainer: num_classes: expected an int"):
-        trainer(tmp_path, num_classes=2.0)
+    with pytest.raises(ArgumentTypeError, match="Segmentation: num_classes: expected an int"):
+        trainer(tmp_path, task=Segmentation(2.0))
     with pytest.raises(ArgumentError, match="Trainer: train: expected at least one batch, got none"):
         Trainer(None, None, None, [], folder=tmp_path)
-    with pytest.raises(ArgumentError, match="Trainer: num_classes: expected at least 2, got 1"):
-        trainer(tmp_path, num_classes=1)
+    with pytest.raises(ArgumentError, match="Segmentation: num_classes: expected at least 2, got 1"):
+        trainer(tmp_path, task=Segmentation(1))
 
 
 def loader_threads() -> list[threading.Thread]:

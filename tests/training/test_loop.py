@@ -16,7 +16,7 @@ from rawseg import nn, optim
 from rawseg.data import Loader
 from rawseg.errors import ShapeError
 from rawseg.serialization import load_metadata
-from rawseg.training import Trainer, evaluate, load_weights
+from rawseg.training import Segmentation, Trainer, evaluate, load_weights
 
 
 def lines(folder) -> list[dict]:
@@ -53,7 +53,7 @@ def test_the_best_weights_score_what_the_history_says(tmp_path):
     result = trainer(tmp_path).fit(3)
     model = Net()
     load_weights(tmp_path / "best.safetensors", model)
-    scores = evaluate(model, F.cross_entropy, [held_out()], 2)
+    scores = evaluate(model, F.cross_entropy, [held_out()], Segmentation())
     assert scores is not None
     best = result.history[result.best_epoch - 1]
     assert scores["mean_iou"] == best["val_mean_iou"] == result.best_score
@@ -90,11 +90,11 @@ def test_without_validation_there_are_no_scores_and_no_best(tmp_path):
 
 def test_the_history_has_null_where_there_is_no_score(tmp_path):
     images, masks = held_out()
-    run = trainer(tmp_path, validation=(images[:1], np.zeros_like(masks[:1])), num_classes=3)
+    run = trainer(tmp_path, validation=(images[:1], np.zeros_like(masks[:1])), task=Segmentation(3))
     result = run.fit(2)
     assert math.isnan(result.history[0]["val_iou"][2])  # class 2 is nowhere
     assert lines(tmp_path)[0]["val_iou"][2] is None
-    resumed = trainer(tmp_path, validation=(images[:1], np.zeros_like(masks[:1])), num_classes=3)
+    resumed = trainer(tmp_path, validation=(images[:1], np.zeros_like(masks[:1])), task=Segmentation(3))
     np.testing.assert_equal(resumed.fit(2, resume=True).history, result.history)
 
 

@@ -24,7 +24,7 @@ def forward(x, kernel_size, stride, padding, dilation, output_size):
     out = empty((n, c, *output_size), x.dtype)
     indices = empty((n, c, *output_size), np.int64)
     planes, rows = n * c, n * c * output_size[0]
-    if _are_quarters(kernel_size, stride, padding, dilation):
+    if _are_quarters((h, w), kernel_size, stride, padding, dilation, output_size):
         views = x.reshape(planes, h, w), out.reshape(planes, *output_size), indices.reshape(planes, *output_size)
         launch(_forward_quarters, rows, *views, work=4 * out.size)
         return out, indices
@@ -33,8 +33,10 @@ def forward(x, kernel_size, stride, padding, dilation, output_size):
     return out, indices
 
 
-def _are_quarters(kernel_size, stride, padding, dilation):
-    return (kernel_size, stride, padding, dilation) == (QUARTERS, QUARTERS, (0, 0), (1, 1))
+def _are_quarters(plane, kernel_size, stride, padding, dilation, output_size):
+    """Tell whether all windows are 2 x 2, side by side and whole: ``ceil_mode`` lets the last ones reach over an odd edge."""
+    whole = 2 * output_size[0] <= plane[0] and 2 * output_size[1] <= plane[1]
+    return whole and (kernel_size, stride, padding, dilation) == (QUARTERS, QUARTERS, (0, 0), (1, 1))
 
 
 def forward_taps(x, kernel_size, stride, padding, dilation, output_size):
@@ -42,7 +44,7 @@ def forward_taps(x, kernel_size, stride, padding, dilation, output_size):
     n, c, h, w = x.shape
     planes, rows = n * c, n * c * output_size[0]
     taps = empty((n, c, *output_size), np.uint8)
-    if _are_quarters(kernel_size, stride, padding, dilation):
+    if _are_quarters((h, w), kernel_size, stride, padding, dilation, output_size):
         out = empty((n, c, *output_size), x.dtype)
         views = x.reshape(planes, h, w), out.reshape(planes, *output_size), taps.reshape(planes, *output_size)
         launch(_forward_quarter_taps, rows, *views, work=4 * out.size)
@@ -65,9 +67,9 @@ def indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation):
 def backward_taps(grad_output, taps, input_shape, kernel_size, stride, padding, dilation):
     """See ``reference.backward_taps``; sums in the dtype of ``grad_output``."""
     n, c, h, w = input_shape
-    if not _are_quarters(kernel_size, stride, padding, dilation):
-        return backward(grad_output, indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation), input_shape)
     planes, size = n * c, taps.shape[2:]
+    if not _are_quarters((h, w), kernel_size, stride, padding, dilation, size):
+        return backward(grad_output, indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation), input_shape)
     grad_input = empty(input_shape, grad_output.dtype)
     views = grad_output.reshape(planes, *size), taps.reshape(planes, *size), grad_input.reshape(planes, h, w)
     launch(_backward_quarters, planes, *views, work=grad_input.size)

@@ -1,37 +1,23 @@
-"""Pictures of a run: learning curves, and sheets of image, truth, prediction and errors, in colour-blind-safe colours."""
+"""Masks over their images, and sheets of image, truth, prediction and errors."""
 
 from __future__ import annotations
 
-import io
-import math
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..files import write_bytes_atomically
 from ..metrics import confusion_matrix, iou
-from .progress import Record
+from .figure import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, hexadecimal, new_figure, write_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, "Color Universal Design" (2008); class 0, the background, has no colour.
-BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE, YELLOW = (
-    (0, 114, 178),
-    (213, 94, 0),
-    (0, 158, 115),
-    (230, 159, 0),
-    (86, 180, 233),
-    (204, 121, 167),
-    (240, 228, 66),
-)
+# Class 0, the background, has no colour.
 CLASS_COLOURS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILLION, BLUE)
 RIGHT, FALSE_ALARM, MISS, CONFUSED, NOTHING = (190, 190, 190), VERMILLION, BLUE, (0, 0, 0), (245, 245, 245)
-INK, FAINT = "#333333", "#e4e4e4"
 IGNORED = -1
 BAND = 256  # rows that are blended at once
 FILLED = 0.4  # opacity of a class inside its outline
@@ -98,69 +84,6 @@ def error_map(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return picture
 
 
-def learning_curves(history: Sequence[Record], path: str | os.PathLike[str]) -> None:
-    """Draw losses and scores over the epochs.
-
-    Parameters
-    ----------
-    history : sequence of dict
-        As `Trainer.fit` returns it, or as read from ``metrics.jsonl``.
-    path : str or path
-        A PNG file, replaced in one step.
-
-    Raises
-    ------
-    ArgumentError
-        If the history is empty.
-    """
-    if not history:
-        raise ArgumentError("learning_curves", "history", "at least one epoch", "none")
-    scored = "val_loss" in history[0]
-    figure = _figure(9.6 if scored else 5.2, 3.8)
-    left = figure.add_subplot(1, 2 if scored else 1, 1)
-    _curve(left, history, "loss", "training", BLUE)
-    left.set_ylabel("loss")
-    if scored:
-        _curve(left, history, "val_loss", "validation", VERMILLION)
-        right = figure.add_subplot(1, 2, 2)
-        _curve(right, history, "val_mean_dice", "mean Dice", PURPLE)
-        _curve(right, history, "val_mean_iou", "mean IoU", GREEN)
-        right.set_ylabel("validation score")
-        right.set_ylim(0, 1.02)
-        _mark_best(right, history)
-    for axes in figure.axes:
-        _tidy(axes, len(history))
-    _write(figure, path)
-
-
-def _curve(axes: Axes, history: Sequence[Record], key: str, label: str, rgb: tuple[int, int, int]) -> None:
-    values = [math.nan if record[key] is None else record[key] for record in history]
-    marker = "o" if len(history) <= 40 else ""
-    epochs = [record["epoch"] for record in history]
-    axes.plot(epochs, values, color=_hex(rgb), label=label, linewidth=1.8, marker=marker, markersize=3.5)
-
-
-def _mark_best(axes: Axes, history: Sequence[Record]) -> None:
-    best = [record for record in history if record.get("best") and record["val_mean_iou"] is not None]
-    if best and not math.isnan(best[-1]["val_mean_iou"]):
-        epoch, score = best[-1]["epoch"], best[-1]["val_mean_iou"]
-        label = f"best IoU {score:.3f}, epoch {epoch}"
-        axes.plot([epoch], [score], "o", color="none", markeredgecolor=INK, markersize=9, label=label)
-
-
-def _tidy(axes: Axes, epochs: int) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlim(0.5, max(epochs, 2) + 0.5)
-    axes.grid(color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, length=3)
-    axes.legend(frameon=False, fontsize=9)
-
-
 def overlay_sheet(
     images: Sequence[np.ndarray],
     truths: Sequence[np.ndarray],
@@ -195,7 +118,7 @@ def overlay_sheet(
         raise ArgumentError("overlay_sheet", "images", expected, f"{rows}, {len(truths)} and {len(predictions)}")
     truths = [np.where((truth == ignore_index) | (truth < 0), IGNORED, truth) for truth in truths]
     height, width = truths[0].shape
-    figure = _figure(10.4, rows * 2.5 * min(height / width, 2.5) + 0.9)
+    figure = new_figure(10.4, rows * 2.5 * min(height / width, 2.5) + 0.9)
     classes = max(2, 1 + max(int(mask.max(initial=0)) for mask in (*truths, *predictions)))
     for row, (image, truth, prediction) in enumerate(zip(images, truths, predictions)):
         plain = overlay(image, 0 * truth)
@@ -209,7 +132,7 @@ def overlay_sheet(
         text = _score(truth, prediction, classes)
         axes.text(0.5, -0.02, text, transform=axes.transAxes, ha="center", va="top", fontsize=9, color=INK)
     _legend(figure, classes, class_names)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def _score(truth: np.ndarray, prediction: np.ndarray, classes: int) -> str:
@@ -226,23 +149,5 @@ def _legend(figure: Figure, classes: int, names: Sequence[str] | None) -> None:
     entries = [(colour(k), named[k]) for k in range(1, min(classes, 1 + len(CLASS_COLOURS)))]
     entries += [(RIGHT, "right"), (FALSE_ALARM, "false alarm"), (MISS, "missed")]
     entries += [(CONFUSED, "other class")] if classes > 2 else []
-    patches = [Patch(facecolor=_hex(rgb), label=label) for rgb, label in entries]
+    patches = [Patch(facecolor=hexadecimal(rgb), label=label) for rgb, label in entries]
     figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 8), frameon=False, fontsize=9)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=130, facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr]
-    return figure
-
-
-def _write(figure: Figure, path: str | os.PathLike[str]) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")  # a Figure made without pyplot draws with Agg, whatever backend is set
-    write_bytes_atomically(path, buffer.getvalue())
-
-
-def _hex(rgb: tuple[int, int, int]) -> Any:
-    return "#{:02x}{:02x}{:02x}".format(*rgb)

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from rawseg.errors import ArgumentError, DataError, ShapeError
-from rawseg.training import learning_curves, overlay, overlay_sheet
-from rawseg.training.plots import CLASS_COLOURS, CONFUSED, FALSE_ALARM, MISS, NOTHING, RIGHT, colour, error_map
+from rawseg.pictures import overlay, overlay_sheet
+from rawseg.pictures.masks import CLASS_COLOURS, CONFUSED, FALSE_ALARM, MISS, NOTHING, RIGHT, colour, error_map
+from rawseg.training import learning_curves
 
 HISTORY = [
     {"epoch": 1, "loss": 1.0, "val_loss": 1.1, "val_mean_iou": 0.2, "val_mean_dice": 0.3, "best": True},

@@ -1,0 +1,1 @@
+"""What ``rawseg demo`` can show, a file each: its data, its network, its pictures."""

@@ -1,0 +1,53 @@
+"""How much each pixel of the image counts for one pixel of the output, if all weights were equal: what a pixel sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..autograd import enable_grad
+from ..autograd.tensor import Tensor
+from ..device import move
+from .inference import evaluating
+
+__all__ = ["influence"]
+
+
+def influence(model: Any, size: tuple[int, int]) -> np.ndarray:
+    """Return the gradient of a middle output pixel in the image, with every weight the mean of its layer's inputs.
+
+    Parameters
+    ----------
+    model : Module
+        A network with an output map; its weights are overwritten.
+    size : (int, int)
+        Height and width of the image.
+
+    Returns
+    -------
+    ndarray of float64, shape (H, W)
+        The share of the paths from each pixel, of all channels, to the output pixel; 0 where there is none. Pooling takes
+        the first pixel of a window, all being equal.
+
+    Examples
+    --------
+    >>> from rawseg import models
+    >>> models.influence(models.context(1, dilations=(2, 2)), (9, 9))[4].round(3).tolist()
+    [0.037, 0.0, 0.074, 0.0, 0.111, 0.0, 0.074, 0.0, 0.037]
+    """
+    model.double()
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            module.weight.array = np.full(module.weight.shape, 1 / np.prod(module.weight.shape[1:]))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    parameter = next(iter(model.parameters()))
+    image = Tensor(move(np.ones((1, model.config["in_channels"], *size)), parameter.device), requires_grad=True)
+    with enable_grad(), evaluating(model):
+        out = model(image)
+        middle = out.shape[2] // 2, out.shape[3] // 2
+        out[0, 0, middle[0], middle[1]].backward()
+    assert image.grad is not None
+    return np.asarray(image.grad.numpy()[0].sum(axis=0))
