@@ -94,8 +94,20 @@ class Drawn(nn.Module):
         return results[-1]
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 3)), min_size=2, max_size=7), st.integers(0, 99))
-def test_any_network_has_the_bits_of_one_without_fusion(steps, seed):
+def step_of(*names):
+    return st.tuples(st.sampled_from(names), st.integers(0, 3))
+
+
+# What may be fused, something between (a sum of two, more often than not), and what it may be fused with.
+BETWEEN = st.lists(st.one_of(st.tuples(st.just("sum"), st.integers(1, 3)), step_of(*OPERATIONS)), max_size=1)
+BLOCKS = st.tuples(step_of("batch norm", "convolution"), BETWEEN, step_of("relu", "relu6"))
+DRAWN = st.lists(BLOCKS.map(lambda block: [block[0], *block[1], block[2]]), min_size=1, max_size=3)
+
+
+@given(DRAWN, st.integers(0, 99))
+def test_any_network_has_the_bits_of_one_without_fusion(blocks, seed):
+    steps = [step for block in blocks for step in block]
+
     def passes():
         rawseg.manual_seed(seed)
         net = Drawn(steps)
