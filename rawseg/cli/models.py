@@ -62,6 +62,7 @@ def models(
         influence_picture([(title, rooms.influence(net, (shape[2], shape[3])))], view)
 
 
+LEAST = 116  # columns of a terminal in which no cell is cut
 LISTED = ("model", "parameters", "input", "M products", "what it is")
 LEDGER = ("layer", "kind", "output", "parameters", "M products", "MiB", "field", "stride")
 LEFT = {"model", "what it is", "layer", "kind", "output", "input", "variant", "name in the paper", "alpha"}
@@ -113,7 +114,7 @@ def print_table(
     if last is not None:
         table.add_section()
         table.add_row(*map(_shown, last), style="bold")
-    console().print(table)
+    console(LEAST).print(table)
     if csv_file is not None:
         from ..files import write_bytes_atomically
 

@@ -23,6 +23,7 @@ __all__ = ["MaskedFaces", "masked_faces"]
 HASH = "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c"  # of lfw_subset.npy
 FIX = "the package scikit-image: pip install 'rawseg[demo]'"
 FACES, TRAINED, CHOSEN = 100, 70, 80  # pictures 0 to 99 are faces: 70 train, the next 10 choose the epoch, 20 are the test
+MARGIN = 1.25  # pictures are enlarged to so many times the size of a sample, which is a random part of them
 FINE = 4  # masks are drawn on a grid this many times finer, and averaged down
 
 # The outline of a mask from the left ear over the nose to the right one and back under the chin, and its middle fold:
@@ -33,7 +34,7 @@ STRAPS = (((-1.0, 0.12), (-1.5, -0.18)), ((1.0, 0.12), (1.5, -0.18)), ((-0.9, 0.
 
 
 class MaskedFaces:
-    """Pictures with masks drawn on most of them, new ones each epoch; half of the pictures are mirrored.
+    """Parts of pictures with masks drawn on most of them, new ones each epoch; half of the pictures are mirrored.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class MaskedFaces:
             if not 0 <= share <= 1:
                 raise ArgumentError("MaskedFaces", name, "a share in [0, 1]", share)
         self.bare, self.others = bare, others if len(pictures) > faces else 0.0
-        self.pictures = np.stack([_enlarged(picture, size) for picture in pictures])  # (N, size, size)
+        self.pictures = np.stack([_enlarged(picture, round(MARGIN * size)) for picture in pictures])
 
     def __len__(self) -> int:
         return self.count
@@ -76,9 +77,12 @@ class MaskedFaces:
         number, other = index % self.faces, rng.random() < self.others
         if other:
             number = int(rng.integers(self.faces, len(self.pictures)))
-        image, mask = self.pictures[number], np.zeros((self.size, self.size), np.int64)
+        image, mask = self.pictures[number], np.zeros(self.pictures.shape[1:], np.int64)
         if not other and rng.random() >= self.bare:
             image, mask = _dressed(image, rng)
+        top, left = rng.integers(0, len(image) - self.size + 1, 2)
+        part = slice(top, top + self.size), slice(left, left + self.size)
+        image, mask = image[part], mask[part]
         image = image * rng.uniform(0.75, 1.25) + rng.normal(0, 0.02, image.shape)
         if rng.random() < 0.5:
             image, mask = image[:, ::-1], mask[:, ::-1]
@@ -127,7 +131,7 @@ def _dressed(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, n
     def drawn(draw_on: object) -> np.ndarray:
         canvas = Image.new("L", (side, side))
         draw_on(ImageDraw.Draw(canvas))  # type: ignore[operator]
-        return np.asarray(canvas, np.float64).reshape(size, FINE, size, FINE).mean((1, 3)) / 255
+        return np.asarray(canvas.reduce(FINE), np.float64) / 255
 
     sheet = drawn(lambda pen: pen.polygon(place(stretch), fill=255))
     folds = [np.array([(-0.9, y), (0.0, y - 0.04), (0.9, y)]) for y in (0.3, 0.5, 0.7)]

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from rawseg_kernels import conv_transpose2d as conv_transpose2d_room
 from rawseg_kernels._arrays import pair
 
 from ..autograd import Tensor
@@ -23,7 +22,7 @@ from ..autograd.elementwise import Cast, Clamp, Clone, Exp, Move, Neg
 from ..autograd.function import Node
 from ..autograd.indexing import GetItem
 from ..autograd.shaping import Concat, Expand
-from ..functional.convolution import Convolution
+from ..functional.convolution import Convolution, conv_transpose2d_room
 from ..functional.nonlinearity import Nonlinearity
 from ..functional.normalization import BatchNormEvaluation
 from ..functional.pooling import AvgPool2d, MaxPool2d, MaxPool2dTaps

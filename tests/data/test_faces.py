@@ -45,11 +45,11 @@ def test_the_mask_is_where_the_picture_was_changed():
     rng = np.random.default_rng(5)
     drawn, mask = faces._dressed(image, rng)
     assert np.abs(drawn - image)[mask == 1].mean() > 0.05
-    assert np.array_equal((drawn - image)[:20], np.zeros((20, 64)))  # the forehead
+    assert np.array_equal((drawn - image)[:20], np.zeros((20, 80)))  # the forehead
     rows, columns = np.nonzero(mask)
-    assert 24 < rows.min() < 40  # from the bridge of the nose
-    assert rows.max() > 50  # to the chin
-    assert abs(columns.mean() - 32) < 6
+    assert 30 < rows.min() < 50  # from the bridge of the nose
+    assert rows.max() > 60  # to the chin
+    assert abs(columns.mean() - 40) < 8
 
 
 def test_what_is_refused(monkeypatch, tmp_path):

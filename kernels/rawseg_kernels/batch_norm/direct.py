@@ -23,6 +23,7 @@ from .._row_moments import (
 from .._row_moments import normalise as normalise_row
 from .._simd_sums import sum_row, sum_squares
 from .._threads import launch
+from . import gathered
 
 LANES = 512  # 4 KiB of partial sums: long enough to hide a slice's cost, small enough for the first-level cache
 
@@ -37,7 +38,8 @@ def statistics(x, eps):
     """See ``reference.statistics``."""
     c = x.shape[1]
     mean, inv_std, variance = empty(c, np.float64), empty(c, np.float64), empty(c, np.float64)
-    launch(_statistics, c, x, eps, mean, inv_std, variance, work=3 * x.size)
+    run = gathered.statistics if x.shape[2] < gathered.SHORT else _statistics
+    launch(run, c, x, eps, mean, inv_std, variance, work=3 * x.size)
     return mean, inv_std, variance
 
 
@@ -75,7 +77,8 @@ def _inverse_deviation(running_var, eps):
 def _backward(grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics):
     grads = empty(x.shape, x.dtype), empty(x.shape[1], x.dtype), empty(x.shape[1], x.dtype)
     arrays = grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics, *grads
-    launch(_backward_channels, x.shape[1], *arrays, work=4 * x.size)
+    run = gathered.backward if x.shape[2] < gathered.SHORT else _backward_channels
+    launch(run, x.shape[1], *arrays, work=4 * x.size)
     return grads
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..output import console
 from .request import Request, show_scores
 
-IMAGES, BATCH, EPOCHS = 24_000, 128, 2  # of 60,000 images, of which the fully connected one sees 58,000
+IMAGES, BATCH, EPOCHS = 12_000, 64, 2  # of 60,000 images, of which the fully connected one sees 58,000
 NETWORKS = {
     "fully connected": ("autoencoder", {}),
     "convolutions, nearest": ("conv_autoencoder", {"up": "nearest"}),
@@ -106,7 +106,7 @@ def mean_code(model: Any, images: Any) -> np.ndarray:
     from ...models.inference import as_input
 
     with no_grad():
-        codes, _ = model.encode(as_input(np.stack([images[i][0] for i in range(1000)]), model))
+        codes, _ = model.encode(as_input(np.stack([images[i][0] for i in range(min(1000, len(images)))]), model))
     return codes.numpy().mean(axis=0, keepdims=True)
 
 
