@@ -29,10 +29,11 @@ def conv_norm(
     groups: int = 1,
     activation: Callable[[], nn.Module] | None = nn.ReLU6,
     dilation: int = 1,
-    **norm: float,
+    eps: float = 1e-5,
+    momentum: float = 0.1,
 ) -> nn.Sequential:
     """Return a convolution that keeps the size (up to its stride), batch norm, and an activation if there is one."""
     padding = dilation * (kernel_size - 1) // 2
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "bias": False}
-    layers = [nn.Conv2d(in_channels, out_channels, kernel_size, **geometry), nn.BatchNorm2d(out_channels, **norm)]
+    layers = [nn.Conv2d(in_channels, out_channels, kernel_size, **geometry), nn.BatchNorm2d(out_channels, eps, momentum)]
     return nn.Sequential(*layers, *([] if activation is None else [activation()]))

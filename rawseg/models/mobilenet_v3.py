@@ -6,6 +6,8 @@ small layers make of it; so every output depends on the whole image. Parameters 
 
 from __future__ import annotations
 
+from functools import partial
+
 from .. import functional as F
 from .. import nn
 from ..autograd import Tensor
@@ -14,7 +16,7 @@ from .mobilenet_blocks import conv_norm, divisible
 
 __all__ = ["Attention", "MobileNetV3", "SearchedResidual", "mobilenet_v3_large", "mobilenet_v3_small"]
 
-NORM = {"eps": 0.001, "momentum": 0.01}  # of the released networks
+conv_norm_v3 = partial(conv_norm, eps=0.001, momentum=0.01)  # as in the released networks
 RE, HS = nn.ReLU, nn.Hardswish
 
 # Tables 1 and 2 of the paper: kernel, channels inside, channels out, attention, activation, stride
@@ -98,12 +100,12 @@ class SearchedResidual(nn.Module):
         dilation: int = 1,
     ) -> None:
         super().__init__()
-        expand = [] if inside == in_channels else [conv_norm(in_channels, inside, activation=activation, **NORM)]
+        expand = [] if inside == in_channels else [conv_norm_v3(in_channels, inside, activation=activation)]
         self.block = nn.Sequential(
             *expand,
-            conv_norm(inside, inside, kernel_size, stride, inside, activation, dilation, **NORM),
+            conv_norm_v3(inside, inside, kernel_size, stride, inside, activation, dilation),
             *([Attention(inside, divisible(inside // 4))] if attention else []),
-            conv_norm(inside, out_channels, activation=None, **NORM),
+            conv_norm_v3(inside, out_channels, activation=None),
         )
         self.use_res_connect = stride == 1 and in_channels == out_channels
 
@@ -144,7 +146,7 @@ class MobileNetV3(Classifier):
         alpha = width_multiplier(self.name, width_mult)
         self.remember(classes, in_channels, width_mult=width_mult, dropout=dropout, dilated=dilated)
         channels = divisible(16 * alpha)
-        layers: list[nn.Module] = [conv_norm(in_channels, channels, 3, 2, activation=HS, **NORM)]
+        layers: list[nn.Module] = [conv_norm_v3(in_channels, channels, 3, 2, activation=HS)]
         halvings = 1
         for kernel, inside, out, attention, activation, stride in LARGE if large else SMALL:
             halvings += stride == 2
@@ -154,7 +156,7 @@ class MobileNetV3(Classifier):
             layers.append(SearchedResidual(*widths, kernel, attention, activation, step, dilation))
             channels = widths[2]
         features, hidden = 6 * channels, divisible((1280 if large else 1024) * alpha)
-        layers.append(conv_norm(channels, features, activation=HS, **NORM))
+        layers.append(conv_norm_v3(channels, features, activation=HS))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
             nn.Linear(features, hidden), nn.Hardswish(), nn.Dropout(dropout), nn.Linear(hidden, classes)

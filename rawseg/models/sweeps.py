@@ -74,7 +74,7 @@ def _mobilenet_v1() -> Sweep:
 
 def _mobilenet_v2() -> Sweep:
     """Width and resolution multipliers."""
-    nets = [(f"{alpha:g}", MobileNetV2(width_mult=alpha)) for alpha in (1.4, 1.0, 0.75, 0.5, 0.35)]
+    nets: list[tuple[str, Module]] = [(f"{alpha:g}", MobileNetV2(width_mult=alpha)) for alpha in (1.4, 1.0, 0.75, 0.5, 0.35)]
     return Sweep("MobileNetV2: alpha down, rho across, 1000 classes", *_grid(nets, (224, 192, 160, 128, 96)))
 
 

@@ -162,7 +162,8 @@ class UNet(Segmenter):
         for level in range(self.depth):
             n -= loss
             if n < 2 or n % 2:
-                good = self.input_size(max(1, size - 2 * self.halo))
+                lost = 0 if self.padded else 2 * (self.halo or 0)
+                good = self.input_size(max(1, size - lost))
                 raise ShapeError(
                     "unet",
                     "input",

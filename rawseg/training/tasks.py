@@ -33,7 +33,7 @@ class Tally(Protocol):
 class Task(Protocol):
     """How outputs meet targets, and what counts them."""
 
-    def target(self, targets: np.ndarray, output: Tensor) -> Tensor:
+    def target(self, targets: np.ndarray, output: Tensor, /) -> Tensor:
         """Return a loader's targets as a Tensor beside the output."""
         ...
 

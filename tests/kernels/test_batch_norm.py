@@ -46,6 +46,32 @@ def test_gradient_by_hand():
     assert grad_input.tolist() == [[-0.75], [0.75]]  # (g - 2 - z * 1) / 2
 
 
+@pytest.mark.spec("batch_norm.training", "batch_norm.backward")
+@pytest.mark.parametrize("shape", [(700, 2, 5), (2100, 1, 1), (3, 2, 31), (129, 3, 16)], ids=str)
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0.0, np.inf), (-0.5, 0.25)], ids=str)
+def test_planes_that_are_gathered_in_lines(shape, bounds):
+    """Planes of fewer than 32 pixels, in one line and in several, whole and not: beside those of the loops."""
+    rng = np.random.default_rng(0)
+    g, x = rng.standard_normal((2, *shape)).astype(np.float32)
+    weight, bias = rng.standard_normal((2, shape[1])).astype(np.float32)
+    for got, want in zip(batch_norm.statistics(x), batch_norm.statistics(x, algorithm="reference")):
+        assert_within(got, want, 8 * gamma(2 * x.size, np.float64) * np.abs(want), "statistics")
+    mean, inv_std, _ = batch_norm.statistics(x)
+    held = {"bias": bias, "low": bounds[0], "high": bounds[1]}
+    for through in (True, False):
+        if through:
+            call = lambda a: batch_norm.backward_train(g, x, weight, mean, inv_std, a, **held)  # noqa: E731
+        elif bounds[1] == np.inf and bounds[0] == -np.inf:
+            variance = np.ones(shape[1], np.float32)
+            call = lambda a: batch_norm.backward_eval(g, x, weight, variance, variance, algorithm=a)  # noqa: E731, B023
+        else:
+            continue
+        for got, want in zip(call("direct"), call("reference")):
+            size = np.abs(g).sum() * (1 + np.abs(x).max()) ** 2 * np.abs(weight).max() * inv_std.max() ** 2
+            # sums in double, rounded once to float32
+            assert_within(got, want, 4 * np.finfo(np.float32).eps * np.abs(want) + gamma(4 * x.size, np.float64) * size, "grad")
+
+
 TEXT: Any = "1"
 X = np.zeros((2, 3, 4), np.float32)
 C3 = np.ones(3, np.float32)

@@ -16,6 +16,7 @@ from release.faults import (
     functional,
     learning,
     losses,
+    networks,
     norms,
     planes,
     products,
@@ -69,6 +70,7 @@ FAMILIES = (
     losses,
     learning,
     data,
+    networks,
 )
 GROUPS: list[Group] = [group for family in FAMILIES for group in family.FAULTS]
 MUTATIONS = [Mutation(family, file, old, new, tests) for file, tests, faults in GROUPS for family, old, new in faults]

@@ -58,6 +58,25 @@ def test_class_weights_reach_the_cross_entropy():
     assert got == F.cross_entropy(single, masks, weight=np.array(weights, np.float32)).item()
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_mask_loss_is_the_entropy_minus_the_logarithm_of_the_batchs_overlap(channels):
+    rng = np.random.default_rng(3)
+    logits, masks = rng.standard_normal((2, channels, 5, 4)), rng.integers(0, 2, (2, 5, 4))
+    masks[0, 0] = -100  # not counted
+    x = logits[:, 0] if channels == 1 else logits[:, 1] - logits[:, 0]
+    kept = masks >= 0
+    p, g = 1 / (1 + np.exp(-x[kept])), masks[kept]
+    entropy = -(g * np.log(p) + (1 - g) * np.log(1 - p)).mean()
+    overlap = (2 * (p * g).sum() + 1) / (p.sum() + g.sum() + 1)  # of all images together
+    got = objective("bce-log_dice")(rawseg.tensor(logits), rawseg.tensor(masks)).item()
+    assert got == pytest.approx(entropy - np.log(overlap), rel=1e-13)
+
+
+def test_the_mask_loss_is_for_a_mask():
+    with pytest.raises(ArgumentError, match=r"one for several classes .*, got 3 classes"):
+        objective("bce-log_dice")(*case())
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ArgumentError, match=r"train: loss: expected one of .*'border'.*, got 'hinge'"):
         objective("hinge")

@@ -25,6 +25,7 @@ def run(request: Request) -> bool:
     folder, epochs, screen = request.folder("classify"), request.epochs or EPOCHS, console()
     last = len(everything) - max(1, len(everything) // 12)  # what comes after chooses the epoch
     pictures, labels = everything.images, everything.targets
+    assert labels is not None
     train = data.Images(pictures[: min(IMAGES, last)], labels[: min(IMAGES, last)])
     held_out = data.Images(pictures[last:], labels[last:])
     net, optimizer = network(request)

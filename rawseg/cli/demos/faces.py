@@ -44,9 +44,9 @@ def run(request: Request) -> bool:
         "no mask anywhere": score(np.zeros_like(truths), truths),
     }
     learning_curves(result.history, folder / "learning_curves.png")
-    shown = list(range(0, 20, 4))
-    sheet = [[part[i] for i in shown] for part in (images, truths, predictions)]
-    overlay_sheet(*sheet, folder / "predictions.png", class_names=CLASS_NAMES)
+    shown = slice(0, 20, 4)
+    sheet = [list(part[shown]) for part in (images, truths, predictions)]
+    overlay_sheet(sheet[0], sheet[1], sheet[2], folder / "predictions.png", class_names=CLASS_NAMES)
     files = ("predictions.png", "learning_curves.png", "metrics.jsonl", "best.safetensors")
     show_scores("test: 20 faces that training has not seen, three masks each", scores, HEADINGS, folder, files)
     return result.interrupted

@@ -66,6 +66,16 @@ FAULTS = [
         ],
     ),
     (
+        "rawseg/autograd/function.py",
+        "functional/test_fusion.py",
+        [("missing check", "deferred and _waits(tensor._array)", "deferred")],
+    ),
+    (
+        "rawseg/functional/normalization.py",
+        "functional/test_fusion.py",
+        [("missing check", "slope is None or slope.origin is not ctx.origin", "slope is None")],
+    ),
+    (
         "rawseg/autograd/arithmetic.py",
         DERIVATIVES,
         [

@@ -123,11 +123,6 @@ FAULTS = [
         "models/test_tiling.py",
         [
             ("off by one", "period = 2 * (size - 1)", "period = 2 * size"),
-            (
-                "missing step",
-                "columns = mirror(left - halo, left - halo + full, width)",
-                "columns = mirror(left, left + full, width)",
-            ),
         ],
     ),
     (

@@ -119,7 +119,7 @@ FAULTS = [
         [
             ("count", "progress.loss_sum += loss * len(images)", "progress.loss_sum += loss"),
             ("missing check", "if not math.isfinite(value):", "if False:"),
-            ("wrong comparison", 'scores["val_mean_iou"] > before', 'scores["val_mean_iou"] < before'),
+            ("wrong comparison", "best_score(scores) > before", "best_score(scores) < before"),
             ("missing step", "self.model.train()", "pass"),
         ],
     ),

@@ -118,6 +118,17 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/batch_norm/gathered.py",
+        BATCH_NORM,
+        [
+            ("= for +=", "squared += sum_squares(line, 0, held, mean[k])", "squared = sum_squares(line, 0, held, mean[k])"),
+            ("= for +=", "summed += sum_row(line, 0, held)", "summed = sum_row(line, 0, held)"),
+            ("missing step", "pass_inside(given[:held], row[:held], centre", "pass_inside(given[:held], given[:held], centre"),
+            ("missing step", "                    passed[i] = passed[i] * scale", "                    passed[i] = passed[i]"),
+            ("off by one", "for start in range(0, held, LANES):", "for start in range(0, held - LANES, LANES):"),
+        ],
+    ),
+    (
         f"{ROOM}/batch_norm/__init__.py",
         BATCH_NORM,
         [

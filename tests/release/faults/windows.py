@@ -248,8 +248,8 @@ FAULTS = [
             ("missing step", "size = indices.plane", "size = _plain_size(x, asked, kernel_size, stride, padding)"),
             (
                 "shared memory",
-                "ctx.duplicates = duplicates\n        ctx.save(indices)",
-                "ctx.duplicates = duplicates\n        ctx.save(indices.copy())",
+                "size, duplicates\n        ctx.save(indices)",
+                "size, duplicates\n        ctx.save(indices.copy())",
             ),
         ],
     ),
