@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from .options import Device, Threads, Tile, Weights, make_folder, use_threads
+from .options import Device, Threads, Tile, Weights, load_segmenter, make_folder, use_threads
 from .output import console
 
 
@@ -28,7 +28,7 @@ def evaluate(
     use_threads(threads)
     if out is not None:
         make_folder(out.parent)
-    model = models.load_model(weights, device)
+    model = load_segmenter(weights, device)
     classes = max(2, model.config["classes"])  # a single logit tells two
     pairs = data.SegmentationFolder(folder, classes=classes, channels=model.config["in_channels"], ignore_index=ignore_index)
     scores = metrics.Metrics(classes, ignore_index=ignore_index)

@@ -38,6 +38,17 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def load_segmenter(weights: Path, device: str) -> Any:
+    """Load a network that labels pixels; ArgumentError if the weights are those of another."""
+    from ..errors import ArgumentError
+    from ..models import Segmenter, load_model
+
+    model = load_model(weights, device)
+    if not isinstance(model, Segmenter):
+        raise ArgumentError("load", "--weights", "those of a network for segmentation", f"those of {model.name}")
+    return model
+
+
 def use_threads(threads: int | None) -> None:
     """Apply ``--threads``."""
     from rawseg_kernels._threads import set_num_threads

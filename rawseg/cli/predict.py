@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from ..errors import DataError
-from .options import Device, Out, Threads, Tile, Weights, make_folder, use_threads
+from .options import Device, Out, Threads, Tile, Weights, load_segmenter, make_folder, use_threads
 from .output import console
 
 
@@ -30,7 +30,7 @@ def predict(
     use_threads(threads)
     found = gather(images)
     make_folder(out)
-    model = models.load_model(weights, device)
+    model = load_segmenter(weights, device)
     channels = model.config["in_channels"]
     screen = console()
     for path in found:

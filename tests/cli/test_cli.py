@@ -218,6 +218,10 @@ def test_a_frozen_encoder_trains_predicts_and_evaluates(folder, tmp_path, capsys
 def test_only_networks_for_segmentation_are_trained_on_masks(folder, tmp_path, capsys):
     message = refused(capsys, "train", folder, "--out", tmp_path / "run", "--model", "mobilenet_v1")
     assert "--model: expected a network for segmentation, got mobilenet_v1" in message
+    models.save_model(models.autoencoder(8, 2), tmp_path / "net.safetensors")
+    for command in (("evaluate", folder), ("predict", folder / "images")):
+        message = refused(capsys, *command, "-w", tmp_path / "net.safetensors")
+        assert "--weights: expected those of a network for segmentation, got those of autoencoder" in message
     message = refused(capsys, "train", folder, "--out", tmp_path / "run", "--classes", 3, "--loss", "bce-log_dice", *TINY)
     assert "one for several classes" in message
 
