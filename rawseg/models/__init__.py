@@ -23,7 +23,8 @@ from .mobilenet_v2 import MobileNetV2, mobilenet_v2
 from .mobilenet_v3 import MobileNetV3, mobilenet_v3_large, mobilenet_v3_small
 from .resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from .segmenter import Segmenter
-from .segnet import SegNet, SegNetBasic, segnet, segnet_basic
+from .segnet import SegNet, segnet
+from .segnet_basic import SegNetBasic, segnet_basic
 from .summary import LayerRow, Totals, summary, totals
 from .sweeps import SWEEPS, Sweep, sweep
 from .tiling import predict_tiled

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import is_grad_enabled
 from ..device import array_module
 from ..functional.pooling import PoolIndices
 
-__all__ = ["PackedIndices"]
+__all__ = ["PackedIndices", "packed", "unpacked"]
 
 
 class PackedIndices:
@@ -48,3 +49,13 @@ class PackedIndices:
         xp = array_module(like)
         rows, columns = xp.arange(self.shape[2]), xp.arange(self.shape[3])
         return 2 * rows[:, None] * self.plane[1] + 2 * columns
+
+
+def packed(indices: Any) -> Any:
+    """Return indices for a decoder: where a graph is recorded, backward keeps them as they are anyway."""
+    return indices if is_grad_enabled() else PackedIndices(indices)
+
+
+def unpacked(indices: Any) -> Any:
+    """Return the indices that `packed` was given."""
+    return indices.unpack() if isinstance(indices, PackedIndices) else indices

@@ -11,7 +11,7 @@ from ..nn.init import skipped
 from .dilated import DILATIONS, ContextNetwork
 from .mobilenet_v1 import MobileNetV1
 from .mobilenet_v2 import MobileNetV2
-from .segnet import VARIANTS, SegNetBasic, storage
+from .segnet_basic import VARIANTS, SegNetBasic, storage
 from .summary import summary, totals
 
 __all__ = ["SWEEPS", "Sweep", "sweep"]

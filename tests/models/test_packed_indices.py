@@ -9,7 +9,7 @@ import rawseg
 from rawseg import functional as F
 from rawseg import models
 from rawseg.models.packed_indices import PackedIndices
-from rawseg.models.segnet import storage
+from rawseg.models.segnet_basic import storage
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 2, 2), (2, 3, 6, 10), (1, 5, 2, 8), (0, 2, 4, 4), (1, 1, 8, 2)])

@@ -12,7 +12,7 @@ import rawseg
 from rawseg import functional as F
 from rawseg import models, nn
 from rawseg.models.encoder_unet import ENCODERS
-from rawseg.models.segnet import VARIANTS
+from rawseg.models.segnet_basic import VARIANTS
 
 PIXELS = {  # name: model, its twin, size of the images
     "autoencoder": (lambda: models.autoencoder(12, 5), twin.autoencoder, 12),

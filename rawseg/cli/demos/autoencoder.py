@@ -62,7 +62,7 @@ def trained(name: str, options: dict[str, Any], train: Any, held_out: Any, folde
     from ... import data, manual_seed, models, optim
     from ... import functional as F
     from ...training import BEST, Reconstruction, Trainer, learning_curves
-    from ..train import make_schedule
+    from ..recipes import make_schedule
 
     manual_seed(request.seed)
     net = models.build(name, **options).to(request.device)

@@ -19,7 +19,7 @@ def run(request: Request) -> bool:
     from ... import data, models
     from ... import functional as F
     from ...training import BEST, Classification, Trainer, evaluate, learning_curves
-    from .. import train as command
+    from ..recipes import make_schedule
 
     everything, test = data.fashion_mnist(request.data)
     folder, epochs, screen = request.folder("classify"), request.epochs or EPOCHS, console()
@@ -45,7 +45,7 @@ def run(request: Request) -> bool:
         data.Loader(held_out, BATCH, shuffle=False),
         folder=folder,
         task=Classification(),
-        schedule=command.make_schedule("cosine", optimizer, len(batches), epochs),
+        schedule=make_schedule("cosine", optimizer, len(batches), epochs),
         seed=request.seed,
         about=models.describe(net, data.FASHION_CLASSES),
         plain=request.plain or None,

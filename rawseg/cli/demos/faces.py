@@ -57,7 +57,7 @@ def make_trainer(train: Any, validation: Any, folder: Path, epochs: int, request
     from ... import data, manual_seed, models, optim
     from ...training import Trainer
     from ...training.objectives import objective
-    from ..train import make_schedule
+    from ..recipes import make_schedule
 
     manual_seed(request.seed)
     net = models.build("encoder_unet", in_channels=1, classes=1, **MODEL).to(request.device)

@@ -68,7 +68,7 @@ def make_trainer(train: Any, validation: Any, folder: Path, epochs: int, request
     from ... import data, manual_seed, models, optim
     from ...training import Trainer
     from ...training.objectives import objective
-    from ..train import make_schedule
+    from ..recipes import make_schedule
 
     manual_seed(request.seed)
     net = models.build("unet", in_channels=1, classes=2, width=WIDTH, depth=DEPTH).to(request.device)

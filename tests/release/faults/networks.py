@@ -45,6 +45,7 @@ FAULTS = [
         "rawseg/models/packed_indices.py",
         "models/test_packed_indices.py",
         [
+            ("missing step", "return indices if is_grad_enabled() else PackedIndices(indices)", "return indices"),
             ("wrong bits", "places[:, 1] << 2", "places[:, 1] << 1"),
             ("wrong order", "places[:, 2] << 4 | places[:, 3] << 6", "places[:, 3] << 4 | places[:, 2] << 6"),
             ("height for width", "2 * rows[:, None] * self.plane[1]", "2 * rows[:, None] * self.plane[0]"),
@@ -52,7 +53,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/models/segnet.py",
+        "rawseg/models/segnet_basic.py",
         f"{TWINS} {LEDGER} models/test_packed_indices.py",
         [
             ("missing step", "x = x if added is None else x + added", "x = x"),
@@ -62,7 +63,12 @@ FAULTS = [
                 "zip(self.decoder, kept):\n            x = layer",
             ),
             ("missing groups", "_filtered(WIDTH, groups=WIDTH)", "_filtered(WIDTH)"),
-            ("missing step", "return indices if is_grad_enabled() else PackedIndices(indices)", "return indices"),
+        ],
+    ),
+    (
+        "rawseg/models/segnet.py",
+        TWINS,
+        [
             ("wrong range", "outs = [*widths[1:], last]", "outs = [*widths[1:], widths[0]]"),
         ],
     ),
