@@ -124,7 +124,8 @@ def _convolution(ctx: Any, axis: int, first: np.ndarray, last: np.ndarray) -> In
 
 def _pooling(ctx: Any, axis: int, first: np.ndarray, last: np.ndarray) -> Interval:
     kernel_size = pair("rows_seen", "kernel_size", ctx.geometry["kernel_size"], 1)
-    return _window(ctx.geometry, kernel_size[axis], axis, first, last)
+    stride = kernel_size if ctx.geometry["stride"] is None else ctx.geometry["stride"]
+    return _window({**ctx.geometry, "stride": stride}, kernel_size[axis], axis, first, last)
 
 
 def _unpooling(ctx: Any, axis: int, first: np.ndarray, last: np.ndarray) -> Interval:

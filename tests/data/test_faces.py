@@ -52,6 +52,14 @@ def test_the_mask_is_where_the_picture_was_changed():
     assert abs(columns.mean() - 40) < 8
 
 
+def test_the_mask_of_a_sample_lies_where_its_picture_has_one():
+    dark = data.MaskedFaces(np.zeros((1, 25, 25)), 1, 12, 64, bare=0.0)
+    for index in range(12):
+        image, mask = dark[index]
+        bright = image[0] > image[0][mask == 1].mean() / 2
+        assert (bright & (mask == 1)).sum() / (bright | (mask == 1)).sum() > 0.8  # the straps are bright, too
+
+
 def test_what_is_refused(monkeypatch, tmp_path):
     pictures = np.zeros((2, 25, 25))
     for options, message in (

@@ -47,10 +47,10 @@ def test_gradient_by_hand():
 
 
 @pytest.mark.spec("batch_norm.training", "batch_norm.backward")
-@pytest.mark.parametrize("shape", [(700, 2, 5), (2100, 1, 1), (3, 2, 31), (129, 3, 16)], ids=str)
+@pytest.mark.parametrize("shape", [(700, 2, 5), (2100, 1, 1), (3, 2, 31), (129, 3, 16), (3, 2, 40), (2, 2, 1100)], ids=str)
 @pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0.0, np.inf), (-0.5, 0.25)], ids=str)
-def test_planes_that_are_gathered_in_lines(shape, bounds):
-    """Planes of fewer than 32 pixels, in one line and in several, whole and not: beside those of the loops."""
+def test_planes_of_every_length(shape, bounds):
+    """Planes of fewer than 32 pixels, gathered in one line and in several; and longer ones: beside the plain loops."""
     rng = np.random.default_rng(0)
     g, x = rng.standard_normal((2, *shape)).astype(np.float32)
     weight, bias = rng.standard_normal((2, shape[1])).astype(np.float32)

@@ -8,6 +8,7 @@ import pytest
 import rawseg
 from rawseg import models
 from rawseg.errors import ArgumentError, ArgumentTypeError, CheckpointError, ShapeError
+from rawseg.models.resnet import BasicBlock
 from rawseg.nn.init import skipped
 from rawseg.serialization import load_arrays, save
 
@@ -107,6 +108,11 @@ def test_bad_images(make, shape, message):
         net = make()
     with pytest.raises(ShapeError, match=message):
         net(rawseg.zeros(*shape))
+
+
+def test_a_residual_block_projects_where_the_size_changes():
+    assert BasicBlock(4, 4, stride=2)(rawseg.zeros(2, 4, 6, 6)).shape == (2, 4, 3, 3)
+    assert BasicBlock(4, 4).downsample is None
 
 
 def test_skipped_weights_draw_nothing_and_the_block_ends():

@@ -36,7 +36,12 @@ def linear_layers():
     conv = st.builds(
         lambda k, s, d, p: nn.Conv2d(1, 1, k, s, min(p, d * (k - 1)), d), sizes, st.integers(1, 2), sizes, st.integers(0, 2)
     )
-    grow = st.builds(lambda k, s: nn.ConvTranspose2d(1, 1, k, min(s, k)), st.integers(1, 4), st.integers(1, 3))
+    grow = st.builds(
+        lambda k, s, p: nn.ConvTranspose2d(1, 1, k, min(s, k), min(p, k // 2)),
+        st.integers(1, 4),
+        st.integers(1, 3),
+        st.integers(0, 2),
+    )
     up = st.sampled_from([nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=2, mode="bilinear")])
     return st.lists(st.one_of(conv, grow, up, st.just(nn.AvgPool2d(2))), min_size=1, max_size=4)
 
@@ -55,6 +60,41 @@ def test_a_pixel_outside_changes_nothing_and_the_ends_of_the_interval_do(layers,
     assert set(read) <= set(range(max(first, 0), min(last, 47) + 1))
     if first >= 0 and last <= 47 and read.size:  # no border cuts it off
         assert (read[0], read[-1]) == (first, last)
+
+
+def seen(out, image, row):
+    first, last = rows_seen(out, image, np.array([row]))
+    return int(first[0]), int(last[0])
+
+
+def test_where_paths_meet_the_interval_covers_all_of_them():
+    image = rawseg.tensor(np.ones((1, 1, 9, 9)), requires_grad=True)
+    narrow, wide = rawseg.ones(1, 1, 3, 3, dtype="float64"), rawseg.ones(1, 1, 5, 5, dtype="float64")
+    for x in (image, F.relu(image)):  # paths that meet at the image, and before it
+        one, other = F.conv2d(x, narrow, padding=1), F.conv2d(x, wide, padding=2)
+        for out in (one + other, other + one, rawseg.cat([other, one], 1), rawseg.cat([one, other], 1)):
+            assert seen(out, image, 4) == (2, 6)
+        assert seen(x[:, :, 3:] + one[:, :, :6], image, 2) == (1, 5)
+
+
+def test_unpooling_by_hand():
+    image = rawseg.tensor(np.arange(64.0).reshape(1, 1, 8, 8), requires_grad=True)
+    pooled, indices = F.max_pool2d(image, 2, return_indices=True)
+    out = F.max_unpool2d(pooled, indices, 2)
+    assert [seen(out, image, row) for row in (4, 5, 6)] == [(4, 5), (4, 5), (6, 7)]
+
+
+def test_context_reaches_both_ways():
+    class Shifted(nn.Module):
+        def __init__(self, first):
+            super().__init__()
+            self.conv, self.first = nn.ConvTranspose2d(1, 1, 3), first
+
+        def forward(self, x):
+            return self.conv(x)[:, :, self.first : self.first + x.shape[2], self.first : self.first + x.shape[3]]
+
+    # row o sees the rows from o - 2 to o, from o - 1 to o + 1, from o to o + 2
+    assert [context_of(Shifted(first), (9, 9), 1, 1) for first in (0, 1, 2)] == [2, 1, 2]
 
 
 def test_what_sees_everything():
@@ -86,6 +126,7 @@ def test_an_output_that_does_not_depend_on_the_image_sees_nothing():
         lambda: models.unet(width=2, depth=2),
         lambda: models.unet(width=6, depth=2, up="bilinear"),
         lambda: models.segnet_basic(classes=3),
+        lambda: models.segnet_basic(classes=3, variant="fcn"),
         lambda: models.context(2, dilations=(1, 2, 4)),
     ],
 )

@@ -15,7 +15,6 @@ FAULTS = [
             ("wrong rounding", "-((reach - first - before) // stride)", "(first + before - reach) // stride"),
             ("missing dilation", "[axis] * (kernel_size - 1)", "[0] * 0 + (kernel_size - 1)"),
             ("= for +=", "wanted[target] = _cover(wanted.get(target), read)", "wanted[target] = read"),
-            ("wrong order", "(-target.order, target)", "(target.order, target)"),
             ("off by one", "// window, last // window", "// window, last // window - 1"),
             ("half pixel", "((2 * first + 1) * height - out_height) // double", "(2 * first * height) // double"),
             ("missing step", "first + start, last + start", "first, last"),
@@ -149,11 +148,6 @@ FAULTS = [
         "models/test_tiling.py",
         [
             ("wrong start", "mirror(first - halo, first - halo + full, length)", "mirror(first, first + full, length)"),
-            (
-                "height for width",
-                "_middle(model, tile, height), _middle(model, tile, width)",
-                "_middle(model, tile, width), _middle(model, tile, height)",
-            ),
         ],
     ),
     (
