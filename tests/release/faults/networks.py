@@ -91,7 +91,7 @@ FAULTS = [
     ),
     (
         "rawseg/models/resnet.py",
-        f"{TWINS} {LEDGER}",
+        f"{ARGUMENTS} {TWINS} {LEDGER}",
         [
             ("wrong stage", "stride, dilation = 1, dilation * 2", "stride, dilation = 1, dilation"),
             ("previous dilation", "block(channels, width, stride, before)", "block(channels, width, stride, dilation)"),
