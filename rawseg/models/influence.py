@@ -10,6 +10,7 @@ from .. import nn
 from ..autograd import enable_grad
 from ..autograd.tensor import Tensor
 from ..device import move
+from ..errors import ShapeError
 from .inference import evaluating
 
 __all__ = ["influence"]
@@ -31,6 +32,11 @@ def influence(model: Any, size: tuple[int, int]) -> np.ndarray:
         The share of the paths from each pixel, of all channels, to the output pixel; 0 where there is none. Pooling takes
         the first pixel of a window, all being equal.
 
+    Raises
+    ------
+    ShapeError
+        If the network classifies images.
+
     Examples
     --------
     >>> from rawseg import models
@@ -44,9 +50,12 @@ def influence(model: Any, size: tuple[int, int]) -> np.ndarray:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     parameter = next(iter(model.parameters()))
-    image = Tensor(move(np.ones((1, model.config["in_channels"], *size)), parameter.device), requires_grad=True)
+    ones = np.ones((1, model.config.get("in_channels", 1), *size))
+    image = Tensor(move(ones, parameter.device), requires_grad=True)
     with enable_grad(), evaluating(model):
         out = model(image)
+        if out.ndim != 4:
+            raise ShapeError("influence", "model", "a network with an output map", f"an output of shape {out.shape}")
         middle = out.shape[2] // 2, out.shape[3] // 2
         out[0, 0, middle[0], middle[1]].backward()
     assert image.grad is not None

@@ -130,6 +130,16 @@ def test_skipped_weights_draw_nothing_and_the_block_ends():
     assert np.abs(second.weight.numpy()).max() <= 1 / np.sqrt(3)
 
 
+def test_influence_is_that_of_a_map():
+    with (
+        skipped(),
+        pytest.raises(ShapeError, match=r"influence: model: expected a network with an output map, got .* \(1, 2\)"),
+    ):
+        models.influence(models.mobilenet_v1(classes=2, width_mult=0.25), (32, 32))
+    with skipped():
+        assert models.influence(models.conv_autoencoder(), (28, 28)).any()
+
+
 def test_influence_shows_the_grid_of_equal_dilations():
     view = models.influence(models.context(1, dilations=(2, 2, 2)), (17, 17))
     rows, columns = np.nonzero(view)

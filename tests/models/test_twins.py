@@ -88,6 +88,11 @@ def test_output_and_every_gradient_equal_pytorchs(name):
         expected = weights.parameters[key].grad.numpy()
         assert_within(parameter.grad.numpy(), expected, bound * largest, key)
     assert largest > 0
+    net.eval()  # with the statistics of that one batch
+    with rawseg.no_grad():
+        got = net(rawseg.tensor(x))
+    want = forward(twin.Weights(net), torch.tensor(x)).detach()
+    assert_within(got.numpy(), want.numpy(), bound * max(1.0, float(want.abs().max())), "output of eval mode")
 
 
 def test_a_frozen_encoder_stays_bit_for_bit():
