@@ -43,12 +43,12 @@ def influence(model: Any, size: tuple[int, int]) -> np.ndarray:
     >>> models.influence(models.context(1, dilations=(2, 2)), (9, 9))[4].round(3).tolist()
     [0.037, 0.0, 0.074, 0.0, 0.111, 0.0, 0.074, 0.0, 0.037]
     """
-    model.double()
     for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             module.weight.array = np.full(module.weight.shape, 1 / np.prod(module.weight.shape[1:]))
             if module.bias is not None:
-                nn.init.zeros_(module.bias)
+                module.bias.array = np.zeros(module.bias.shape)
+    model.double()
     parameter = next(iter(model.parameters()))
     ones = np.ones((1, model.config.get("in_channels", 1), *size))
     image = Tensor(move(ones, parameter.device), requires_grad=True)
