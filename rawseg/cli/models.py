@@ -45,9 +45,8 @@ def models(
             console().print(note)
         return
     given = {"in_channels": channels, "classes": classes, "width": width, "depth": depth, "up": up}
-    given = {option: value for option, value in given.items() if value is not None} | model_options(name, options)
     with skipped():  # only shapes count
-        net = rooms.build(name, **given)
+        net = rooms.build(name, **model_options("models", name, given, options))
     shape = (1, net.config.get("in_channels", 1), *(parse_size(size) if size else typical_size(net)))
     rows = rooms.summary(net, shape)
     title = f"{name}, input {' x '.join(map(str, shape[1:]))}"

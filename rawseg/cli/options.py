@@ -57,21 +57,26 @@ def use_threads(threads: int | None) -> None:
         set_num_threads(threads)
 
 
-def model_options(name: str, given: list[str] | None) -> dict[str, Any]:
-    """Return the options of ``--option name=value``, each read as the type of its default."""
+def model_options(command: str, name: str, named: dict[str, Any], given: list[str] | None) -> dict[str, Any]:
+    """Return a model's options: those that have an option of their own, without None, and those of ``--option name=value``.
+
+    A value is read as the type of the option's default; what is given twice is refused.
+    """
     from ..errors import ArgumentError
     from ..models import options_of
 
-    known, found = options_of(name), {}
+    known, found = options_of(name), {option: value for option, value in named.items() if value is not None}
     for text in given or ():
         option, equals, value = text.partition("=")
         if not equals or option not in known:
-            raise ArgumentError("models", "--option", f"name=value, with a name of {sorted(known)}", repr(text))
-        found[option] = _read_as(option, value, known[option])
+            raise ArgumentError(command, "--option", f"name=value, with a name of {sorted(known)}", repr(text))
+        if option in found:
+            raise ArgumentError(command, "--option", "each option once", f"{text!r}, but {option} is {found[option]} already")
+        found[option] = _read_as(command, option, value, known[option])
     return found
 
 
-def _read_as(option: str, text: str, default: Any) -> Any:
+def _read_as(command: str, option: str, text: str, default: Any) -> Any:
     from ..errors import ArgumentError
 
     try:
@@ -83,5 +88,5 @@ def _read_as(option: str, text: str, default: Any) -> Any:
             return tuple(int(part) for part in text.split(","))
     except (KeyError, ValueError):
         kind = {"bool": "true or false", "int": "a whole number", "float": "a number"}.get(type(default).__name__)
-        raise ArgumentError("models", f"--option {option}", kind or "whole numbers with commas between", repr(text)) from None
+        raise ArgumentError(command, f"--option {option}", kind or "whole numbers with commas between", repr(text)) from None
     return text

@@ -12,10 +12,10 @@ def make_model(name: str, channels: int, classes: int, given: dict[str, Any], op
     from .. import models
     from ..errors import ArgumentError
 
-    given = {option: value for option, value in given.items() if value is not None}
-    if name == "unet" and ("encoder" in given or "frozen" in given):
+    if name == "unet" and (given.get("encoder") or given.get("frozen")):
         name = "encoder_unet"
-    net = models.build(name, in_channels=channels, classes=classes, **given, **model_options(name, options))
+    named = {"in_channels": channels, "classes": classes, **given}
+    net = models.build(name, **model_options("train", name, named, options))
     if not isinstance(net, models.Segmenter):
         expected = "a network for segmentation"
         raise ArgumentError("train", "--model", expected, f"{name}, which is none")

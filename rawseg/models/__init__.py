@@ -16,7 +16,7 @@ from .autoencoder import Autoencoder, ConvAutoencoder, autoencoder, conv_autoenc
 from .classifier import Classifier
 from .deeplabv3 import DeepLabV3, deeplabv3
 from .dilated import ContextNetwork, DilatedVGG16, context, dilated_vgg16
-from .encoder_unet import EncoderUNet, encoder_unet
+from .encoder_unet import ENCODERS, EncoderUNet, encoder_unet
 from .influence import influence
 from .mobilenet_v1 import MobileNetV1, mobilenet_v1
 from .mobilenet_v2 import MobileNetV2, mobilenet_v2
@@ -43,23 +43,15 @@ MODELS: dict[str, Callable[..., Any]] = {
     "deeplabv3": deeplabv3,
     "autoencoder": autoencoder,
     "conv_autoencoder": conv_autoencoder,
-    "mobilenet_v1": mobilenet_v1,
-    "mobilenet_v2": mobilenet_v2,
-    "mobilenet_v3_large": mobilenet_v3_large,
-    "mobilenet_v3_small": mobilenet_v3_small,
-    "resnet18": resnet18,
-    "resnet34": resnet34,
-    "resnet50": resnet50,
-    "resnet101": resnet101,
-    "vgg16": vgg16,
+    **ENCODERS,  # the classifiers
 }
-CLASSES = {
+TAKE_ALL = {
     unet: UNet,
     encoder_unet: EncoderUNet,
     segnet_basic: SegNetBasic,
     conv_autoencoder: ConvAutoencoder,
     deeplabv3: DeepLabV3,
-}  # functions of **options hand everything to these
+}  # functions of **options, and the class that they hand them to
 
 
 def options_of(name: str) -> dict[str, Any]:
@@ -72,7 +64,7 @@ def options_of(name: str) -> dict[str, Any]:
     """
     if name not in MODELS:
         raise ArgumentError("build", "name", f"one of {sorted(MODELS)}", repr(name))
-    signature = inspect.signature(CLASSES.get(MODELS[name], MODELS[name]))
+    signature = inspect.signature(TAKE_ALL.get(MODELS[name], MODELS[name]))
     return {option: parameter.default for option, parameter in signature.parameters.items()}
 
 

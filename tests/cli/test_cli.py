@@ -191,6 +191,8 @@ def test_options_of_models_are_read_as_their_defaults_are(capsys):
         ("stem_stride=1.5", "--option stem_stride: expected a whole number, got '1.5'"),
     ):
         assert message in refused(capsys, "models", "mobilenet_v1", "-O", given)
+    message = refused(capsys, "models", "unet", "--width", 4, "-O", "width=8")
+    assert "models: --option: expected each option once, got 'width=8', but width is 4 already" in message
     assert "--option dilations: expected whole numbers" in refused(capsys, "models", "context", "-O", "dilations=1;2")
 
 
@@ -222,6 +224,8 @@ def test_only_networks_for_segmentation_are_trained_on_masks(folder, tmp_path, c
     for command in (("evaluate", folder), ("predict", folder / "images")):
         message = refused(capsys, *command, "-w", tmp_path / "net.safetensors")
         assert "--weights: expected those of a network for segmentation, got those of autoencoder" in message
+    message = refused(capsys, "train", folder, "--out", tmp_path / "run", "-O", "in_channels=1")
+    assert "train: --option: expected each option once, got 'in_channels=1', but in_channels is 3 already" in message
     message = refused(capsys, "train", folder, "--out", tmp_path / "run", "--classes", 3, "--loss", "bce-log_dice", *TINY)
     assert "one for several classes" in message
 
