@@ -22,7 +22,7 @@ def influence(model: Any, size: tuple[int, int]) -> np.ndarray:
     Parameters
     ----------
     model : Module
-        A network with an output map; its weights are overwritten.
+        A network on the CPU with an output map; its weights are overwritten.
     size : (int, int)
         Height and width of the image.
 
