@@ -17,7 +17,7 @@ from .classifier import Classifier
 from .deeplabv3 import DeepLabV3, deeplabv3
 from .dilated import ContextNetwork, DilatedVGG16, context, dilated_vgg16
 from .encoder_unet import ENCODERS, EncoderUNet, encoder_unet
-from .influence import influence
+from .equal_weights import influence
 from .mobilenet_v1 import MobileNetV1, mobilenet_v1
 from .mobilenet_v2 import MobileNetV2, mobilenet_v2
 from .mobilenet_v3 import MobileNetV3, mobilenet_v3_large, mobilenet_v3_small

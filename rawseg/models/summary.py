@@ -66,8 +66,8 @@ def summary(model: Any, input_shape: tuple[int, ...]) -> list[LayerRow]:
 
     Examples
     --------
-    >>> from rawseg import models, nn
-    >>> [(row.output, row.receptive_field) for row in models.summary(nn.Conv2d(3, 8, 3, stride=2), (1, 3, 33, 65))]
+    >>> from rawseg import nn
+    >>> [(row.output, row.receptive_field) for row in summary(nn.Conv2d(3, 8, 3, stride=2), (1, 3, 33, 65))]
     [((1, 8, 16, 32), (3, 3))]
     """
     image = no_images(model, input_shape)
