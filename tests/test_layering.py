@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = ["autograd", "functional", "nn", "ops", "optim", "models", "data", "metrics", "pictures", "training", "cli"]
+FLOORS = ["autograd", "functional", "nn", "ops", "optim", "models", "data", "metrics", "pictures", "xray", "training", "cli"]
 MAY_CALL_KERNELS = {"autograd", "functional", "ops"}  # autograd for matmul only
 MAY_ASK_TORCH = {"benchmark"}  # the other side of every comparison
 

@@ -36,8 +36,8 @@ class AddAt(Function):
         ctx.index = index
         xp = array_module(x)
         out = xp.zeros(shape, x.dtype)
-        if _is_basic(index):
-            out[index] = x  # slices address every element once
+        if _is_basic(index) or _each_once(index, shape):
+            out[index] = x  # a sum has one term
         else:
             xp.add.at(out, index, x)
         return out
@@ -61,6 +61,19 @@ def plain_index(index: Any, copy: bool = False) -> Any:
     if isinstance(index, Tensor):
         index = index.array
     return index.copy() if copy and device_of(index) else index
+
+
+def _each_once(index: Any, shape: tuple[int, ...]) -> bool:
+    """Tell whether arrays of integers for the first axes, side by side, address no place twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(parts) > len(shape) or not all(isinstance(p, np.ndarray) and p.ndim == 1 and p.dtype.kind in "iu" for p in parts):
+        return False
+    if len({len(part) for part in parts}) != 1 or len(parts[0]) == 0:
+        return False
+    places = np.zeros(len(parts[0]), np.int64)
+    for part, length in zip(parts, shape):
+        places = places * length + part % length
+    return len(np.unique(places)) == len(places)
 
 
 def _is_basic(index: Any) -> bool:

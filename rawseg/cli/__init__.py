@@ -1,4 +1,4 @@
-"""The command line: ``rawseg demo | train | predict | evaluate | models | bench | doctor``.
+"""The command line: ``rawseg demo | train | predict | evaluate | xray | ablate | models | bench | doctor``.
 
 A user's mistake ends in one line on standard error and exit code 2; Ctrl-C in 130.
 """
@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import RawsegError
-from . import bench, demo, doctor, evaluate, models, predict, train
+from . import ablate, bench, demo, doctor, evaluate, models, predict, train, xray
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -60,7 +60,18 @@ def options(
     """Image segmentation from scratch: train, predict and look inside."""
 
 
-for command in (demo.demo, train.train, predict.predict, evaluate.evaluate, models.models, bench.bench, doctor.doctor):
+COMMANDS = (
+    demo.demo,
+    train.train,
+    predict.predict,
+    evaluate.evaluate,
+    xray.xray,
+    ablate.ablate,
+    models.models,
+    bench.bench,
+    doctor.doctor,
+)
+for command in COMMANDS:
     app.command()(guarded(command))
 
 

@@ -29,10 +29,14 @@ def bench(
         Texts, typer.Option(help="Only these, auto among them; without, all but plain loops on large maps.")
     ] = [],  # noqa: B006
     impl: Annotated[str, typer.Option(help="package.module:function, a kernel of yours in the same table.")] = "",
-    model: Annotated[str, typer.Option(help="A whole model instead: unet or mobilenet_v2.")] = "",
+    model: Annotated[
+        str, typer.Option(help="A whole model instead: unet, mobilenet_v2, mask_rcnn or mask_rcnn_mobilenet_v2.")
+    ] = "",
     width: Annotated[int, typer.Option(help="Channels of the U-Net's first level.", min=1)] = 32,
     batch: Annotated[int, typer.Option(help="Images of a model's batch.", min=1)] = 2,
-    size: Annotated[int, typer.Option(help="Side of a model's images; 256 for unet, 224 for mobilenet_v2.", min=0)] = 0,
+    size: Annotated[
+        int, typer.Option(help="Side of a model's images; 256 for unet, 224 for mobilenet_v2, 320 for mask_rcnn.", min=0)
+    ] = 0,
     mode: Annotated[str, typer.Option(help="train, infer or both, of a model.")] = "both",
     scale: Annotated[Texts, typer.Option(help="How one case grows with batch, size, channels or threads.")] = [],  # noqa: B006
     threads: Threads = None,
@@ -174,12 +178,12 @@ def _model_options(model: str, width: int, batch: int, size: int, mode: str) -> 
     from ..benchmark.model_steps import MODELS
 
     if model not in MODELS:
-        raise ArgumentError("bench", "--model", f"one of {MODELS}", repr(model))
+        raise ArgumentError("bench", "--model", f"one of {tuple(MODELS)}", repr(model))
+    MODELS[model].require()
     modes = {"train": ["train"], "infer": ["infer"], "both": ["train", "infer"]}
     if mode not in modes:
         raise ArgumentError("bench", "--mode", f"one of {tuple(modes)}", repr(mode))
-    size = size or {"unet": 256, "mobilenet_v2": 224}[model]
-    return {"model": model, "width": width, "batch": batch, "size": size, "modes": modes[mode]}
+    return {"model": model, "width": width, "batch": batch, "size": size or MODELS[model].size, "modes": modes[mode]}
 
 
 def _model(request: dict[str, Any], tuned: bool, cold: bool, save: Path | None) -> None:

@@ -20,14 +20,17 @@ class DemoTask(StrEnum):
     faces = "faces"
     autoencoder = "autoencoder"
     classify = "classify"
+    instance = "instance"
 
 
 def demo(
     task: Annotated[
-        DemoTask, typer.Option(help="nuclei and faces: segmentation; the others: Fashion-MNIST.")
+        DemoTask, typer.Option(help="nuclei, faces: segmentation; instance: objects; the others: Fashion-MNIST.")
     ] = DemoTask.nuclei,
     out: Out = Path("rawseg-out"),
-    data: Annotated[Path | None, typer.Option(help="Folder with the files of Fashion-MNIST, if not Debian's.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of Fashion-MNIST, if not Debian's; for instance a folder of cut-outs.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; each demo has its own default.", min=1)] = None,
     seed: Seed = 0,
     threads: Threads = None,
@@ -37,7 +40,8 @@ def demo(
     """Train a network from scratch on real data, test it on data that it has not seen, and draw what it does.
 
     nuclei: a U-Net on a microscopy image. faces: a U-Net on MobileNetV1 finds masks drawn on real faces. autoencoder: a
-    fully connected one and three convolutional ones with different ways back up. classify: a small MobileNetV1.
+    fully connected one and three convolutional ones with different ways back up. classify: a small MobileNetV1. instance: a
+    small Mask R-CNN finds single nuclei, or with --data cut-outs such as Debian's stamps (/usr/share/tuxpaint/stamps).
     """
     use_threads(threads)
     if runner(task.value)(Request(out, data, epochs, seed, device, plain)):

@@ -9,26 +9,41 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from .options import Device, Threads, Tile, Weights, load_segmenter, make_folder, use_threads
+from .options import Device, Threads, Tile, Weights, load_network, make_folder, use_threads
 from .output import console
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A folder with images/ and masks/, paired by stem.")],
+    folder: Annotated[Path, typer.Argument(help="A folder with images/ and masks/, paired by stem, or a COCO file.")],
     weights: Weights,
     ignore_index: Annotated[int | None, typer.Option(help="Class id in the masks that does not count.")] = None,
     tile: Tile = 512,
+    images: Annotated[Path | None, typer.Option(help="Folder of a COCO file's images, if not its own.")] = None,
+    detections: Annotated[Path | None, typer.Option(help="Also write the objects found, as COCO's results.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Also write the scores to this file.")] = None,
     threads: Threads = None,
     device: Device = "cpu",
 ) -> None:
-    """Print IoU, Dice, precision and recall per class and their means, against the masks."""
+    """Print IoU, Dice, precision and recall per class and their means, against the masks.
+
+    With weights of a mask_rcnn, whose masks number the objects: COCO's average precision of masks and boxes.
+    """
     from .. import data, metrics, models
+    from ..errors import ArgumentError
 
     use_threads(threads)
-    if out is not None:
-        make_folder(out.parent)
-    model = load_segmenter(weights, device)
+    for file in (out, detections):
+        if file is not None:
+            make_folder(file.parent)
+    model = load_network(weights, device)
+    if isinstance(model, models.MaskRCNN):
+        if ignore_index is not None:
+            raise ArgumentError("evaluate", "--ignore-index", "none with weights of a mask_rcnn", ignore_index)
+        evaluate_objects(folder, images, model, out, detections)
+        return
+    for name, value in {"--images": images, "--detections": detections}.items():
+        if value is not None:
+            raise ArgumentError("evaluate", name, "none but with weights of a mask_rcnn", value)
     classes = max(2, model.config["classes"])  # a single logit tells two
     pairs = data.SegmentationFolder(folder, classes=classes, channels=model.config["in_channels"], ignore_index=ignore_index)
     scores = metrics.Metrics(classes, ignore_index=ignore_index)
@@ -42,6 +57,20 @@ def evaluate(
         from ..files import write_bytes_atomically
 
         write_bytes_atomically(out, json.dumps(summary.as_dict(), indent=1).encode())
+
+
+def evaluate_objects(folder: Path, images: Path | None, model: Any, out: Path | None, detections: Path | None) -> None:
+    """Score a network that finds single objects."""
+    from ..errors import DataError
+    from .instances.annotated import annotated
+    from .instances.evaluate import evaluate
+
+    names = (model.class_names or [])[1:] or [f"class {i}" for i in range(1, model.config["classes"])]
+    of_folder = None if folder.suffix.lower() == ".json" else names
+    pairs = annotated("evaluate", folder, images, model.config["in_channels"], of_folder)
+    if pairs.class_names != names:
+        raise DataError("evaluate", str(folder), f"the classes of the weights, {names}", pairs.class_names)
+    evaluate(pairs, model, out, detections)
 
 
 def print_scores(summary: Any, class_names: list[str] | None) -> None:

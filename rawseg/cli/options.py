@@ -38,13 +38,13 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def load_segmenter(weights: Path, device: str) -> Any:
-    """Load a network that labels pixels; ArgumentError if the weights are those of another."""
+def load_network(weights: Path, device: str) -> Any:
+    """Load a network that labels pixels or finds objects; ArgumentError if the weights are those of another."""
     from ..errors import ArgumentError
-    from ..models import Segmenter, load_model
+    from ..models import MaskRCNN, Segmenter, load_model
 
     model = load_model(weights, device)
-    if not isinstance(model, Segmenter):
+    if not isinstance(model, (Segmenter, MaskRCNN)):
         raise ArgumentError("load", "--weights", "those of a network for segmentation", f"those of {model.name}")
     return model
 

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from ..errors import DataError
-from .options import Device, Out, Threads, Tile, Weights, load_segmenter, make_folder, use_threads
+from .options import Device, Out, Threads, Tile, Weights, load_network, make_folder, use_threads
 from .output import console
 
 
@@ -19,18 +19,27 @@ def predict(
     weights: Weights,
     out: Out = Path("rawseg-out/predictions"),
     tile: Tile = 512,
-    overlay: Annotated[bool, typer.Option(help="Also write the image with the mask drawn over it.")] = True,
+    overlay: Annotated[bool, typer.Option(help="Also write the image with masks (and boxes) drawn over it.")] = True,
+    score: Annotated[float, typer.Option(help="Least score of an object, with weights of a mask_rcnn.", min=0, max=1)] = 0.5,
     threads: Threads = None,
     device: Device = "cpu",
 ) -> None:
-    """Segment images of any size: STEM_mask.png holds class ids, STEM_overlay.png is to look at."""
+    """Segment images of any size: STEM_mask.png holds class ids, STEM_overlay.png is to look at.
+
+    With weights of a mask_rcnn the overlays show single objects, and detections.json holds them in COCO's form.
+    """
     from .. import data, models
     from ..pictures import overlay as draw
 
     use_threads(threads)
     found = gather(images)
     make_folder(out)
-    model = load_segmenter(weights, device)
+    model = load_network(weights, device)
+    if isinstance(model, models.MaskRCNN):
+        from .instances.predict import predict as predict_instances
+
+        predict_instances(found, model, out, overlay, score)
+        return
     channels = model.config["in_channels"]
     screen = console()
     for path in found:

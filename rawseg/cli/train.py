@@ -36,12 +36,17 @@ NOT_COUNTED = -100  # marks padded pixels; no class can have it
 
 
 def train(
-    folder: Annotated[Path, typer.Argument(help="A folder with images/ and masks/, paired by stem; masks hold class ids.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A folder with images/ and masks/, paired by stem; masks hold class ids. Or a COCO file.")
+    ],
     out: Out = Path("runs/unet"),
     classes: Classes = 2,
     class_names: Annotated[str, typer.Option(help="Comma-separated, for tables and pictures.")] = "",
     channels: Annotated[int, typer.Option(help="1: images read as grey; 3: as colour.")] = 3,
-    model: Annotated[str, typer.Option(help="A network for segmentation that `rawseg models` lists.")] = "unet",
+    model: Annotated[
+        str, typer.Option(help="A network for segmentation that `rawseg models` lists, or mask_rcnn: masks number the objects.")
+    ] = "unet",
+    images: Annotated[Path | None, typer.Option(help="Folder of a COCO file's images, if not its own.")] = None,
     encoder: Annotated[str | None, typer.Option(help="A U-Net on this classification network, e.g. mobilenet_v2.")] = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the U-Net's decoder only.")] = False,
     width: Width = None,
@@ -53,8 +58,8 @@ def train(
     crop: Annotated[int, typer.Option(help="Side of the random training crops, in pixels.", min=1)] = 256,
     crops: Annotated[int, typer.Option(help="Random crops of each image in an epoch.", min=1)] = 4,
     loss: Annotated[
-        str, typer.Option(help="cross_entropy, dice, jaccard, border, cross_entropy+dice; for a mask bce-log_dice.")
-    ] = DEFAULT_LOSS,
+        str | None, typer.Option(help="cross_entropy, dice, jaccard, border, cross_entropy+dice; for a mask bce-log_dice.")
+    ] = None,
     ignore_index: Annotated[int | None, typer.Option(help="Class id in the masks that does not count.")] = None,
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
     lr: Annotated[float, typer.Option(help="Learning rate.", min=0)] = 1e-3,
@@ -74,12 +79,20 @@ def train(
 
     16-bit images are divided by 65535: stretch 12-bit ones to the full range first.
     """
-    settings = {name: value for name, value in locals().items() if name in SETTINGS or (name in GIVEN and value)}
+    asked = dict(locals())
+    use_threads(threads)
+    if model == "mask_rcnn":
+        train_instances(asked)
+        return
+    loss = asked["loss"] = loss or DEFAULT_LOSS
+    settings = {name: value for name, value in asked.items() if name in SETTINGS or (name in GIVEN and value)}
     from .. import data, manual_seed, models
+    from ..errors import ArgumentError
     from ..training import Segmentation, Trainer
     from ..training.objectives import objective
 
-    use_threads(threads)
+    if images is not None:
+        raise ArgumentError("train", "--images", "none but with --model mask_rcnn and a COCO file", images)
     names = split_names(class_names, classes)
     everything = data.SegmentationFolder(folder, classes=classes, channels=channels, ignore_index=ignore_index)
     training, held_out = divide(everything, validation, seed)
@@ -123,6 +136,21 @@ def train(
         report(result, held_out, out, names, uncounted)
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def train_instances(asked: dict[str, Any]) -> None:
+    """Train a network that finds single objects; refuse options that it has no use for."""
+    from ..errors import ArgumentError
+    from .instances.train import SETTINGS, UNUSED, Run, train
+
+    for name, default in UNUSED.items():
+        if asked[name] != default:
+            raise ArgumentError("train", option(name), "none with --model mask_rcnn (see -O and --class-names)", asked[name])
+    names = asked["class_names"]
+    of_run = {name: asked[name] for name in ("out", "images", "channels", "options", "epochs", "workers", "device", "resume")}
+    settings = {name: asked[name] for name in SETTINGS}
+    listed = split_names(names, len(names.split(","))) if names else None
+    train(Run(data=asked["folder"], class_names=listed, settings=settings, plain=asked["plain"], **of_run))
 
 
 def split_names(text: str, classes: int) -> list[str] | None:

@@ -18,7 +18,7 @@ from rawseg_kernels._arrays import integer, pair
 from ..errors import ArgumentError
 from .dataset import Sample
 
-Transform: TypeAlias = Callable[[np.ndarray, np.ndarray, np.random.Generator], Sample]
+Transform: TypeAlias = Callable[[np.ndarray, Any, np.random.Generator], Sample]
 
 
 def resample(image: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> Sample:
@@ -59,7 +59,7 @@ class Compose:
     def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = list(transforms)
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Sample:
+    def __call__(self, image: np.ndarray, mask: Any, rng: np.random.Generator) -> Sample:
         """Apply all of them, in order, with one stream of random numbers."""
         for transform in self.transforms:
             image, mask = transform(image, mask, rng)
@@ -195,7 +195,7 @@ class Brightness:
     def __init__(self, amount: float = 0.1) -> None:
         self.amount = _amount("Brightness", "amount", amount)
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Sample:
+    def __call__(self, image: np.ndarray, mask: Any, rng: np.random.Generator) -> Sample:
         """Shift the brightness; the mask is untouched."""
         return np.clip(image + np.float32(rng.uniform(-self.amount, self.amount)), 0, 1), mask
 
@@ -212,7 +212,7 @@ class Contrast:
     def __init__(self, amount: float = 0.2) -> None:
         self.amount = _amount("Contrast", "amount", amount, most=1)
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Sample:
+    def __call__(self, image: np.ndarray, mask: Any, rng: np.random.Generator) -> Sample:
         """Stretch the contrast; the mask is untouched."""
         factor = np.float32(rng.uniform(1 - self.amount, 1 + self.amount))
         mean = np.float32(image.mean(dtype=np.float64))

@@ -12,7 +12,7 @@ from rawseg_kernels._arrays import integer, pair
 
 from ..errors import ArgumentError, IndexRangeError, ShapeError
 
-Sample: TypeAlias = tuple[np.ndarray, np.ndarray]  # image (C, H, W) float32, mask (H, W) int64
+Sample: TypeAlias = tuple[np.ndarray, Any]  # image (C, H, W) float32; mask (H, W) int64, a label, an image, or instances
 
 
 class Dataset(Protocol):

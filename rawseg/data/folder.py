@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from rawseg_kernels._arrays import integer
 
 from ..errors import ArgumentError, DataError
@@ -63,9 +65,7 @@ class SegmentationFolder:
         images_folder, masks_folder = (root / "images", root / "masks") if masks is None else (root, Path(masks))
         if channels not in (1, 3, None):
             raise ArgumentError("SegmentationFolder", "channels", "1, 3 or None", repr(channels))
-        self._images, self._masks = _by_stem(images_folder), _by_stem(masks_folder)
-        _check_partners(self._images, self._masks, images_folder, masks_folder)
-        self.names = sorted(self._images, key=_natural)
+        self.names, self._images, self._masks = paired("SegmentationFolder", images_folder, masks_folder)
         count = len(classes) if isinstance(classes, (list, tuple)) else classes
         self.num_classes = None if count is None else integer("SegmentationFolder", "classes", count, 1)
         self.channels, self.ignore_index, self.max_pixels = channels, ignore_index, max_pixels
@@ -78,35 +78,47 @@ class SegmentationFolder:
         image_path, mask_path = self._images[self.names[index]], self._masks[self.names[index]]
         image = read_image(image_path, self.channels, self.max_pixels)
         mask = read_mask(mask_path, self.max_pixels)
-        if image.shape[1:] != mask.shape:
-            expected = f"the size of its image {image_path}, {image.shape[1]} x {image.shape[2]} (height x width)"
-            raise DataError("SegmentationFolder", str(mask_path), expected, f"{mask.shape[0]} x {mask.shape[1]}")
+        check_same_size("SegmentationFolder", image_path, image, mask_path, mask)
         if self.num_classes is not None:
             kept = None if self.ignore_index is None else mask != self.ignore_index
             check_class_ids("SegmentationFolder", str(mask_path), mask, self.num_classes, kept, DataError)
         return image, mask
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def paired(op: str, images_folder: Path, masks_folder: Path) -> tuple[list[str], dict[str, Path], dict[str, Path]]:
+    """Return the stems of two folders in natural order, and the files of either by stem; errors begin with ``op``."""
+    images, masks = _by_stem(op, images_folder), _by_stem(op, masks_folder)
+    _check_partners(op, images, masks, images_folder, masks_folder)
+    return sorted(images, key=_natural), images, masks
+
+
+def check_same_size(op: str, image_path: Path, image: np.ndarray, mask_path: Path, mask: np.ndarray) -> None:
+    """Check that a mask of shape (H, W) fits its image of shape (C, H, W)."""
+    if image.shape[1:] != mask.shape:
+        expected = f"the size of its image {image_path}, {image.shape[1]} x {image.shape[2]} (height x width)"
+        raise DataError(op, str(mask_path), expected, f"{mask.shape[0]} x {mask.shape[1]}")
+
+
+def _by_stem(op: str, folder: Path) -> dict[str, Path]:
     """Return the image files of a folder by stem."""
     if not folder.is_dir():
-        raise DataError("SegmentationFolder", str(folder), "a folder of image files", "no such folder")
+        raise DataError(op, str(folder), "a folder of image files", "no such folder")
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.suffix.lower() not in SUFFIXES:  # passing it over would lose a sample in silence
-            raise DataError("SegmentationFolder", str(folder), f"nothing but {', '.join(SUFFIXES)} files", path.name)
+            raise DataError(op, str(folder), f"nothing but {', '.join(SUFFIXES)} files", path.name)
         if path.stem in files:
             expected = "one file for each stem"
-            raise DataError("SegmentationFolder", str(folder), expected, f"{files[path.stem].name} and {path.name}")
+            raise DataError(op, str(folder), expected, f"{files[path.stem].name} and {path.name}")
         files[path.stem] = path
     if not files:
-        raise DataError("SegmentationFolder", str(folder), f"{', '.join(SUFFIXES)} files", "none")
+        raise DataError(op, str(folder), f"{', '.join(SUFFIXES)} files", "none")
     return files
 
 
-def _check_partners(images: dict[str, Path], masks: dict[str, Path], images_folder: Path, masks_folder: Path) -> None:
+def _check_partners(op: str, images: dict[str, Path], masks: dict[str, Path], images_folder: Path, masks_folder: Path) -> None:
     """Raise with all stems that lack a partner."""
     for have, want, folder in ((images, masks, masks_folder), (masks, images, images_folder)):
         lonely = sorted(have.keys() - want.keys(), key=_natural)
@@ -114,7 +126,7 @@ def _check_partners(images: dict[str, Path], masks: dict[str, Path], images_fold
             kind = "a mask for every image" if want is masks else "an image for every mask"
             more = f" and {len(lonely) - SHOWN} more" if len(lonely) > SHOWN else ""
             expected = f"{kind}, of the same name without suffix"
-            raise DataError("SegmentationFolder", str(folder), expected, f"none for {', '.join(lonely[:SHOWN])}{more}")
+            raise DataError(op, str(folder), expected, f"none for {', '.join(lonely[:SHOWN])}{more}")
 
 
 def _natural(stem: str) -> tuple[list[str | int], str]:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..errors import ArgumentError, DataError
 from .augment import Transform
 from .dataset import Dataset, Sample, draw, sample_rng
 
-Batch: TypeAlias = tuple[np.ndarray, np.ndarray]  # images (N, C, H, W) float32, targets (N, ...)
+Batch: TypeAlias = tuple[Any, Any]  # images (N, C, H, W) float32, targets (N, ...); or a list of each
 THREADS = "rawseg-loader"
 MOST = 2**32  # seeds and epochs are below it: one word of entropy each, so that no two streams can coincide
 
@@ -27,7 +27,8 @@ class Loader:
     Parameters
     ----------
     dataset : Dataset
-        Has ``len`` and gives (image, mask) by index; in a mask's place may stand a label or an image.
+        Has ``len`` and gives (image, mask) by index; in a mask's place may stand a label, an image, or a dictionary of
+        instances (`rawseg.data.CocoInstances`), whose images may differ in size.
     batch_size : int
         Samples in a batch; the last one may have fewer.
     transform : callable, optional
@@ -108,7 +109,8 @@ class Loader:
         images : ndarray, shape (N, C, H, W)
             float32.
         targets : ndarray
-            int64 masks of shape (N, H, W) or labels of shape (N,), or float32 images of shape (N, C, H, W).
+            int64 masks of shape (N, H, W) or labels of shape (N,), or float32 images of shape (N, C, H, W). With instances
+            both are lists, of images (C, H, W) and of dictionaries.
 
         Raises
         ------
@@ -153,6 +155,8 @@ class Loader:
 
     def _load(self, epoch: int, batch: list[int]) -> Batch:
         images, masks = zip(*[self._sample(epoch, index) for index in batch])
+        if isinstance(masks[0], dict):  # instances: images keep their sizes
+            return list(images), list(masks)
         shapes = sorted({image.shape for image in images})
         if len(shapes) > 1:
             expected = "samples of one shape in a batch: crop them (ScaleCrop) and choose channels, or use batch_size=1"
@@ -169,13 +173,17 @@ class Loader:
             error.add_note(f"while loading sample {index} of epoch {epoch}")
             raise
         if image.ndim != 3 or image.dtype != np.float32 or not _belongs(mask, image):
-            expected = "a float32 image of shape (C, H, W) and an int64 mask of shape (H, W), a label, or a float32 image"
-            raise DataError("Loader", f"sample {index}", expected, f"{image.dtype} {image.shape} and {mask.dtype} {mask.shape}")
+            expected = "a float32 image (C, H, W) and an int64 mask (H, W), a label, a float32 image, or instances with masks"
+            got = f"{type(mask).__name__} {sorted(mask)}" if isinstance(mask, dict) else f"{mask.dtype} {mask.shape}"
+            raise DataError("Loader", f"sample {index}", expected, f"{image.dtype} {image.shape} and {got}")
         return image, mask
 
 
-def _belongs(target: np.ndarray, image: np.ndarray) -> bool:
-    """Tell whether something is a mask of an image, a label, or an image of the same size."""
+def _belongs(target: Any, image: np.ndarray) -> bool:
+    """Tell whether something is a mask of an image, a label, an image of the same size, or its instances."""
+    if isinstance(target, dict):
+        masks = target.get("masks")
+        return isinstance(masks, np.ndarray) and masks.dtype == bool and masks.shape[1:] == image.shape[1:]
     if target.dtype == np.int64:
         return target.shape in ((), image.shape[1:])
     return target.dtype == np.float32 and target.ndim == 3 and target.shape[1:] == image.shape[1:]

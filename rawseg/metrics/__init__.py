@@ -16,15 +16,20 @@ in neither truth nor prediction has no score; what it counts as is the explicit 
     DataError.
 
 A class that occurs in only one of the two scores 0 everywhere, also where a formula would divide 0 by 0.
+
+Single objects are scored by COCO's average precision, of their masks or of their boxes.
 """
 
 from .accumulate import Metrics, Summary
+from .average_precision import AveragePrecision, average_precision
 from .confusion import confusion_matrix
 from .scores import dice, iou, per_image, pixel_accuracy, precision, recall
 
 __all__ = [
+    "AveragePrecision",
     "Metrics",
     "Summary",
+    "average_precision",
     "confusion_matrix",
     "dice",
     "iou",

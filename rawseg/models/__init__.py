@@ -18,6 +18,7 @@ from .deeplabv3 import DeepLabV3, deeplabv3
 from .dilated import ContextNetwork, DilatedVGG16, context, dilated_vgg16
 from .encoder_unet import ENCODERS, EncoderUNet, encoder_unet
 from .equal_weights import influence
+from .mask_rcnn import MaskRCNN
 from .mobilenet_v1 import MobileNetV1, mobilenet_v1
 from .mobilenet_v2 import MobileNetV2, mobilenet_v2
 from .mobilenet_v3 import MobileNetV3, mobilenet_v3_large, mobilenet_v3_small
@@ -43,6 +44,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "deeplabv3": deeplabv3,
     "autoencoder": autoencoder,
     "conv_autoencoder": conv_autoencoder,
+    "mask_rcnn": MaskRCNN,
     **ENCODERS,  # the classifiers
 }
 TAKE_ALL = {
@@ -104,6 +106,7 @@ __all__ = [
     "DilatedVGG16",
     "EncoderUNet",
     "LayerRow",
+    "MaskRCNN",
     "MobileNetV1",
     "MobileNetV2",
     "MobileNetV3",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rawseg_kernels._arrays import integer
+
 from .. import functional as F
 from .. import nn
 from ..autograd import Tensor
@@ -103,30 +105,35 @@ class ResNet(Classifier):
         Channels of the image.
     output_stride : {32, 16, 8}
         Pixels of the image to a pixel of the last map: 16 and 8 dilate the last stage, or the last two (50 and 101 only).
+    width : int
+        Channels of the first stage, which every later one doubles.
     """
 
-    def __init__(self, layers: int = 50, classes: int = 1000, in_channels: int = 3, output_stride: int = 32) -> None:
+    def __init__(
+        self, layers: int = 50, classes: int = 1000, in_channels: int = 3, output_stride: int = 32, width: int = 64
+    ) -> None:
         super().__init__()
         if layers not in PLANS:
             raise ArgumentError("resnet", "layers", f"one of {sorted(PLANS)}", repr(layers))
         self.name = f"resnet{layers}"
         if output_stride not in (32, 16, 8):
             raise ArgumentError(self.name, "output_stride", "32, 16 or 8", repr(output_stride))
-        self.remember(classes, in_channels, output_stride=output_stride)
+        width = integer(self.name, "width", width, 1)
+        self.remember(classes, in_channels, output_stride=output_stride, width=width)
         block, counts = PLANS[layers]
-        self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(in_channels, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        channels, reached, dilation = 64, 4, 1
+        channels, reached, dilation = width, 4, 1
         for stage, count in enumerate(counts):
-            width, stride, before = 64 * 2**stage, 1 if stage == 0 else 2, dilation
+            inside, stride, before = width * 2**stage, 1 if stage == 0 else 2, dilation
             if stride == 2 and reached == output_stride:
                 stride, dilation = 1, dilation * 2
             reached *= stride
-            blocks: list[nn.Module] = [block(channels, width, stride, before)]
-            channels = width * block.expansion
-            blocks += [block(channels, width, 1, dilation) for _ in range(count - 1)]
+            blocks: list[nn.Module] = [block(channels, inside, stride, before)]
+            channels = inside * block.expansion
+            blocks += [block(channels, inside, 1, dilation) for _ in range(count - 1)]
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(channels, classes)
         self.initialise()
@@ -135,28 +142,29 @@ class ResNet(Classifier):
         yield nn.Sequential(self.conv1, self.bn1, self.relu)
         yield self.maxpool
         for name in ("layer1", "layer2", "layer3", "layer4"):
-            yield from getattr(self, name).children()
+            if hasattr(self, name):  # a detector uses the last one elsewhere
+                yield from getattr(self, name).children()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, shape (N, classes)."""
         return self.fc(self.pooled(x))
 
 
-def resnet18(classes: int = 1000, in_channels: int = 3) -> ResNet:
+def resnet18(classes: int = 1000, in_channels: int = 3, width: int = 64) -> ResNet:
     """Return ResNet-18, a classifier of residual blocks: 11,689,512 parameters for 1000 classes."""
-    return ResNet(18, classes, in_channels)
+    return ResNet(18, classes, in_channels, width=width)
 
 
-def resnet34(classes: int = 1000, in_channels: int = 3) -> ResNet:
+def resnet34(classes: int = 1000, in_channels: int = 3, width: int = 64) -> ResNet:
     """Return ResNet-34, a classifier of residual blocks: 21,797,672 parameters for 1000 classes."""
-    return ResNet(34, classes, in_channels)
+    return ResNet(34, classes, in_channels, width=width)
 
 
-def resnet50(classes: int = 1000, in_channels: int = 3, output_stride: int = 32) -> ResNet:
+def resnet50(classes: int = 1000, in_channels: int = 3, output_stride: int = 32, width: int = 64) -> ResNet:
     """Return ResNet-50, a classifier of residual bottlenecks: 25,557,032 parameters for 1000 classes."""
-    return ResNet(50, classes, in_channels, output_stride)
+    return ResNet(50, classes, in_channels, output_stride, width)
 
 
-def resnet101(classes: int = 1000, in_channels: int = 3, output_stride: int = 32) -> ResNet:
+def resnet101(classes: int = 1000, in_channels: int = 3, output_stride: int = 32, width: int = 64) -> ResNet:
     """Return ResNet-101, a classifier of residual bottlenecks: 44,549,160 parameters for 1000 classes."""
-    return ResNet(101, classes, in_channels, output_stride)
+    return ResNet(101, classes, in_channels, output_stride, width)

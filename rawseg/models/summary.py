@@ -71,7 +71,7 @@ def summary(model: Any, input_shape: tuple[int, ...]) -> list[LayerRow]:
     [((1, 8, 16, 32), (3, 3))]
     """
     image = no_images(model, input_shape)
-    return [_row(*call, image, input_shape[0]) for call in _calls(model, image)]
+    return [_row(*call, image, input_shape[0], input_shape[0] * _uses(model, call[0])) for call in _calls(model, image)]
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,11 @@ class Totals:
 
 def totals(model: Any, input_shape: tuple[int, ...]) -> Totals:
     """Return a network's parameters, multiply-adds and the memory of all layers' outputs; arguments as for `summary`."""
-    n, calls = input_shape[0], _calls(model, no_images(model, input_shape))
-    work = sum(multiply_adds(module, (n, *seen[1:]), (n, *out.shape[1:])) for _, module, seen, out in calls)
-    memory = sum(n * math.prod(out.shape[1:]) * out.dtype.itemsize for *_, out in calls)
+    work = memory = 0
+    for name, module, seen, out in _calls(model, no_images(model, input_shape)):
+        n = input_shape[0] * _uses(model, name)
+        work += multiply_adds(module, (n, *seen[1:]), (n, *out.shape[1:]))
+        memory += n * math.prod(out.shape[1:]) * out.dtype.itemsize
     return Totals(sum(p.size for p in model.parameters()), work, memory)
 
 
@@ -98,11 +100,16 @@ def _calls(model: Any, image: Tensor) -> list[Call]:
     hooks = [module.register_forward_hook(_recorder(calls, name)) for name, module in leaves]
     try:
         with enable_grad(), evaluating(model):
-            model(image)
+            getattr(model, "dense", model)(image)  # a detector does not look at regions of no images by itself
     finally:
         for hook in hooks:
             hook.remove()
     return calls
+
+
+def _uses(model: Any, layer: str) -> int:
+    """Return how often a layer is used for an image: once, but for the heads of a detector, which see many regions."""
+    return model.uses(layer) if hasattr(model, "uses") else 1
 
 
 def no_images(model: Any, input_shape: tuple[int, ...]) -> Tensor:
@@ -150,7 +157,7 @@ def _recorder(calls: list, name: str) -> Any:
     return record
 
 
-def _row(name: str, module: Any, seen: tuple[int, ...], out: Tensor, image: Tensor, n: int) -> LayerRow:
+def _row(name: str, module: Any, seen: tuple[int, ...], out: Tensor, image: Tensor, per_batch: int, n: int) -> LayerRow:
     shape = (n, *out.shape[1:])
     views = [_view(out, image, axis) for axis in (0, 1)] if out.ndim == 4 else [None, None]
     fields = [view[0] for view in views if view is not None]
@@ -162,7 +169,7 @@ def _row(name: str, module: Any, seen: tuple[int, ...], out: Tensor, image: Tens
         multiply_adds(module, (n, *seen[1:]), shape),
         math.prod(shape) * out.dtype.itemsize,
         None if len(fields) < 2 or max(fields) > EVERYTHING // 2 else (fields[0], fields[1]),
-        None if views[0] is None or views[1] is None else (views[0][1], views[1][1]),
+        None if n != per_batch or views[0] is None or views[1] is None else (views[0][1], views[1][1]),  # none in a region
     )
 
 

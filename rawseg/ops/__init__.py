@@ -3,6 +3,7 @@
 from ..functional.focal_loss import sigmoid_focal_loss
 from .box_coder import BoxCoder
 from .boxes import box_area, box_convert, clip_boxes_to_image, masks_to_boxes, remove_small_boxes
+from .frozen_norm import FrozenBatchNorm2d
 from .levels import roi_levels
 from .mask_pasting import paste_masks
 from .overlap import box_iou, generalized_box_iou
@@ -13,6 +14,7 @@ from .suppression import batched_nms, nms
 
 __all__ = [
     "BoxCoder",
+    "FrozenBatchNorm2d",
     "RoIAlign",
     "RoIPool",
     "RoIWarp",

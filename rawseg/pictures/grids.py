@@ -1,16 +1,18 @@
-"""Images in rows with a title each, and confusion matrices."""
+"""Images in rows with a title each, confusion matrices, and scores as bars."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..errors import ShapeError
-from .figure import BLUE, INK, new_figure, write_figure
+from ..errors import ArgumentError, ShapeError
+from .figure import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION, hexadecimal, new_figure, write_figure
 
-__all__ = ["confusion_picture", "image_rows"]
+__all__ = ["bars", "confusion_picture", "image_rows"]
+
+BARS = (VERMILLION, ORANGE, SKY, BLUE, GREEN, PURPLE)
 
 
 def image_rows(rows: Sequence[tuple[str, np.ndarray]], path: str | os.PathLike[str]) -> None:
@@ -76,4 +78,44 @@ def confusion_picture(matrix: np.ndarray, names: Sequence[str], path: str | os.P
     axes.set_ylabel("is", color=INK)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    write_figure(figure, path)
+
+
+def bars(groups: Mapping[str, Sequence[float]], names: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Draw scores from 0 to 1 as bars in groups.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of float
+        For each group a score of every name; NaN is no bar.
+    names : sequence of str
+        Whose scores they are.
+    path : str or path
+        A PNG file, replaced in one step.
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        If there is nothing to draw, more names than colours, or not a score for every name.
+    """
+    if not groups or not 1 <= len(names) <= len(BARS):
+        expected, got = f"at least one group, and 1 to {len(BARS)} names", f"{len(groups)} and {len(names)}"
+        raise ArgumentError("bars", "groups, names", expected, got)
+    for group, scores in groups.items():
+        if len(scores) != len(names):
+            raise ShapeError("bars", group, f"{len(names)} scores, one for each name", len(scores))
+    figure = new_figure(1.5 + 0.55 * len(names) * len(groups), 3.4)
+    axes = figure.add_subplot()
+    width = 0.8 / len(names)
+    for number, (name, rgb) in enumerate(zip(names, BARS)):
+        places = [group + (number - (len(names) - 1) / 2) * width for group in range(len(groups))]
+        values = [scores[number] for scores in groups.values()]
+        drawn = axes.bar(places, values, width * 0.92, color=hexadecimal(rgb), label=name)
+        axes.bar_label(drawn, fmt="%.2f", fontsize=8, color=INK)
+    axes.set_xticks(range(len(groups)), list(groups), color=INK)
+    axes.set_ylim(0, 1.08 * float(np.nanmax([0.01, *(score for scores in groups.values() for score in scores)])))
+    axes.tick_params(length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_yticks([])
+    axes.legend(frameon=False, fontsize=9)
     write_figure(figure, path)

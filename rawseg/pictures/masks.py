@@ -46,7 +46,7 @@ def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if image.ndim != 3 or 0 in image.shape or image.shape[1:] != mask.shape:
         expected = "an image of shape (C, H, W) and a mask of shape (H, W)"
         raise ShapeError("overlay", "image, mask", expected, f"{image.shape} and {mask.shape}")
-    picture, edge = np.empty((*mask.shape, 3), np.uint8), _outline(mask)
+    picture, edge = np.empty((*mask.shape, 3), np.uint8), outline(mask)
     for top in range(0, len(mask), BAND):  # band by band: floats of a whole photograph would be large
         rows = slice(top, top + BAND)
         picture[rows] = _tinted(image[:, rows], mask[rows], edge[rows])
@@ -64,7 +64,7 @@ def _tinted(image: np.ndarray, mask: np.ndarray, edge: np.ndarray) -> np.ndarray
     return np.rint(picture * (1 - opacity) + tint * opacity)
 
 
-def _outline(mask: np.ndarray) -> np.ndarray:
+def outline(mask: np.ndarray) -> np.ndarray:
     """Return where a neighbour above, below, left or right is of another class."""
     edge = np.zeros(mask.shape, bool)
     vertical, horizontal = mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1]

@@ -4,6 +4,7 @@ from ..models import load_weights
 from ..pictures import overlay, overlay_sheet
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import learning_curves
+from .detection import Detection
 from .errors import TrainingError
 from .evaluation import evaluate
 from .loop import Trainer
@@ -16,6 +17,7 @@ __all__ = [
     "HISTORY",
     "LAST",
     "Classification",
+    "Detection",
     "Progress",
     "Reconstruction",
     "Result",

@@ -32,13 +32,14 @@ def learning_curves(history: Sequence[Record], path: str | os.PathLike[str]) -> 
     """
     if not history:
         raise ArgumentError("learning_curves", "history", "at least one epoch", "none")
-    scored = "val_loss" in history[0]
+    scored = bool(score_keys(history[0]))
     figure = new_figure(9.6 if scored else 5.2, 3.8)
     left = figure.add_subplot(1, 2 if scored else 1, 1)
     _curve(left, history, "loss", "training", BLUE)
     left.set_ylabel("loss")
     if scored:
-        _curve(left, history, "val_loss", "validation", VERMILLION)
+        if "val_loss" in history[0]:
+            _curve(left, history, "val_loss", "validation", VERMILLION)
         right = figure.add_subplot(1, 2, 2)
         for key, rgb in reversed(list(zip(score_keys(history[0]), (GREEN, PURPLE)))):
             _curve(right, history, key, SCORES[key], rgb)

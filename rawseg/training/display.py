@@ -16,7 +16,7 @@ def line(record: Record, epochs: int) -> str:
     parts = [f"epoch {record['epoch']:{width}d}/{epochs}", f"loss {record['loss']:.4f}"]
     if "val_loss" in record:
         parts += [f"val loss {record['val_loss']:.4f}"]
-        parts += [f"{SCORES[key].removeprefix('mean ')} {record[key]:.4f}" for key in score_keys(record)]
+    parts += [f"{SCORES[key].removeprefix('mean ')} {record[key]:.4f}" for key in score_keys(record)]
     parts += [f"lr {record['lr']:.2e}", f"{record['images_per_second']:.1f} images/s", f"{record['seconds']:.1f} s"]
     return "  ".join(parts) + ("  best" if record.get("best") else "")
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
-
 from ..autograd.grad_mode import no_grad
 from ..autograd.tensor import Tensor
-from ..models.inference import as_input, evaluating
+from ..models.inference import evaluating
 from .tasks import Task
 
-Batch: TypeAlias = tuple[np.ndarray, np.ndarray]
+Batch: TypeAlias = tuple[Any, Any]  # images and targets: arrays, or lists of images and of what is known of each
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -34,7 +32,7 @@ class Batches(Protocol):
 
 def evaluate(
     model: Any,
-    loss: Loss,
+    loss: Loss | None,
     batches: Iterable[Batch],
     task: Task,
     stop: Callable[[], bool] = lambda: False,
@@ -46,10 +44,10 @@ def evaluate(
     model : Module
         Images in, logits out.
     loss : callable
-        ``(logits, target) -> scalar``, the mean over a batch.
+        ``(logits, target) -> scalar``, the mean over a batch; None if the network has losses of its own (`Detection`).
     batches : iterable of (images, targets)
         Arrays (N, C, H, W) and whatever the task compares the output with.
-    task : Segmentation, Classification or Reconstruction
+    task : Segmentation, Classification, Reconstruction or Detection
         Brings targets and outputs together, and scores them.
     stop : callable
         Asked before each batch; if it returns True, so much for the evaluation.
@@ -57,16 +55,18 @@ def evaluate(
     Returns
     -------
     scores : dict, or None if stopped
-        ``loss``, and the task's scores.
+        ``loss``, if there is one, and the task's scores.
     """
     tally, total, count = task.tally(), 0.0, 0
     with no_grad(), evaluating(model):
         for images, targets in batches:
             if stop():
                 return None
-            output = model(as_input(images, model))
+            output = task.output(model, images)
             target = task.target(targets, output)
-            total += float(loss(output, target)) * len(images)
+            if loss is not None:
+                total += float(loss(output, target)) * len(images)
             count += len(images)
             tally.update(output, target)
-    return {"loss": total / count if count else float("nan"), **tally.scores()}
+    mean = {} if loss is None else {"loss": total / count if count else float("nan")}
+    return {**mean, **tally.scores()}

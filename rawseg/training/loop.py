@@ -14,14 +14,13 @@ import numpy as np
 from rawseg_kernels._arrays import integer
 
 from ..errors import ArgumentError
-from ..models.inference import as_input
 from ..optim import Optimizer, clip_grad_norm_
 from ..optim.clip_grad import all_finite
 from ..optim.lr_scheduler import LRScheduler
 from ..random import manual_seed
 from .display import PlainDisplay, display
 from .errors import TrainingError, not_finite
-from .evaluation import Batch, Batches, Loss, evaluate
+from .evaluation import Batch, Batches, evaluate
 from .interrupt import Interrupt
 from .progress import Progress, Record, Result, best_score
 from .run_folder import RunFolder
@@ -36,8 +35,8 @@ class Trainer:
     model : Module
         Images (N, C, H, W) in, logits out: (N, classes, H', W') for a segmentation. Where H' and W' are smaller (valid
         convolutions), the masks are cropped to their middle. It is trained in place, on the device where its parameters are.
-    loss : callable
-        ``(logits, targets) -> scalar Tensor``, the mean over the batch.
+    loss : callable or None
+        ``(logits, targets) -> scalar Tensor``, the mean over the batch; None for a `Detection`, whose network has its own.
     optimizer : Optimizer
         Of the model's parameters.
     train : Loader
@@ -47,7 +46,7 @@ class Trainer:
     folder : str or path
         For ``best.safetensors`` (weights with the best score), ``last.safetensors`` (checkpoint), ``metrics.jsonl``.
     task : Task, optional
-        What the network is for: `Segmentation` (into two classes by default), `Classification` or `Reconstruction`.
+        What the network is for: `Segmentation` (by default, two classes), `Classification`, `Reconstruction`, `Detection`.
     schedule : LRScheduler, optional
         Stepped after every optimizer step.
     clip_norm : float, optional
@@ -70,7 +69,7 @@ class Trainer:
     def __init__(
         self,
         model: Any,
-        loss: Loss,
+        loss: Any,
         optimizer: Optimizer,
         train: Batches,
         validation: Batches | tuple[np.ndarray, np.ndarray] | None = None,
@@ -163,11 +162,10 @@ class Trainer:
                     return False
         return True
 
-    def _step(self, images: np.ndarray, targets: np.ndarray) -> float:
+    def _step(self, images: Any, targets: Any) -> float:
         """Train on one batch and return its loss."""
         self.optimizer.zero_grad()
-        logits = self.model(as_input(images, self.model))
-        loss = self.loss(logits, self.task.target(targets, logits))
+        loss = self.task.loss(self.model, self.loss, images, targets)
         value = loss.item()
         if not math.isfinite(value):
             raise self._failure("loss", value)
@@ -202,7 +200,7 @@ class Trainer:
             return {}
         stop = lambda: interrupt.requested  # noqa: E731 (asked again before each batch)
         scores = evaluate(self.model, self.loss, self._held_out(), self.task, stop)
-        if scores is not None and not math.isfinite(scores["loss"]):
+        if scores is not None and not math.isfinite(scores.get("loss", 0.0)):
             raise self._failure("validation loss", scores["loss"])
         return None if scores is None else {f"val_{name}": score for name, score in scores.items()}
 

@@ -14,6 +14,7 @@ from ..files import write_bytes_atomically
 
 Record = dict[str, Any]  # of one epoch: numbers, NaN where there is no score, and lists of numbers
 SCORES = {"val_mean_iou": "mean IoU", "val_mean_dice": "mean Dice", "val_accuracy": "accuracy", "val_psnr": "PSNR"}
+SCORES |= {"val_mask_ap": "mask AP", "val_box_ap": "box AP"}
 
 
 def score_keys(record: Record) -> list[str]:

@@ -14,6 +14,7 @@ from ..device import move
 from ..errors import ShapeError
 from ..functional import sigmoid
 from ..metrics import Metrics
+from ..models.inference import as_input
 
 __all__ = ["Classification", "Reconstruction", "Segmentation", "Tally", "Task"]
 
@@ -21,7 +22,7 @@ __all__ = ["Classification", "Reconstruction", "Segmentation", "Tally", "Task"]
 class Tally(Protocol):
     """Counts what is seen, batch by batch."""
 
-    def update(self, output: Tensor, target: Tensor) -> None:
+    def update(self, output: Any, target: Any, /) -> None:
         """Take in a batch."""
         ...
 
@@ -31,10 +32,18 @@ class Tally(Protocol):
 
 
 class Task(Protocol):
-    """How outputs meet targets, and what counts them."""
+    """How outputs meet targets, what is minimised, and what counts how well it went."""
 
-    def target(self, targets: np.ndarray, output: Tensor, /) -> Tensor:
-        """Return a loader's targets as a Tensor beside the output."""
+    def output(self, model: Any, images: Any, /) -> Any:
+        """Return what a model makes of a loader's images."""
+        ...
+
+    def loss(self, model: Any, criterion: Any, images: Any, targets: Any, /) -> Tensor:
+        """Return what a training step minimises."""
+        ...
+
+    def target(self, targets: Any, output: Any, /) -> Any:
+        """Return a loader's targets beside the output."""
         ...
 
     def tally(self) -> Tally:
@@ -42,7 +51,24 @@ class Task(Protocol):
         ...
 
 
-class Segmentation:
+class Direct:
+    """What the tasks share whose network answers a batch with one Tensor, which a criterion compares with the target."""
+
+    def output(self, model: Any, images: np.ndarray) -> Tensor:
+        """Return logits."""
+        return model(as_input(images, model))
+
+    def loss(self, model: Any, criterion: Any, images: np.ndarray, targets: np.ndarray) -> Tensor:
+        """Return the criterion's value."""
+        logits = self.output(model, images)
+        return criterion(logits, self.target(targets, logits))
+
+    def target(self, targets: np.ndarray, output: Tensor) -> Tensor:
+        """Return targets beside the logits."""
+        return Tensor(move(targets, output.device))
+
+
+class Segmentation(Direct):
     """A class for every pixel: the scores are mean IoU, mean Dice and pixel accuracy, and IoU and Dice by class.
 
     Parameters
@@ -56,15 +82,15 @@ class Segmentation:
     def __init__(self, num_classes: int = 2, ignore_index: int | None = None) -> None:
         self.num_classes, self.ignore_index = integer("Segmentation", "num_classes", num_classes, 2), ignore_index
 
-    def target(self, masks: np.ndarray, logits: Tensor) -> Tensor:
+    def target(self, targets: np.ndarray, output: Tensor) -> Tensor:
         """Return masks beside the logits, cropped to their middle where valid convolutions have eaten the border."""
-        height, width = logits.shape[-2:]
-        top, left = (masks.shape[-2] - height) // 2, (masks.shape[-1] - width) // 2
+        height, width = output.shape[-2:]
+        top, left = (targets.shape[-2] - height) // 2, (targets.shape[-1] - width) // 2
         if top < 0 or left < 0:
-            expected = f"at most the size {masks.shape[-2:]} of the masks"
+            expected = f"at most the size {targets.shape[-2:]} of the masks"
             raise ShapeError("target", "logits", expected, f"size {(height, width)}")
-        middle = np.ascontiguousarray(masks[..., top : top + height, left : left + width])
-        return Tensor(move(middle, logits.device))
+        middle = np.ascontiguousarray(targets[..., top : top + height, left : left + width])
+        return super().target(middle, output)
 
     def tally(self) -> Tally:
         """Return an empty confusion matrix."""
@@ -84,12 +110,8 @@ class _Masks:
         return {**means, "iou": summary.iou.tolist(), "dice": summary.dice.tolist()}
 
 
-class Classification:
+class Classification(Direct):
     """A class for every image: the scores are accuracy, and accuracy by class."""
-
-    def target(self, labels: np.ndarray, logits: Tensor) -> Tensor:
-        """Return labels beside the logits."""
-        return Tensor(move(labels, logits.device))
 
     def tally(self) -> Tally:
         """Return empty counts."""
@@ -115,12 +137,8 @@ class _Labels:
         return {"accuracy": int(self.hits.sum()) / total if total else math.nan, "accuracy_by_class": by_class}
 
 
-class Reconstruction:
+class Reconstruction(Direct):
     """The image itself, from logits: the score is the peak signal-to-noise ratio, ``-10 log10(mean squared error)`` dB."""
-
-    def target(self, images: np.ndarray, logits: Tensor) -> Tensor:
-        """Return images beside the logits."""
-        return Tensor(move(images, logits.device))
 
     def tally(self) -> Tally:
         """Return empty sums."""

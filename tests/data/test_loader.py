@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from rawseg.data import Compose, Crops, ElasticDeform, Flip, Loader, Rotate, ScaleCrop
 from rawseg.data.dataset import sample_rng
+from rawseg.data.instances import target_of
 from rawseg.data.loader import THREADS
 from rawseg.errors import ArgumentError, ArgumentTypeError, DataError
 
@@ -224,10 +226,65 @@ def test_mixed_sizes_are_refused_with_advice(workers):
     ],
 )
 def test_a_transform_that_returns_something_else_is_told_so(wrong):
-    with pytest.raises(
-        DataError, match=r"Loader: sample 0: expected a float32 image of shape \(C, H, W\) and an int64 mask .* got "
-    ):
+    expected = r"a float32 image \(C, H, W\) and an int64 mask \(H, W\), a label, a float32 image, or instances with masks"
+    with pytest.raises(DataError, match=rf"^Loader: sample 0: expected {expected}, got (float32|float64) \(.* and u?int"):
         list(Loader(Numbers(2), 2, wrong, shuffle=False))
+
+
+class Objects(Numbers):
+    """Sample i is 2 + i pixels high and has i instances, each a column."""
+
+    def __getitem__(self, index):
+        masks = np.zeros((index, 2 + index, 5), bool)
+        for i in range(index):
+            masks[i, :, i] = True
+        image = np.full((1, 2 + index, 5), index, np.float32)
+        return image, target_of(np.arange(1, index + 1), masks, range(index), index)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_instances_come_in_lists_and_keep_their_sizes(workers):
+    batches = list(Loader(Objects(5), 2, shuffle=False, workers=workers))
+    assert [[image.shape for image in images] for images, _ in batches] == [
+        [(1, 2, 5), (1, 3, 5)],
+        [(1, 4, 5), (1, 5, 5)],
+        [(1, 6, 5)],
+    ]
+    assert all(type(images) is type(targets) is list for images, targets in batches)
+    found = [target for _, targets in batches for target in targets]
+    assert [target["image_id"] for target in found] == [0, 1, 2, 3, 4]
+    assert [target["labels"].tolist() for target in found] == [[], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
+    for index, target in enumerate(found):
+        np.testing.assert_array_equal(target["masks"], Objects(5)[index][1]["masks"])
+
+
+def test_a_transform_of_instances_draws_from_the_samples_own_stream():
+    def remember(image, target, rng):
+        return image, {**target, "drawn": rng.random()}
+
+    def drawn(workers, batch_size, epoch):
+        loader = Loader(Objects(6), batch_size, remember, seed=4, workers=workers)
+        return {target["image_id"]: target["drawn"] for _, targets in loader.iterate(epoch) for target in targets}
+
+    assert drawn(0, 2, 1) == drawn(3, 4, 1) == {index: sample_rng(4, 1, index).random() for index in range(6)}
+    assert drawn(0, 2, 1) != drawn(0, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [np.zeros((1, 5, 2), bool), np.zeros((1, 3, 5), bool), np.zeros((2, 5), bool), np.zeros((1, 2, 5), np.uint8), [[[True]]]],
+    ids=["turned", "higher", "flat", "bytes", "list"],
+)
+def test_instances_whose_masks_do_not_fit_the_image_are_told(masks):
+    loader = Loader(Objects(2), 2, lambda image, target, rng: (image, {**target, "masks": masks}), shuffle=False)
+    got = re.escape("dict ['boxes', 'ids', 'image_id', 'labels', 'masks']")
+    with pytest.raises(DataError, match=rf"Loader: sample 0: .*, got float32 \(1, 2, 5\) and {got}"):
+        list(loader)
+
+
+def test_instances_without_masks_are_told():
+    with pytest.raises(DataError, match=r"Loader: sample 0: .*, got float32 \(1, 2, 5\) and dict \['boxes'\]"):
+        list(Loader(Objects(2), 2, lambda image, target, rng: (image, {"boxes": target["boxes"]}), shuffle=False))
 
 
 def test_arguments_are_checked():

@@ -13,6 +13,7 @@ from release.faults import (
     autograd,
     boxes,
     data,
+    detectors,
     functional,
     learning,
     losses,
@@ -71,6 +72,7 @@ FAMILIES = (
     learning,
     data,
     networks,
+    detectors,
 )
 GROUPS: list[Group] = [group for family in FAMILIES for group in family.FAULTS]
 MUTATIONS = [Mutation(family, file, old, new, tests) for file, tests, faults in GROUPS for family, old, new in faults]

@@ -32,7 +32,9 @@ FAULTS = [
                 "rows_seen(out, image, middle + np.arange(PHASES + 1), axis)",
                 "rows_seen(out, image, middle + np.arange(PHASES + 1))",
             ),
-            ("missing batch", "(n, *seen[1:]), (n, *out.shape[1:])) for _", "(0, *seen[1:]), (0, *out.shape[1:])) for _"),
+            ("missing batch", "n = input_shape[0] * _uses(model, name)", "n = 0 * _uses(model, name)"),
+            ("missing count", "n = input_shape[0] * _uses(model, name)", "n = input_shape[0]"),
+            ("missing count", "input_shape[0], input_shape[0] * _uses(model, call[0])", "input_shape[0], input_shape[0]"),
             (
                 "early return",
                 "reach = max(reach, int((rows - first).max()), int((last - rows).max()))",
@@ -94,7 +96,7 @@ FAULTS = [
         f"{ARGUMENTS} {TWINS} {LEDGER}",
         [
             ("wrong stage", "stride, dilation = 1, dilation * 2", "stride, dilation = 1, dilation"),
-            ("previous dilation", "block(channels, width, stride, before)", "block(channels, width, stride, dilation)"),
+            ("previous dilation", "block(channels, inside, stride, before)", "block(channels, inside, stride, dilation)"),
             ("missing step", "if stride == 1 and in_channels == out_channels:", "if in_channels == out_channels:"),
         ],
     ),

@@ -1,0 +1,69 @@
+"""Sheets of images with the objects that are there beside those that were found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .figure import INK, new_figure, write_figure
+from .instances import instances_overlay
+
+__all__ = ["instance_sheet"]
+
+LEGIBLE = 384  # pixels that a side should have, so that text on it can be read
+
+
+def instance_sheet(
+    images: Sequence[np.ndarray],
+    truths: Sequence[Mapping[str, np.ndarray]],
+    found: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Draw each image with its true objects, and below with those that were found.
+
+    Parameters
+    ----------
+    images : sequence of ndarray, shape (C, H, W)
+        Floats in [0, 1].
+    truths : sequence of mapping
+        ``boxes``, ``labels`` and ``masks`` of each image, as the data sets of instances give them.
+    found : sequence of mapping
+        What `rawseg.models.MaskRCNN` returns for each image.
+    path : str or path
+        A PNG file, replaced in one step.
+    class_names : sequence of str, optional
+        Of the classes from 0, the background, on.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no image, or not one truth and one result for each.
+    """
+    if not images or not len(images) == len(truths) == len(found):
+        expected = "at least one, and as many truths and results"
+        raise ArgumentError("instance_sheet", "images", expected, f"{len(images)}, {len(truths)} and {len(found)}")
+    columns = len(images)
+    figure = new_figure(2.9 * columns + 0.4, 6.2)
+    for column, (image, truth, objects) in enumerate(zip(images, truths, found)):
+        certain = np.ones(len(truth["labels"]))
+        there = [truth["boxes"], truth["labels"], certain, truth["masks"]]
+        got = [objects[name].numpy() for name in ("boxes", "labels", "scores", "masks")]
+        for row, (arrays, title) in enumerate(((there, "truth"), (got, "found"))):
+            axes = figure.add_subplot(2, columns, row * columns + column + 1)
+            axes.imshow(_drawn(image, arrays, class_names), interpolation="nearest")
+            axes.set_axis_off()
+            axes.set_title(f"{title}: {len(arrays[1])}", fontsize=10, color=INK)
+    write_figure(figure, path)
+
+
+def _drawn(image: np.ndarray, arrays: Sequence[Any], names: Sequence[str] | None) -> np.ndarray:
+    """Return an image, every pixel of a small one repeated, with its objects drawn over it."""
+    boxes, labels, scores, masks = arrays
+    times = max(1, LEGIBLE // max(image.shape[1:]))
+    image, masks = (array.repeat(times, -1).repeat(times, -2) for array in (image, masks))
+    return instances_overlay(image, boxes * times, labels, scores, masks, names)
