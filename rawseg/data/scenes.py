@@ -143,6 +143,8 @@ class Scenes:
         Largest number of objects.
     seed : int
         Of the scenes that are the same each time, as a test set must be.
+    scale : (float, float)
+        Longer side of an object over that of the scene, from this to that.
     """
 
     def __init__(
@@ -153,9 +155,13 @@ class Scenes:
         size: int = 128,
         most: int = 4,
         seed: int = 0,
+        scale: tuple[float, float] = (0.3, 0.6),
     ) -> None:
         self.count, self.size = integer("Scenes", "count", count, 1), integer("Scenes", "size", size, 32)
         self.most, self.seed = integer("Scenes", "most", most, 1), integer("Scenes", "seed", seed, 0)
+        if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
+            raise ArgumentError("Scenes", "scale", "a range (low, high) in (0, 1]", scale)
+        self.scale = scale
         if not objects or not photographs:
             expected, got = "at least one of each", f"{len(objects)} and {len(photographs)}"
             raise ArgumentError("Scenes", "objects, photographs", expected, got)
@@ -197,7 +203,7 @@ class Scenes:
 
     def _placed(self, picture: Image.Image, rng: np.random.Generator) -> tuple[Image.Image, tuple[int, int]]:
         """Return a cut-out resized, mirrored and turned, and where its corner lies: at most a fifth of it is outside."""
-        scale = rng.uniform(0.3, 0.6) * self.size / max(picture.size)
+        scale = rng.uniform(*self.scale) * self.size / max(picture.size)
         width, height = (max(SHORTEST_SIDE, round(side * scale)) for side in picture.size)
         picture = picture.resize((width, height))
         if rng.random() < 0.5:
@@ -208,7 +214,12 @@ class Scenes:
 
 
 def scenes(
-    train: int, held_out: int, size: int = 128, folder: str | os.PathLike[str] | None = None
+    train: int,
+    held_out: int,
+    size: int = 128,
+    folder: str | os.PathLike[str] | None = None,
+    most: int = 4,
+    scale: tuple[float, float] = (0.3, 0.6),
 ) -> tuple[Scenes, Scenes, list[str]]:
     """Return scenes to train on, scenes of cut-outs that training never sees, and the names of the classes.
 
@@ -220,6 +231,8 @@ def scenes(
         Height and width of a scene.
     folder : str or path, optional
         See `cut_outs`.
+    most, scale
+        See `Scenes`.
 
     Raises
     ------
@@ -234,4 +247,5 @@ def scenes(
     known = [o for kind in by_class for i, o in enumerate(kind) if i % HELD_OUT]
     new = [o for kind in by_class for i, o in enumerate(kind) if i % HELD_OUT == 0]
     photographs = backgrounds()
-    return Scenes(known, photographs, train, size), Scenes(new, photographs, held_out, size, seed=1), names
+    kinds = {"most": most, "scale": scale}
+    return Scenes(known, photographs, train, size, **kinds), Scenes(new, photographs, held_out, size, seed=1, **kinds), names

@@ -145,3 +145,19 @@ def test_names_and_shapes_are_torchvisions(name, options, digest):
         state = models.build(name, **options).state_dict()
     shapes = sorted((key, tensor.shape) for key, tensor in state.items() if not key.endswith("num_batches_tracked"))
     assert hashlib.sha256(json.dumps(shapes).encode()).hexdigest()[:16] == digest
+
+
+def test_the_heads_of_a_detector_are_counted_once_for_every_region():
+    with skipped():
+        net = models.build("mask_rcnn")
+    rows = {row.name: row for row in models.summary(net, (1, 3, 128, 160))}
+    fc6, mask = rows["roi_heads.box_head.fc6"], rows["roi_heads.mask_head.0.0"]
+    assert fc6.multiply_adds == 1000 * 256 * 7 * 7 * 1024
+    assert fc6.output == (1000, 1024)
+    assert mask.multiply_adds == 100 * 14 * 14 * 256 * 256 * 9
+    assert mask.stride is None  # a region's cells are as large as the region
+    stem = rows["backbone.body.conv1"]
+    assert stem.multiply_adds == 64 * 80 * 64 * 3 * 49
+    cost = models.totals(net, (2, 3, 128, 160))
+    assert cost.parameters == 44_401_393
+    assert cost.multiply_adds == 2 * sum(row.multiply_adds for row in models.summary(net, (1, 3, 128, 160)))

@@ -16,6 +16,7 @@ from .matching import BETWEEN, Sampler, match
 __all__ = ["AnchorTargets", "RoITargets", "anchor_targets", "checked_target", "mask_targets", "roi_targets"]
 
 OP = "mask_rcnn"
+AT_ONCE = 2**23  # pixels of masks that are floats at a time: all of a crowded photograph would be large
 
 
 def checked_target(target: Any, image: int, size: tuple[int, int], classes: int, dtype: Any) -> dict[str, np.ndarray]:
@@ -184,9 +185,12 @@ def mask_targets(masks: np.ndarray, boxes: np.ndarray, objects: np.ndarray, side
     side : int
         Cells along each axis.
     """
-    rois = np.concatenate([np.zeros((len(boxes), 1), boxes.dtype), boxes], 1)
     out = np.empty((len(boxes), side, side), boxes.dtype)
-    for number in np.unique(objects):  # one mask at a time in floats: all of a crowded photograph would be large
-        own = np.flatnonzero(objects == number)
-        out[own] = roi_align(masks[number][None, None].astype(boxes.dtype), rois[own], side).array[:, 0]
+    shown, own = np.unique(objects, return_inverse=True)
+    at_once = max(1, AT_ONCE // max(1, masks[0].size if len(masks) else 1))
+    for first in range(0, len(shown), at_once):
+        maps = masks[shown[first : first + at_once]][:, None].astype(boxes.dtype)  # (n, 1, H, W)
+        part = np.flatnonzero((own >= first) & (own < first + at_once))
+        rois = np.concatenate([(own[part] - first).astype(boxes.dtype)[:, None], boxes[part]], 1)
+        out[part] = roi_align(maps, rois, side).array[:, 0]
     return np.clip(out, 0, 1)  # sums of weights that are 1 may be a rounding above it

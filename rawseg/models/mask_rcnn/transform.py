@@ -12,7 +12,7 @@ from ... import functional as F
 from ...autograd import Tensor
 from ...autograd.shaping import stack
 from ...device import move
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = ["Transform", "resized_boxes"]
 
@@ -72,6 +72,8 @@ class Transform:
             image = Tensor(move(image, device))
         if image.ndim != 3 or image.shape[0] != channels or 0 in image.shape:
             raise ShapeError("mask_rcnn", "images", f"shape ({channels}, H, W) each", f"shape {image.shape}")
+        if image.dtype.kind != "f":
+            raise DTypeError("mask_rcnn", "images", "floats in [0, 1]", image.dtype)
         image = image.astype(dtype)
         mean, std = (Tensor(move(np.asarray(v, dtype)[:, None, None], image.device)) for v in (self.mean, self.std))
         normalised = ((image - mean) / std).unsqueeze(0)

@@ -222,6 +222,11 @@ def test_an_image_of_other_channels_is_refused():
         Transform(8, 8, (0.0,), (1.0,)).batch([np.zeros((3, 8, 8))], np.float32, "cpu")
 
 
+def test_an_image_of_whole_numbers_is_refused():
+    with pytest.raises(DTypeError, match=r"images: expected floats in \[0, 1\], got uint8"):
+        Transform(8, 8, (0.0,), (1.0,)).batch([np.zeros((1, 8, 8), np.uint8)], np.float32, "cpu")
+
+
 # targets
 
 
@@ -269,6 +274,16 @@ def test_a_mask_is_cut_out_of_its_object_cell_by_cell():
     assert found[1].tolist() == [[0.875, 0.875], [0, 0]]
     assert found[2].tolist() == [[1, 0.75], [1, 0.75]]
     assert mask_targets(masks, np.zeros((0, 4)), np.zeros(0, np.int64), 2).shape == (0, 2, 2)
+
+
+def test_masks_of_a_crowded_image_are_cut_out_in_parts(monkeypatch):
+    masks = rng().random((5, 8, 6)) < 0.5
+    boxes, objects = np.tile([[0, 1, 5, 7.5]], (7, 1)), np.array([4, 0, 2, 2, 1, 4, 0])
+    whole = mask_targets(masks, boxes, objects, 3)
+    monkeypatch.setattr("rawseg.models.mask_rcnn.targets.AT_ONCE", 2 * 48)
+    assert np.array_equal(mask_targets(masks, boxes, objects, 3), whole)
+    for cut, number in zip(whole, objects):
+        assert np.array_equal(cut, mask_targets(masks[[number]], boxes[:1], np.zeros(1, np.int64), 3)[0])
 
 
 def target(**changes):
