@@ -57,8 +57,9 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     tensor([[1. , 2. ],
             [3. , 4.5]])
     """
-    array = _to_array(data)
-    array = array.astype(array.dtype if dtype is None else dtype_of("tensor", "dtype", dtype), order="C", copy=True)
+    wanted = None if dtype is None else dtype_of("tensor", "dtype", dtype)
+    array = _to_array(data, default=wanted is None)
+    array = array.astype(array.dtype if wanted is None else wanted, order="C", copy=True)
     return Tensor(array if device is None else move(array, device), requires_grad)
 
 
@@ -91,7 +92,8 @@ def from_dlpack(source: Any) -> Tensor:
     return Tensor(_cupy().from_dlpack(source))
 
 
-def _to_array(data: Any) -> Any:
+def _to_array(data: Any, default: bool = True) -> Any:
+    """Return the data as an array; Python floats in the default dtype, or all their digits for whoever rounds them later."""
     if isinstance(data, Tensor):
         return data.array
     if device_of(data):
@@ -102,7 +104,7 @@ def _to_array(data: Any) -> Any:
     array = np.asarray([part.numpy() for part in data] if nested else data)
     if array.dtype == object or array.dtype.kind not in "biuf":
         raise DTypeError("tensor", "data", "numbers or bools", array.dtype)
-    if array.dtype == np.float64 and not isinstance(data, np.generic) and not nested:
+    if default and array.dtype == np.float64 and not isinstance(data, np.generic) and not nested:
         array = array.astype(DEFAULT_DTYPE)  # Python floats are in the default dtype
     return array
 

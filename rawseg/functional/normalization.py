@@ -81,12 +81,20 @@ class BatchNormEvaluation(Function):
             if out is not None:
                 return out
         x = settled(x)
+        ctx.scale = None
+        if not any(ctx.needs_grad[1:]):  # a frozen norm: its gradient does not depend on the batch, which is let go
+            centre, ctx.scale, _ = batch_norm_room.fold(weight, bias, mean, var, eps)
+            if may_defer(x, bias):
+                return DeferredNormalisation(x, None, bias, centre, ctx.scale, None)
+            return batch_norm_room.normalise(x, None, bias, centre, ctx.scale)
         ctx.eps, ctx.statistics = eps, (mean.copy(), var.copy())  # (C,) each; they may move on before backward
         ctx.save(x, weight)
         return batch_norm_room.forward_eval(x, weight, bias, mean, var, eps)
 
     @staticmethod
     def backward(ctx, grad_output):
+        if ctx.scale is not None:
+            return FrozenScale.apply(grad_output, scale=ctx.scale), None, None
         x, weight = ctx.saved
         mean, var = ctx.statistics
         if is_grad_enabled():
@@ -94,6 +102,19 @@ class BatchNormEvaluation(Function):
             return composed(grad_output, x, _broadcast(weight, x), centre, 1 / (spread + ctx.eps).sqrt(), (), _axes(x))
         arrays = grad_output.array, x.array, None if weight is None else weight.array, mean, var, ctx.eps
         return _wanted(ctx, batch_norm_room.backward_eval(*arrays))
+
+
+class FrozenScale(Function):
+    """Every channel times a constant: the gradient of a frozen norm, and its own."""
+
+    @staticmethod
+    def forward(ctx, x, *, scale):
+        ctx.scale = scale
+        return batch_norm_room.normalise(x, None, None, 0 * scale, scale)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return FrozenScale.apply(grad_output, scale=ctx.scale)
 
 
 def _wanted(ctx, arrays):

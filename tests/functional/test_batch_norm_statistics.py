@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from bounds import assert_within, gamma
 
 import rawseg
 from rawseg import functional as F
+from rawseg.autograd.deferred import deferring
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from rawseg.testing import gradcheck, gradgradcheck
 
 RNG = np.random.default_rng(0)
 
@@ -152,3 +155,38 @@ def test_a_flag_is_a_bool():
     one: Any = 1
     with pytest.raises(ArgumentTypeError, match="batch_norm: training: expected a bool, got 1"):
         F.batch_norm(X, MEAN, VAR, None, None, one)
+
+
+def frozen(x):
+    constants = [2.0, -1, 0.5], [0.1, 0.2, 0.3], [1.0, 2, 3], [0.5, 1, 4]
+    scale, shift, mean, var = (rawseg.tensor(v, dtype="float64") for v in constants)
+    return F.batch_norm(x, mean, var, scale, shift)
+
+
+def test_a_frozen_norm_lets_the_batch_go():
+    x = rawseg.tensor(RNG.standard_normal((4, 3, 2)), requires_grad=True)
+    inside = x * 1.0
+    kept = weakref.ref(inside.array)
+    y = frozen(inside)
+    del inside
+    assert kept() is None
+    push = RNG.standard_normal(y.shape)
+    y.backward(rawseg.tensor(push))
+    theirs = torch.tensor(x.numpy(), requires_grad=True)
+    constants = ([1.0, 2, 3], [0.5, 1, 4], [2.0, -1, 0.5], [0.1, 0.2, 0.3])
+    want = TF.batch_norm(theirs, *(torch.tensor(c, dtype=torch.float64) for c in constants))
+    want.backward(torch.tensor(push))
+    assert_within(y.numpy(), want.detach().numpy(), gamma(8, np.float64) * (1 + abs(want.detach().numpy())))
+    assert_within(x.grad.numpy(), theirs.grad.numpy(), gamma(8, np.float64) * abs(theirs.grad.numpy()))
+
+
+def test_derivatives_of_a_frozen_norm_and_a_relu_after_it():
+    x = rawseg.tensor(RNG.standard_normal((2, 3, 4)), requires_grad=True)
+    assert gradcheck(frozen, x)
+    assert gradgradcheck(lambda x: frozen(x * x), x)
+    apart = F.relu(frozen(x))
+    with deferring():
+        together = F.relu(frozen(x))
+    assert np.array_equal(together.numpy(), apart.numpy())
+    gradients = [rawseg.grad(y.sum(), x)[0].numpy() for y in (apart, together)]
+    assert np.array_equal(*gradients)
