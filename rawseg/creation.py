@@ -68,7 +68,7 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
     if isinstance(data, Tensor):
         result = data if dtype is None else data.astype(dtype)
         return result if device is None else result.to(device)
-    array = _to_array(data)
+    array = _to_array(data, default=dtype is None)
     array = array.astype(array.dtype if dtype is None else dtype_of("as_tensor", "dtype", dtype), copy=False)
     return Tensor(array if device is None else move(array, device))
 

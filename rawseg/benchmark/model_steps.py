@@ -13,83 +13,90 @@ import numpy as np
 
 import rawseg
 
-from .. import functional as F
-from .. import models, optim
+from .. import optim
+from .detectors import Detector
+from .subjects import Difference, MobileNetV2, Pair, Request, Subject, UNet
 from .timing import measure
 
-MODELS = ("unet", "mobilenet_v2")
-TOLERANCE = 1e-6  # of the model's largest gradient, in float64: 1e-16 through 53 batch norms of tiny maps
+MODELS: dict[str, Subject] = {
+    "unet": UNet(),
+    "mobilenet_v2": MobileNetV2(),
+    "mask_rcnn": Detector("resnet50"),
+    "mask_rcnn_mobilenet_v2": Detector("mobilenet_v2"),
+}
+# Of the model's largest gradient, in float64: 1e-16 through 53 batch norms of tiny maps. Also of torchvision's float32 where it
+# drops to it, in the loss of objectness: 6e-8.
+TOLERANCE = 1e-6
 SIDES = ("rawseg", "torch", "torch channels_last")
-SMALL = {"size": 64, "batch": 2}  # what gradients are compared at, and what a process starts with
 STEPS = 3  # of a process whose memory is measured: the first makes an optimiser's state
 
 
-def pair(request: dict[str, Any]) -> tuple[Any, Any, tuple[int, ...], tuple[int, ...], int]:
-    """Return a model, its PyTorch twin with the same weights, the shapes of image and target, and how many classes."""
-    from . import torch_twins
-
+def pair(request: Request) -> Pair:
+    """Return a model and its PyTorch twin with the same weights."""
     rawseg.manual_seed(0)
-    batch, size = request["batch"], request["size"]
-    if request["model"] == "unet":
-        ours, twin = models.unet(width=request["width"]), torch_twins.UNet(width=request["width"])
-        shape, target, classes = (batch, 1, size, size), (batch, size, size), 2
-    else:
-        ours, twin = models.mobilenet_v2(dropout=0.0), torch_twins.MobileNetV2(dropout=0.0)
-        shape, target, classes = (batch, 3, size, size), (batch,), 1000
-    return ours, torch_twins.load_from_rawseg(twin, ours), shape, target, classes
+    return MODELS[request["model"]].pair(request)
 
 
-def difference(request: dict[str, Any]) -> tuple[float, str]:
-    """Return the largest difference of a gradient in float64, relative to the largest gradient, and the parameter's name.
+def difference(request: Request) -> Difference:
+    """Return the largest difference in float64, of a gradient or what else a model is compared by, and what it is of.
 
-    float32 would flip a ReLU here and there, which is no error.
+    It is relative to the largest gradient or value. float32 would flip a ReLU here and there, which is no error.
     """
     import torch
 
-    ours, twin, shape, target, classes = pair({**request, **SMALL})
-    ours, twin = ours.double(), twin.double()
-    rng = np.random.default_rng(1)
-    x, y = rng.standard_normal(shape), rng.integers(0, classes, target)
-    F.cross_entropy(ours(rawseg.tensor(x)), rawseg.tensor(y)).backward()
+    subject, request = MODELS[request["model"]], {**request, **MODELS[request["model"]].small}
+    both = Pair(*(network.double() for network in pair(request)))
+    subject.draw_alike(both)
+    data = subject.data(request, np.random.default_rng(1))
+    x, y = subject.for_rawseg(data, np.float64)
+    their_x, their_y = subject.for_torch(data, np.float64, torch.contiguous_format)
+    subject.loss(both.ours, x, y).backward()
     with torch.enable_grad():
-        torch.nn.functional.cross_entropy(twin(torch.tensor(x)), torch.tensor(y)).backward()
-    largest = max(float(q.grad.abs().max()) for q in twin.parameters())
-    pairs = zip(ours.named_parameters(), twin.parameters())
-    return max((float(np.abs(p.grad.numpy() - q.grad.numpy()).max() / largest), name) for (name, p), q in pairs)
+        subject.torch_loss(both.twin, their_x, their_y).backward()
+    return max([*gradient_differences(both), *subject.other_differences(both, x, their_x)])
 
 
-def rawseg_modes(model: Any, x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], None]]:
+def gradient_differences(both: Pair) -> Iterator[Difference]:
+    """Yield how far every parameter's gradient differs, relative to the largest gradient of all."""
+    wanted = [parameter.grad for parameter in both.twin.parameters()]
+    largest = max(float(grad.abs().max()) for grad in wanted)
+    for (name, parameter), grad in zip(both.ours.named_parameters(), wanted):
+        yield float(np.abs(parameter.grad.numpy() - grad.numpy()).max() / largest), f"gradient of {name}"
+
+
+def rawseg_modes(subject: Subject, model: Any, data: tuple[Any, Any]) -> dict[str, Callable[[], Any]]:
     """Return a training step and an inference."""
-    optimizer, images, labels = optim.Adam(model.parameters(), 1e-4), rawseg.tensor(x), rawseg.tensor(y)
+    optimizer = optim.Adam(model.parameters(), subject.rate)
+    images, targets = subject.for_rawseg(data, np.float32)
 
     def train() -> None:
         model.train()
         optimizer.zero_grad()
-        F.cross_entropy(model(images), labels).backward()
+        subject.loss(model, images, targets).backward()
         optimizer.step()
 
     def infer() -> Any:
         model.eval()
         with rawseg.no_grad():
-            return model(images).array
+            return subject.settled(model(images))
 
     return {"train": train, "infer": infer}
 
 
-def torch_modes(model: Any, x: np.ndarray, y: np.ndarray, channels_last: bool) -> dict[str, Callable[[], None]]:
+def torch_modes(subject: Subject, model: Any, data: tuple[Any, Any], channels_last: bool) -> dict[str, Callable[[], Any]]:
     """Return the same two of PyTorch in a memory layout."""
     import torch
 
     layout = torch.channels_last if channels_last else torch.contiguous_format
     model = model.to(memory_format=layout)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
-    images, labels = torch.tensor(x).to(memory_format=layout), torch.tensor(y)
+    optimizer = torch.optim.Adam(model.parameters(), subject.rate)
+    images, targets = subject.for_torch(data, np.float32, layout)
 
     def train() -> None:
         model.train()
         optimizer.zero_grad()
         with torch.enable_grad():
-            torch.nn.functional.cross_entropy(model(images), labels).backward()
+            subject.torch_loss(model, images, targets).backward()
         optimizer.step()
 
     def infer() -> Any:
@@ -99,15 +106,16 @@ def torch_modes(model: Any, x: np.ndarray, y: np.ndarray, channels_last: bool) -
     return {"train": train, "infer": infer}
 
 
-def modes_of(side: str, request: dict[str, Any]) -> dict[str, Callable[[], None]]:
+def modes_of(side: str, request: Request) -> dict[str, Callable[[], Any]]:
     """Return what to time of a side, from the same weights and data as the other sides."""
-    rng = np.random.default_rng(0)
-    ours, twin, shape, target, classes = pair(request)
-    x, y = rng.standard_normal(shape).astype(np.float32), rng.integers(0, classes, target)
-    return rawseg_modes(ours, x, y) if side == "rawseg" else torch_modes(twin, x, y, side.endswith("channels_last"))
+    subject, (ours, twin) = MODELS[request["model"]], pair(request)
+    data = subject.data(request, np.random.default_rng(0))
+    if side == "rawseg":
+        return rawseg_modes(subject, ours, data)
+    return torch_modes(subject, twin, data, side.endswith("channels_last"))
 
 
-def results(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def results(request: Request) -> Iterator[dict[str, Any]]:
     """Yield the times of every mode; or, from a process of its own, the memory of one side or rawseg's first steps."""
     if request["side"]:
         yield memory(request)
@@ -120,15 +128,16 @@ def results(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"machine": facts(request["threads"])}
     if request["check"]:
         worst, name = difference(request)
-        yield {"difference": worst} if worst < TOLERANCE else {"wrong": f"gradient of {name} differs by {worst:.1e}"}
-        if worst >= TOLERANCE:
+        right = worst < TOLERANCE  # no NaN is
+        yield {"difference": worst} if right else {"wrong": f"{name} differs by {worst:.1e}"}
+        if not right:
             return
     sides = {side: modes_of(side, request) for side in SIDES}
     for mode in request["modes"]:
         yield {"mode": mode, "ms": measure({side: runs[mode] for side, runs in sides.items()}, request["repeats"], np.inf)}
 
 
-def first_step(request: dict[str, Any]) -> dict[str, Any]:
+def first_step(request: Request) -> dict[str, Any]:
     """Return the milliseconds of the first inference and the first training step in this process."""
     runs, first = modes_of("rawseg", request), {}
     for mode in request["modes"]:
@@ -138,9 +147,9 @@ def first_step(request: dict[str, Any]) -> dict[str, Any]:
     return {"first": first}
 
 
-def memory(request: dict[str, Any]) -> dict[str, Any]:
+def memory(request: Request) -> dict[str, Any]:
     """Return the bytes that a few steps add, at most, to a process that holds a model and its data."""
-    for run in modes_of(request["side"], {**request, **SMALL, "batch": 1}).values():
+    for run in modes_of(request["side"], {**request, **MODELS[request["model"]].small, "batch": 1}).values():
         run()  # what is compiled or loaded once belongs to no step
     runs = modes_of(request["side"], request)
     before, peaks = _resident(), {}

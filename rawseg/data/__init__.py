@@ -8,7 +8,7 @@ from .arrays import Images
 from .augment import Brightness, Compose, Contrast, ElasticDeform, Flip, Rotate, Rotate90, ScaleCrop
 from .coco import CocoInstances
 from .coco_form import as_results, ground_truth_of
-from .dataset import Crops, Dataset, Subset, split
+from .dataset import Crops, Dataset, Fixed, Subset, split
 from .faces import MaskedFaces, masked_faces
 from .fashion_mnist import FASHION_CLASSES, fashion_mnist, read_idx
 from .folder import SegmentationFolder
@@ -31,6 +31,7 @@ __all__ = [
     "CutOut",
     "Dataset",
     "ElasticDeform",
+    "Fixed",
     "Flip",
     "FlipInstances",
     "Images",

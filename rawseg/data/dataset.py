@@ -41,6 +41,25 @@ def draw(dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
     return dataset[index] if sample is None else sample(index, rng)
 
 
+class Fixed:
+    """A dataset as it is by index, the same each time and for every `Loader`: what others are compared on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        One that is random by itself, such as `Crops` or `Scenes`.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.dataset[index]
+
+
 class Subset:
     """Some samples of a dataset, in a given order.
 

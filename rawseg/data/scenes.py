@@ -19,7 +19,7 @@ from PIL import Image
 from rawseg_kernels._arrays import integer
 
 from ..errors import ArgumentError, DataError, IndexRangeError
-from .dataset import sample_rng
+from .dataset import Fixed, sample_rng
 from .images import MAX_PIXELS, _opened, read_image
 from .instances import target_of
 
@@ -220,8 +220,8 @@ def scenes(
     folder: str | os.PathLike[str] | None = None,
     most: int = 4,
     scale: tuple[float, float] = (0.3, 0.6),
-) -> tuple[Scenes, Scenes, list[str]]:
-    """Return scenes to train on, scenes of cut-outs that training never sees, and the names of the classes.
+) -> tuple[Scenes, Fixed, list[str]]:
+    """Return scenes to train on, fixed ones of cut-outs that training never sees, and the names of the classes.
 
     Parameters
     ----------
@@ -248,4 +248,8 @@ def scenes(
     new = [o for kind in by_class for i, o in enumerate(kind) if i % HELD_OUT == 0]
     photographs = backgrounds()
     kinds = {"most": most, "scale": scale}
-    return Scenes(known, photographs, train, size, **kinds), Scenes(new, photographs, held_out, size, seed=1, **kinds), names
+    return (
+        Scenes(known, photographs, train, size, **kinds),
+        Fixed(Scenes(new, photographs, held_out, size, seed=1, **kinds)),
+        names,
+    )

@@ -10,11 +10,9 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .figure import INK, new_figure, write_figure
-from .instances import instances_overlay
+from .instances import LEGIBLE, instances_overlay
 
 __all__ = ["instance_sheet"]
-
-LEGIBLE = 384  # pixels that a side should have, so that text on it can be read
 
 
 def instance_sheet(
@@ -49,21 +47,14 @@ def instance_sheet(
         raise ArgumentError("instance_sheet", "images", expected, f"{len(images)}, {len(truths)} and {len(found)}")
     columns = len(images)
     figure = new_figure(2.9 * columns + 0.4, 6.2)
+    arrays: Any
     for column, (image, truth, objects) in enumerate(zip(images, truths, found)):
         certain = np.ones(len(truth["labels"]))
         there = [truth["boxes"], truth["labels"], certain, truth["masks"]]
         got = [objects[name].numpy() for name in ("boxes", "labels", "scores", "masks")]
         for row, (arrays, title) in enumerate(((there, "truth"), (got, "found"))):
             axes = figure.add_subplot(2, columns, row * columns + column + 1)
-            axes.imshow(_drawn(image, arrays, class_names), interpolation="nearest")
+            axes.imshow(instances_overlay(image, *arrays, names=class_names, least=LEGIBLE), interpolation="nearest")
             axes.set_axis_off()
             axes.set_title(f"{title}: {len(arrays[1])}", fontsize=10, color=INK)
     write_figure(figure, path)
-
-
-def _drawn(image: np.ndarray, arrays: Sequence[Any], names: Sequence[str] | None) -> np.ndarray:
-    """Return an image, every pixel of a small one repeated, with its objects drawn over it."""
-    boxes, labels, scores, masks = arrays
-    times = max(1, LEGIBLE // max(image.shape[1:]))
-    image, masks = (array.repeat(times, -1).repeat(times, -2) for array in (image, masks))
-    return instances_overlay(image, boxes * times, labels, scores, masks, names)

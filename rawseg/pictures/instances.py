@@ -13,6 +13,7 @@ __all__ = ["instances_overlay"]
 
 INSIDE = 0.5  # probability from which on a pixel belongs to an object
 SMALLEST_TEXT = 11  # pixels
+LEGIBLE = 384  # pixels that a side should have, so that text on it can be read
 LETTERS_IN_SIDE = 45  # text is as high as this part of the shorter side
 
 
@@ -23,6 +24,7 @@ def instances_overlay(
     scores: np.ndarray,
     masks: np.ndarray,
     names: Sequence[str] | None = None,
+    least: int = 0,
 ) -> np.ndarray:
     """Return an image with its objects drawn over it, the best one last.
 
@@ -40,10 +42,12 @@ def instances_overlay(
         Probabilities; pixels of 0.5 and more belong to the object.
     names : sequence of str, optional
         Of the classes from 0, the background, on.
+    least : int
+        Every pixel is repeated as often as the longer side fits into so many pixels, so that text on a small image can be read.
 
     Returns
     -------
-    picture : ndarray of uint8, shape (H, W, 3)
+    picture : ndarray of uint8, shape (H, W, 3), or a multiple of it
         RGB.
 
     Raises
@@ -57,7 +61,11 @@ def instances_overlay(
     if given != ((count, 4), (count,), (count,), (count, *size)):
         expected = f"shapes ({count}, 4), ({count},), ({count},) and ({count}, 1, {', '.join(map(str, size))})"
         raise ShapeError("instances_overlay", "boxes, labels, scores, masks", expected, given)
-    picture = overlay(image, np.zeros(size, np.int64))
+    times = max(1, least // max(size))
+    if times > 1:
+        boxes = boxes * times
+        image, masks = (array.repeat(times, 1).repeat(times, 2) for array in (image, masks))
+    picture = overlay(image, np.zeros(image.shape[1:], np.int64))
     for i in reversed(range(count)):
         _tint(picture, masks[i] >= INSIDE, colour(i + 1))
     texts = [f"{_named(int(label), names)} {score:.2f}" for label, score in zip(labels, scores)]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..autograd.tensor import Tensor
-from ..data.coco_form import as_results
 from ..errors import ArgumentError
 from ..metrics import average_precision
 
@@ -57,6 +56,8 @@ class _Found:
         self.truth, self.category_ids, self.results = truth, category_ids, []
 
     def update(self, output: list[dict[str, Tensor]], target: Sequence[dict[str, Any]]) -> None:
+        from ..data.coco_form import as_results  # loads Pillow, which training alone does not need
+
         for objects, annotated in zip(output, target):
             self.results += as_results(objects, annotated["image_id"], self.category_ids)
 

@@ -13,7 +13,7 @@ from ..data.images import write_image
 from ..functional import sigmoid
 from ..models.mask_rcnn import MaskRCNN
 from ..pictures.figure import BLUE, INK, ORANGE, hexadecimal, write_figure
-from ..pictures.instances import instances_overlay
+from ..pictures.instances import LEGIBLE, instances_overlay
 from .fates import levels_of, probabilities, size_of
 from .region_drawings import (
     bars,
@@ -162,7 +162,7 @@ def draw_mask_logits(model: MaskRCNN, arrays: Arrays, path: Path, class_names: S
 def draw_overlay(model: MaskRCNN, arrays: Arrays, path: Path, class_names: Sequence[str] | None) -> str:
     """Draw what is found, over the image."""
     boxes, labels, scores, masks = (arrays[f"results.{name}"] for name in ("boxes", "labels", "scores", "masks"))
-    picture = instances_overlay(arrays["images.0"], boxes, labels, scores, masks, class_names)
+    picture = instances_overlay(arrays["images.0"], boxes, labels, scores, masks, class_names, LEGIBLE)
     write_image(path, picture.transpose(2, 0, 1))
     return f"{len(arrays['results.boxes'])} objects, each in its own colour: box, class, score and mask."
 

@@ -267,4 +267,5 @@ def test_what_is_no_dtype_or_device_is_named(wrong):
 def test_python_floats_keep_all_digits_for_a_dtype_that_has_them():
     assert rawseg.tensor(0.1, dtype="float64").item() == 0.1
     assert rawseg.tensor([[0.1, 1 / 3]], dtype=np.float64).numpy().tolist() == [[0.1, 1 / 3]]
-    assert rawseg.tensor(0.1).item() == np.float32(0.1)
+    assert rawseg.as_tensor([0.1], dtype="float64").item() == 0.1
+    assert rawseg.tensor(0.1).item() == rawseg.as_tensor(0.1).item() == np.float32(0.1)

@@ -17,7 +17,7 @@ from PIL import Image
 
 import rawseg
 from rawseg import data, models
-from rawseg.cli import app
+from rawseg.cli import COMMANDS, app
 
 
 def run(*arguments: object) -> int:
@@ -360,6 +360,8 @@ def test_ctrl_c_leaves_a_checkpoint_that_continues(folder, tmp_path):
 
 
 def test_help_of_every_command(capsys):
-    for command in ("demo", "train", "predict", "evaluate", "models", "doctor"):
+    commands = ["demo", "train", "predict", "evaluate", "xray", "ablate", "models", "bench", "doctor"]
+    assert [command.__name__ for command in COMMANDS] == commands
+    for command in commands:
         assert run(command, "--help") == 0
         assert command in capsys.readouterr().out

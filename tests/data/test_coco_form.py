@@ -35,7 +35,14 @@ def test_ground_truth_by_hand():
     assert truth["categories"] == [{"id": 1, "name": "cell"}]
     common = {"category_id": 1, "iscrowd": 0}
     assert truth["annotations"] == [
-        {"id": 1, "image_id": 0, "bbox": [3, 1, 1, 2], "area": 2, **common, "segmentation": {"size": [3, 4], "counts": [10, 2]}},
+        {
+            "id": 1,
+            "image_id": 0,
+            "bbox": [3, 1, 1, 2],
+            "area": 2,
+            **common,
+            "segmentation": {"size": [3, 4], "counts": [10, 2]},
+        },
         {
             "id": 2,
             "image_id": 0,
@@ -44,7 +51,14 @@ def test_ground_truth_by_hand():
             **common,
             "segmentation": {"size": [3, 4], "counts": [3, 2, 1, 1, 5]},
         },
-        {"id": 3, "image_id": 2, "bbox": [0, 0, 2, 2], "area": 2, **common, "segmentation": {"size": [2, 2], "counts": [0, 1, 2, 1]}},
+        {
+            "id": 3,
+            "image_id": 2,
+            "bbox": [0, 0, 2, 2],
+            "area": 2,
+            **common,
+            "segmentation": {"size": [2, 2], "counts": [0, 1, 2, 1]},
+        },
     ]
     assert json.loads(json.dumps(truth)) == truth
 

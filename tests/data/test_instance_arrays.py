@@ -123,7 +123,10 @@ def test_what_is_refused():
         InstanceArrays([IMAGE], [MAP], 0)
     with pytest.raises(ArgumentTypeError, match=r"InstanceCrops: size: expected an int, got 2\.0"):
         InstanceCrops(IMAGE, MAP, 2.0, 1)
-    for dataset, name in ((InstanceArrays([IMAGE], [MAP]), "InstanceArrays"), (InstanceCrops(IMAGE, MAP, 2, 1), "InstanceCrops")):
+    for dataset, name in (
+        (InstanceArrays([IMAGE], [MAP]), "InstanceArrays"),
+        (InstanceCrops(IMAGE, MAP, 2, 1), "InstanceCrops"),
+    ):
         for index in (-1, 1):
             with pytest.raises(IndexRangeError, match=rf"{name}: index: expected 0\.\.0, got {index}"):
                 dataset[index]

@@ -95,9 +95,7 @@ def test_an_axis_that_was_not_asked_for_is_left_alone():
     check_same(FlipInstances(False, False)(*sample(), drawn(np.zeros(2))), sample())
 
 
-@pytest.mark.parametrize(
-    ("quarters", "box"), [(0, [1, 0, 3, 2]), (1, [0, 2, 2, 4]), (2, [2, 1, 4, 3]), (3, [1, 1, 3, 3])]
-)
+@pytest.mark.parametrize(("quarters", "box"), [(0, [1, 0, 3, 2]), (1, [0, 2, 2, 4]), (2, [2, 1, 4, 3]), (3, [1, 1, 3, 3])])
 def test_turns_by_hand(quarters, box):
     image, target = TurnInstances()(*sample(), drawn(quarters))
     np.testing.assert_array_equal(image, np.rot90(IMAGE, quarters, axes=(1, 2)))

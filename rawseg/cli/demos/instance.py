@@ -106,12 +106,12 @@ def cut_outs(folder: Path) -> Task:
     """Return scenes of cut-outs on photographs; every fifth cut-out is only in the scenes of the test."""
     from ... import data
 
-    train, held_out, names = data.scenes(SCENES, HELD_OUT, SIDE, folder)
+    train, held_out, names = data.scenes(SCENES, HELD_OUT, SIDE, folder, most=8, scale=(0.2, 0.45))
     title = "Scenes of real cut-outs on real photographs; the test shows cut-outs that training has not seen."
     chosen = HELD_OUT * 2 // 5
     validation, test = data.Subset(held_out, range(chosen)), data.Subset(held_out, range(chosen, HELD_OUT))
     augmentation = data.Compose([data.FlipInstances(), data.Brightness(), data.Contrast()])
-    return Task(title, names, train, validation, test, augmentation, 20)
+    return Task(title, names, train, validation, test, augmentation, 10)
 
 
 def make_trainer(task: Task, folder: Path, epochs: int, request: Request, options: dict[str, Any]) -> Any:

@@ -20,7 +20,7 @@ def predict(paths: list[Path], model: Any, out: Path, overlay: bool, score_from:
     from ... import data
     from ...data.coco_form import MASK_FROM
     from ...files import write_bytes_atomically
-    from ...pictures import instances_overlay
+    from ...pictures.instances import LEGIBLE, instances_overlay
 
     names = model.class_names or [f"class {i}" for i in range(model.config["classes"])]
     categories, screen = list(range(1, len(names))), console()
@@ -35,7 +35,7 @@ def predict(paths: list[Path], model: Any, out: Path, overlay: bool, score_from:
             annotations.append({"id": len(annotations) + 1, **found, "area": area, "iscrowd": 0})
         if overlay:
             arrays = {name: objects[name].numpy() for name in ("boxes", "labels", "scores", "masks")}
-            picture = instances_overlay(image, **arrays, names=names)
+            picture = instances_overlay(image, **arrays, names=names, least=LEGIBLE)
             data.write_image(out / f"{path.stem}_overlay.png", picture.transpose(2, 0, 1))
         counts = Counter(names[label] for label in objects["labels"].numpy().tolist())
         what = ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing found"
