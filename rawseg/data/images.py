@@ -72,7 +72,7 @@ def read_image(path: str | os.PathLike[str], channels: int | None = None, max_pi
     """
     if channels not in (1, 3, None):
         raise ArgumentError("read_image", "channels", "1, 3 or None", repr(channels))
-    with _opened("read_image", path, max_pixels) as image:
+    with opened("read_image", path, max_pixels) as image:
         inverted = image.mode.startswith("I;16") and isinstance(image, TiffImageFile) and image.tag_v2.get(262) == 0
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
@@ -110,7 +110,7 @@ def read_mask(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
         If the file is missing, damaged or too large, or holds no ids: a JPEG (its compression changes them), a colour
         mask, floats, or an EXIF orientation, of which nobody knows whether it was meant for the mask.
     """
-    with _opened("read_mask", path, max_pixels) as image:
+    with opened("read_mask", path, max_pixels) as image:
         if isinstance(image, JpegImageFile):
             expected = "a lossless PNG or TIFF file of class ids"
             raise DataError("read_mask", str(path), expected, "a JPEG, whose compression changes ids")
@@ -144,7 +144,7 @@ def _unpacking(image: ImageFile) -> tuple[int, bool]:
 
 
 @contextmanager
-def _opened(op: str, path: str | os.PathLike[str], max_pixels: int) -> Iterator[ImageFile]:
+def opened(op: str, path: str | os.PathLike[str], max_pixels: int) -> Iterator[ImageFile]:
     """Open an image whose header has been checked; whatever a decoder raises in the block becomes a DataError."""
     try:
         with open(path, "rb") as file:

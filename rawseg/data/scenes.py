@@ -20,7 +20,7 @@ from rawseg_kernels._arrays import integer
 
 from ..errors import ArgumentError, DataError, IndexRangeError
 from .dataset import Fixed, sample_rng
-from .images import MAX_PIXELS, _opened, read_image
+from .images import MAX_PIXELS, opened, read_image
 from .instances import target_of
 
 __all__ = ["CutOut", "Scenes", "backgrounds", "cut_outs", "scenes"]
@@ -97,7 +97,7 @@ def _is_no_photograph(stamp: Path) -> bool:
 
 def _read(path: Path, largest: int = 512) -> Image.Image | None:
     """Return a cut-out of at most ``largest`` pixels a side, cropped to its object; None for a picture without an outline."""
-    with _opened("cut_outs", path, MAX_PIXELS) as image:
+    with opened("cut_outs", path, MAX_PIXELS) as image:
         if image.mode not in ("RGBA", "LA", "PA", "P"):
             return None
         picture = image.convert("RGBA")

@@ -384,8 +384,8 @@ def test_held_out_scenes_are_the_same_for_every_loader(tmp_path, monkeypatch):
     """Else a network would be judged by annotations of other scenes."""
     painted(tmp_path, [2, 2])
     monkeypatch.setattr(module, "backgrounds", lambda: [GREY])
-    _, test, names = data.scenes(3, 9, 64, tmp_path, most=6, scale=(0.2, 0.25))
-    assert (test.dataset.most, test.dataset.scale) == (6, (0.2, 0.25))
+    train, test, names = data.scenes(3, 9, 64, tmp_path, most=6, scale=(0.2, 0.25))
+    assert [(part.most, part.scale) for part in (train, test.dataset)] == [(6, (0.2, 0.25))] * 2
     want = bits(test[i] for i in range(9))
     for part, indices in ((test, range(9)), (data.Subset(test, range(4, 9)), range(4, 9))):
         for seed, epoch, workers in ((0, 0, 0), (5, 3, 2)):

@@ -74,8 +74,9 @@ def show_scores(
         What to look at in it.
     """
     from ...files import write_bytes_atomically
+    from ...training.progress import plain
 
-    write_bytes_atomically(folder / "scores.json", json.dumps(scores, indent=1).encode())
+    write_bytes_atomically(folder / "scores.json", json.dumps(plain(dict(scores)), indent=1, allow_nan=False).encode())
     table = Table(title=title)
     table.add_column("")
     for heading in headings.values():
