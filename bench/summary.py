@@ -24,6 +24,8 @@ MODELS = {
     "mobilenet_v2_b1": "MobileNetV2, 224 x 224, batch 1",
     "mobilenet_v2_b8": "MobileNetV2, 224 x 224, batch 8",
     "mobilenet_v2_b32": "MobileNetV2, 224 x 224, batch 32",
+    "mask_rcnn": "Mask R-CNN on ResNet-50-FPN, 320 x 320, batch 2",
+    "mask_rcnn_mobilenet_v2": "Mask R-CNN on MobileNetV2-FPN, 320 x 320, batch 2",
 }
 
 

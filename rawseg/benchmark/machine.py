@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("rawseg", "numpy", "numba", "llvmlite", "torch")
+PACKAGES = ("rawseg", "numpy", "numba", "llvmlite", "torch", "torchvision")
 
 
 def facts(threads: int) -> dict[str, Any]:

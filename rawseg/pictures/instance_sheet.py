@@ -49,8 +49,7 @@ def instance_sheet(
     figure = new_figure(2.9 * columns + 0.4, 6.2)
     arrays: Any
     for column, (image, truth, objects) in enumerate(zip(images, truths, found)):
-        certain = np.ones(len(truth["labels"]))
-        there = [truth["boxes"], truth["labels"], certain, truth["masks"]]
+        there = [truth["boxes"], truth["labels"], None, truth["masks"]]
         got = [objects[name].numpy() for name in ("boxes", "labels", "scores", "masks")]
         for row, (arrays, title) in enumerate(((there, "truth"), (got, "found"))):
             axes = figure.add_subplot(2, columns, row * columns + column + 1)

@@ -21,7 +21,7 @@ def instances_overlay(
     image: np.ndarray,
     boxes: np.ndarray,
     labels: np.ndarray,
-    scores: np.ndarray,
+    scores: np.ndarray | None,
     masks: np.ndarray,
     names: Sequence[str] | None = None,
     least: int = 0,
@@ -36,8 +36,8 @@ def instances_overlay(
         ``(x1, y1, x2, y2)`` in pixels of the image, best first; D may be 0.
     labels : ndarray of integers, shape (D,)
         Classes.
-    scores : ndarray, shape (D,)
-        Probabilities.
+    scores : ndarray, shape (D,), or None
+        Probabilities; the truth has none.
     masks : ndarray, shape (D, 1, H, W) or (D, H, W)
         Probabilities; pixels of 0.5 and more belong to the object.
     names : sequence of str, optional
@@ -57,7 +57,7 @@ def instances_overlay(
     """
     count, size = len(boxes), image.shape[1:]
     masks = masks[:, 0] if masks.ndim == 4 and masks.shape[1] == 1 else masks
-    given = boxes.shape, labels.shape, scores.shape, masks.shape
+    given = boxes.shape, labels.shape, (count,) if scores is None else scores.shape, masks.shape
     if given != ((count, 4), (count,), (count,), (count, *size)):
         expected = f"shapes ({count}, 4), ({count},), ({count},) and ({count}, 1, {', '.join(map(str, size))})"
         raise ShapeError("instances_overlay", "boxes, labels, scores, masks", expected, given)
@@ -68,7 +68,9 @@ def instances_overlay(
     picture = overlay(image, np.zeros(image.shape[1:], np.int64))
     for i in reversed(range(count)):
         _tint(picture, masks[i] >= INSIDE, colour(i + 1))
-    texts = [f"{_named(int(label), names)} {score:.2f}" for label, score in zip(labels, scores)]
+    texts = [_named(int(label), names) for label in labels]
+    if scores is not None:
+        texts = [f"{text} {score:.2f}" for text, score in zip(texts, scores)]
     return _labelled(picture, boxes, texts)
 
 

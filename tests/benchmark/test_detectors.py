@@ -40,6 +40,7 @@ def run(*arguments: object) -> int:
 
 
 @pytest.mark.usefixtures("oracle")
+@pytest.mark.release  # a minute: four processes
 def test_a_detector_is_timed_with_its_memory():
     few = {
         "proposals": (100, 50),

@@ -110,7 +110,7 @@ def recorded(model):
             hook.remove()
 
 
-@pytest.fixture(scope="module", params=["resnet50", "mobilenet_v2"])
+@pytest.fixture(scope="module", params=["resnet50", pytest.param("mobilenet_v2", marks=pytest.mark.release)])
 def evaluated(request):
     theirs, ours = network(request.param)
     theirs.eval(), ours.eval()
@@ -214,7 +214,7 @@ def drawn_by(sampler):
     return found
 
 
-@pytest.mark.parametrize("kind", ["resnet50", "mobilenet_v2"])
+@pytest.mark.parametrize("kind", ["resnet50", pytest.param("mobilenet_v2", marks=pytest.mark.release)])
 def test_all_five_losses_and_every_gradient_agree_in_training(kind):
     theirs, ours = network(kind)
     theirs.train(), ours.train()
