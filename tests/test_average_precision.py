@@ -231,6 +231,10 @@ def test_what_is_refused(monkeypatch):
     for kind in ("boxes", "masks"):
         with pytest.raises(ArgumentError, match=r"detections: expected an image_id that truth lists in each, got 7"):
             average_precision(truth_of(there(BOX)), [found(BOX, 0.9), found(BOX, 0.9, image=7)], kind)
+    with pytest.raises(ArgumentError, match=r"detections: expected a category_id that truth lists in each, got 9"):
+        average_precision(truth_of(there(BOX)), [{**found(BOX, 0.9), "category_id": 9}])
+    with pytest.raises(ArgumentError, match=r"detections\[1\]: expected a finite score, got nan"):
+        average_precision(truth_of(there(BOX)), [found(BOX, 0.9), found(BOX, float("nan"))])
     monkeypatch.setitem(sys.modules, "pycocotools", None)
     with pytest.raises(BackendError, match=r"average_precision: pycocotools: .*pip install 'rawseg\[coco\]'.* no such package"):
         average_precision(truth_of(), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,27 @@ class AddAt(Function):
     @staticmethod
     def backward(ctx, grad_output):
         return GetItem.apply(grad_output, index=ctx.index)
+
+
+class Interleave(Function):
+    """Rows of several arrays, each array's at places of their own; adjoint of taking them from there."""
+
+    @staticmethod
+    def forward(ctx, *arrays, places):
+        ctx.places = places
+        out = array_module(arrays[0]).empty((sum(map(len, places)), *arrays[0].shape[1:]), arrays[0].dtype)
+        for array, place in zip(arrays, places):
+            out[place] = array
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return tuple(grad_output[place] for place in ctx.places)
+
+
+def interleave(tensors: Sequence[Tensor], places: Sequence[np.ndarray]) -> Tensor:
+    """Return all rows as one Tensor: those of ``tensors[i]`` stand at ``places[i]``, together 0 to K - 1, each once."""
+    return Interleave.apply(*tensors, places=tuple(places))
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:

@@ -53,7 +53,8 @@ def difference(request: Request) -> Difference:
     subject.loss(both.ours, x, y).backward()
     with torch.enable_grad():
         subject.torch_loss(both.twin, their_x, their_y).backward()
-    return max([*gradient_differences(both), *subject.other_differences(both, x, their_x)])
+    found = [*gradient_differences(both), *subject.other_differences(both, x, their_x)]
+    return max(found, key=lambda one: np.inf if np.isnan(one[0]) else one[0])  # NaN is as different as can be
 
 
 def gradient_differences(both: Pair) -> Iterator[Difference]:

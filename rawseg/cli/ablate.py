@@ -12,7 +12,10 @@ from .options import Device, Out, Plain, Seed, Threads, use_threads
 from .output import console
 
 # Mask AP on COCO of the paper's ResNet-50 (He et al., arXiv 1703.06870): table 2c on C4, table 2d on C5.
-PAPER = {16: {"roi_pool": 0.269, "roi_warp": 0.272, "roi_align": 0.303}, 32: {"roi_pool": 0.236, "roi_align": 0.309}}
+PAPER = {
+    16: {"roi_pool": 0.269, "roi_warp": 0.271, "roi_align_max": 0.302, "roi_align": 0.303},
+    32: {"roi_pool": 0.236, "roi_align": 0.309},
+}
 LAYERS = {
     "roi_pool": "RoIPool, rounded and maximal",
     "roi_warp": "RoIWarp, rounded and bilinear",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .demos.request import Request
-from .options import Device, Out, Plain, Seed, Threads, use_threads
+from .options import Device, Out, Plain, Seed, Threads, refuse_given, use_threads
 
 
 class DemoTask(StrEnum):
@@ -43,6 +43,8 @@ def demo(
     fully connected one and three convolutional ones with different ways back up. classify: a small MobileNetV1. instance: a
     small Mask R-CNN finds single nuclei, or with --data cut-outs such as Debian's stamps (/usr/share/tuxpaint/stamps).
     """
+    if data is not None and task in (DemoTask.nuclei, DemoTask.faces):
+        refuse_given("demo", f"none with --task {task.value}, whose data come with a package", {"--data": data})
     use_threads(threads)
     if runner(task.value)(Request(out, data, epochs, seed, device, plain)):
         raise typer.Exit(130)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from .options import Device, Threads, Tile, Weights, load_network, make_folder, use_threads
+from .options import TILE, Device, SkipInvalid, Threads, Tile, Weights, load_network, make_folder, refuse_given, use_threads
 from .output import console
 
 
@@ -17,8 +17,9 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="A folder with images/ and masks/, paired by stem, or a COCO file.")],
     weights: Weights,
     ignore_index: Annotated[int | None, typer.Option(help="Class id in the masks that does not count.")] = None,
-    tile: Tile = 512,
+    tile: Tile = None,
     images: Annotated[Path | None, typer.Option(help="Folder of a COCO file's images, if not its own.")] = None,
+    skip_invalid: SkipInvalid = False,
     detections: Annotated[Path | None, typer.Option(help="Also write the objects found, as COCO's results.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Also write the scores to this file.")] = None,
     threads: Threads = None,
@@ -29,7 +30,7 @@ def evaluate(
     With weights of a mask_rcnn, whose masks number the objects: COCO's average precision of masks and boxes.
     """
     from .. import data, metrics, models
-    from ..errors import ArgumentError
+    from .instances.evaluate import evaluate as evaluate_objects
 
     use_threads(threads)
     for file in (out, detections):
@@ -37,19 +38,18 @@ def evaluate(
             make_folder(file.parent)
     model = load_network(weights, device)
     if isinstance(model, models.MaskRCNN):
-        if ignore_index is not None:
-            raise ArgumentError("evaluate", "--ignore-index", "none with weights of a mask_rcnn", ignore_index)
-        evaluate_objects(folder, images, model, out, detections)
+        of_pixels = {"--ignore-index": ignore_index, "--tile": tile}
+        refuse_given("evaluate", "none with weights of a mask_rcnn", of_pixels)
+        evaluate_objects(annotated_as(model, folder, images, skip_invalid), model, out, detections)
         return
-    for name, value in {"--images": images, "--detections": detections}.items():
-        if value is not None:
-            raise ArgumentError("evaluate", name, "none but with weights of a mask_rcnn", value)
+    of_objects = {"--images": images, "--detections": detections, "--skip-invalid": skip_invalid}
+    refuse_given("evaluate", "none but with weights of a mask_rcnn", of_objects)
     classes = max(2, model.config["classes"])  # a single logit tells two
     pairs = data.SegmentationFolder(folder, classes=classes, channels=model.config["in_channels"], ignore_index=ignore_index)
     scores = metrics.Metrics(classes, ignore_index=ignore_index)
     for i in range(len(pairs)):
         image, truth = pairs[i]
-        prediction, _ = models.predict_tiled(model, image, tile, device)
+        prediction, _ = models.predict_tiled(model, image, tile or TILE, device)
         scores.update(prediction.astype("int64")[None], truth[None])
     summary = scores.compute()
     print_scores(summary, model.class_names)
@@ -59,18 +59,17 @@ def evaluate(
         write_bytes_atomically(out, json.dumps(summary.as_dict(), indent=1).encode())
 
 
-def evaluate_objects(folder: Path, images: Path | None, model: Any, out: Path | None, detections: Path | None) -> None:
-    """Score a network that finds single objects."""
+def annotated_as(model: Any, folder: Path, images: Path | None, skip_invalid: bool) -> Any:
+    """Return annotated images of the classes that the weights know."""
     from ..errors import DataError
     from .instances.annotated import annotated
-    from .instances.evaluate import evaluate
 
     names = (model.class_names or [])[1:] or [f"class {i}" for i in range(1, model.config["classes"])]
     of_folder = None if folder.suffix.lower() == ".json" else names
-    pairs = annotated("evaluate", folder, images, model.config["in_channels"], of_folder)
+    pairs = annotated("evaluate", folder, images, model.config["in_channels"], of_folder, skip_invalid)
     if pairs.class_names != names:
         raise DataError("evaluate", str(folder), f"the classes of the weights, {names}", pairs.class_names)
-    evaluate(pairs, model, out, detections)
+    return pairs
 
 
 def print_scores(summary: Any, class_names: list[str] | None) -> None:

@@ -13,7 +13,13 @@ Weights = Annotated[Path, typer.Option("--weights", "-w", help="Weights that `ra
 Threads = Annotated[int | None, typer.Option(help="CPU threads; the count never changes a result.", min=1)]
 Seed = Annotated[int, typer.Option(help="Everything random follows from it.", min=0)]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
-Tile = Annotated[int, typer.Option(help="Side of a tile in pixels: memory and time, never the result.", min=16)]
+TILE = 512  # pixels of a side
+SkipInvalid = Annotated[
+    bool, typer.Option("--skip-invalid", help="Leave out annotations of a COCO file that are not valid, and say which.")
+]
+Tile = Annotated[
+    int | None, typer.Option(help="Side of a tile in pixels, 512 unless given: memory and time, never the result.", min=16)
+]
 Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a live progress bar.")]
 Classes = Annotated[int, typer.Option(help="Number of classes, the background among them.", min=2)]
 Width = Annotated[int | None, typer.Option(help="Channels of the first level.", min=1, max=4096)]
@@ -47,6 +53,15 @@ def load_network(weights: Path, device: str) -> Any:
     if not isinstance(model, (Segmenter, MaskRCNN)):
         raise ArgumentError("load", "--weights", "those of a network for segmentation", f"those of {model.name}")
     return model
+
+
+def refuse_given(command: str, reason: str, given: dict[str, Any]) -> None:
+    """Refuse options that would be left out without a word: those that are not None, nor False."""
+    from ..errors import ArgumentError
+
+    for name, value in given.items():
+        if value is not None and value is not False:
+            raise ArgumentError(command, name, reason, value)
 
 
 def use_threads(threads: int | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from ..errors import DataError
-from .options import Device, Out, Threads, Tile, Weights, load_network, make_folder, use_threads
+from .options import TILE, Device, Out, Threads, Tile, Weights, load_network, make_folder, refuse_given, use_threads
 from .output import console
 
 
@@ -18,9 +18,11 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Images, or folders of them (PNG, JPEG, TIFF).")],
     weights: Weights,
     out: Out = Path("rawseg-out/predictions"),
-    tile: Tile = 512,
+    tile: Tile = None,
     overlay: Annotated[bool, typer.Option(help="Also write the image with masks (and boxes) drawn over it.")] = True,
-    score: Annotated[float, typer.Option(help="Least score of an object, with weights of a mask_rcnn.", min=0, max=1)] = 0.5,
+    score: Annotated[
+        float | None, typer.Option(help="Least score of an object, with weights of a mask_rcnn; 0.5.", min=0, max=1)
+    ] = None,
     threads: Threads = None,
     device: Device = "cpu",
 ) -> None:
@@ -38,14 +40,16 @@ def predict(
     if isinstance(model, models.MaskRCNN):
         from .instances.predict import predict as predict_instances
 
-        predict_instances(found, model, out, overlay, score)
+        refuse_given("predict", "none with weights of a mask_rcnn, which sees an image at once", {"--tile": tile})
+        predict_instances(found, model, out, overlay, 0.5 if score is None else score)
         return
+    refuse_given("predict", "none but with weights of a mask_rcnn", {"--score": score})
     channels = model.config["in_channels"]
     screen = console()
     for path in found:
         start = time.perf_counter()
         image = data.read_image(path, channels=channels)
-        mask, confidence = models.predict_tiled(model, image, tile, device)
+        mask, confidence = models.predict_tiled(model, image, tile or TILE, device)
         data.write_mask(out / f"{path.stem}_mask.png", mask)
         if overlay:
             data.write_image(out / f"{path.stem}_overlay.png", draw(image, mask).transpose(2, 0, 1))

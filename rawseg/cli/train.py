@@ -18,15 +18,18 @@ from .options import (
     Out,
     Plain,
     Seed,
+    SkipInvalid,
     Threads,
     Up,
     Width,
     make_folder,
+    refuse_given,
     use_threads,
 )
 from .output import console
 from .recipes import make_augmentation, make_model, make_optimizer, make_schedule
 
+DEFAULT_OUT = Path("runs/unet")  # or beside it, by the name of another network
 DEFAULT_LOSS, MASK_LOSS = "cross_entropy+dice", "bce-log_dice"
 # What a resumed run must repeat.
 SETTINGS = {"classes", "class_names", "channels", "model", "width", "depth", "up", "batch_size", "crop", "crops", "loss"}
@@ -39,7 +42,7 @@ def train(
     folder: Annotated[
         Path, typer.Argument(help="A folder with images/ and masks/, paired by stem; masks hold class ids. Or a COCO file.")
     ],
-    out: Out = Path("runs/unet"),
+    out: Out = DEFAULT_OUT,
     classes: Classes = 2,
     class_names: Annotated[str, typer.Option(help="Comma-separated, for tables and pictures.")] = "",
     channels: Annotated[int, typer.Option(help="1: images read as grey; 3: as colour.")] = 3,
@@ -47,6 +50,7 @@ def train(
         str, typer.Option(help="A network for segmentation that `rawseg models` lists, or mask_rcnn: masks number the objects.")
     ] = "unet",
     images: Annotated[Path | None, typer.Option(help="Folder of a COCO file's images, if not its own.")] = None,
+    skip_invalid: SkipInvalid = False,
     encoder: Annotated[str | None, typer.Option(help="A U-Net on this classification network, e.g. mobilenet_v2.")] = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the U-Net's decoder only.")] = False,
     width: Width = None,
@@ -87,12 +91,11 @@ def train(
     loss = asked["loss"] = loss or DEFAULT_LOSS
     settings = {name: value for name, value in asked.items() if name in SETTINGS or (name in GIVEN and value)}
     from .. import data, manual_seed, models
-    from ..errors import ArgumentError
     from ..training import Segmentation, Trainer
     from ..training.objectives import objective
 
-    if images is not None:
-        raise ArgumentError("train", "--images", "none but with --model mask_rcnn and a COCO file", images)
+    coco = {"--images": images, "--skip-invalid": skip_invalid}
+    refuse_given("train", "none but with --model mask_rcnn and a COCO file", coco)
     names = split_names(class_names, classes)
     everything = data.SegmentationFolder(folder, classes=classes, channels=channels, ignore_index=ignore_index)
     training, held_out = divide(everything, validation, seed)
@@ -148,9 +151,12 @@ def train_instances(asked: dict[str, Any]) -> None:
             raise ArgumentError("train", option(name), "none with --model mask_rcnn (see -O and --class-names)", asked[name])
     names = asked["class_names"]
     of_run = {name: asked[name] for name in ("out", "images", "channels", "options", "epochs", "workers", "device", "resume")}
+    of_run |= {"plain": asked["plain"], "skip_invalid": asked["skip_invalid"]}
+    if of_run["out"] == DEFAULT_OUT:
+        of_run["out"] = DEFAULT_OUT.with_name("mask_rcnn")
     settings = {name: asked[name] for name in SETTINGS}
     listed = split_names(names, len(names.split(","))) if names else None
-    train(Run(data=asked["folder"], class_names=listed, settings=settings, plain=asked["plain"], **of_run))
+    train(Run(data=asked["folder"], class_names=listed, settings=settings, **of_run))
 
 
 def split_names(text: str, classes: int) -> list[str] | None:

@@ -32,8 +32,7 @@ class FlipInstances:
         if across and self.horizontal:
             image, target = mirrored(image, target)
         if down and self.vertical:
-            image, target = turned(*mirrored(*turned(image, target)))
-            image, target = turned(*turned(image, target))
+            image, target = turned(*turned(*mirrored(image, target)))
         return image, target
 
 

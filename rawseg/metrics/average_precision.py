@@ -82,10 +82,7 @@ def average_precision(
     """
     if kind not in KINDS:
         raise ArgumentError("average_precision", "kind", f"one of {tuple(KINDS)}", repr(kind))
-    unknown = {d["image_id"] for d in detections} - {image["id"] for image in truth["images"]}
-    if unknown:
-        expected = "an image_id that truth lists in each"
-        raise ArgumentError("average_precision", "detections", expected, sorted(unknown, key=str)[0])
+    _check(truth, detections)
     evaluation = _evaluated(truth, detections, KINDS[kind])
     precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]  # (T, R, K, A, M), (T, K, A, M)
     mean = lambda x: float(x[x > -1].mean()) if (x > -1).any() else math.nan  # noqa: E731 (-1 stands for nothing to find)
@@ -99,14 +96,32 @@ def average_precision(
     )
 
 
-def _evaluated(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]], kind: str) -> Any:
-    """Return pycocotools' evaluation, silent."""
+def _check(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]) -> None:
+    """Raise an ArgumentError if a detection is of an image or a category that is not there, or has no finite score."""
+    for key, listed in (("image_id", "images"), ("category_id", "categories")):
+        unknown = {d[key] for d in detections} - {entry["id"] for entry in truth[listed]}
+        if unknown:
+            expected = f"an {key} that truth lists in each" if key == "image_id" else f"a {key} that truth lists in each"
+            raise ArgumentError("average_precision", "detections", expected, sorted(unknown, key=str)[0])
+    for number, detection in enumerate(detections):
+        if not math.isfinite(detection["score"]):
+            raise ArgumentError("average_precision", f"detections[{number}]", "a finite score", detection["score"])
+
+
+def require_pycocotools() -> None:
+    """Raise a BackendError if pycocotools is missing: before anything is trained or predicted that it shall judge."""
     try:
-        from pycocotools import mask
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
+        import pycocotools  # noqa: F401
     except ImportError:
         raise BackendError("average_precision", "pycocotools", "pip install 'rawseg[coco]'", "no such package") from None
+
+
+def _evaluated(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]], kind: str) -> Any:
+    """Return pycocotools' evaluation, silent."""
+    require_pycocotools()
+    from pycocotools import mask
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
     kind_of: Any = kind
 

@@ -100,7 +100,7 @@ def _calls(model: Any, image: Tensor) -> list[Call]:
     hooks = [module.register_forward_hook(_recorder(calls, name)) for name, module in leaves]
     try:
         with enable_grad(), evaluating(model):
-            getattr(model, "dense", model)(image)  # a detector does not look at regions of no images by itself
+            getattr(model, "visit_layers", model)(image)  # a detector does not look at regions of no images by itself
     finally:
         for hook in hooks:
             hook.remove()
@@ -109,7 +109,7 @@ def _calls(model: Any, image: Tensor) -> list[Call]:
 
 def _uses(model: Any, layer: str) -> int:
     """Return how often a layer is used for an image: once, but for the heads of a detector, which see many regions."""
-    return model.uses(layer) if hasattr(model, "uses") else 1
+    return model.times_used(layer) if hasattr(model, "times_used") else 1
 
 
 def no_images(model: Any, input_shape: tuple[int, ...]) -> Tensor:

@@ -14,6 +14,8 @@ from ..nn.normalization import BatchNorm2d
 
 __all__ = ["FrozenBatchNorm2d"]
 
+NOTHING = float(np.finfo(np.float64).tiny)  # in place of an eps of 0: it changes no variance but that of 0
+
 
 class FrozenBatchNorm2d(Module):
     """Scale and shift every channel by fixed numbers: ``weight * (x - running_mean) / sqrt(running_var + eps) + bias``.
@@ -23,7 +25,7 @@ class FrozenBatchNorm2d(Module):
     num_features : int
         Channels.
     eps : float
-        Added to the variance.
+        Added to the variance; 0 in torchvision's pretrained detectors.
 
     Notes
     -----
@@ -56,7 +58,7 @@ class FrozenBatchNorm2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         buffers: tuple[Any, ...] = self.running_mean, self.running_var, self.weight, self.bias
-        return F.batch_norm(input, *buffers, training=False, eps=self.eps)
+        return F.batch_norm(input, *buffers, training=False, eps=max(self.eps, NOTHING))
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, eps={self.eps}"

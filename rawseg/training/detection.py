@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd.tensor import Tensor
 from ..errors import ArgumentError
 from ..metrics import average_precision
+from ..metrics.average_precision import require_pycocotools
 
 __all__ = ["Detection"]
 
@@ -26,6 +27,8 @@ class Detection:
     """
 
     def __init__(self, truth: Mapping[str, Any] | None = None, category_ids: Sequence[int] | None = None) -> None:
+        if truth is not None:
+            require_pycocotools()
         known = sorted(category["id"] for category in truth["categories"]) if truth else []
         self.truth, self.category_ids = truth, list(category_ids or known)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataError, RawsegError
 from ..models.mask_rcnn import STAGES, MaskRCNN, Stage
 from .dump import digest_of, load, parts_of, replay
 
@@ -155,5 +155,10 @@ def _verdict(stage: Stage, a: Arrays, b: Arrays, model: MaskRCNN | None) -> str:
 
 def _reproduced(model: MaskRCNN, stage: Stage, arrays: Arrays) -> bool:
     """Return whether a stage, run on a dump's inputs, gives what the dump holds."""
-    given = replay(model, stage, arrays)
+    try:
+        given = replay(model, stage, arrays)
+    except (IndexError, TypeError, ValueError) as error:
+        if isinstance(error, RawsegError):
+            raise
+        raise DataError("xray", stage.name, "arrays of a dump, which the stage can read", error) from error
     return set(given) == set(_names(stage.gives, arrays, {})) and all(same_bits(given[name], arrays[name]) for name in given)

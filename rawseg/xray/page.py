@@ -152,7 +152,7 @@ def _corners(box: np.ndarray) -> str:
 
 
 def _table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table; text is escaped, numbers stand on the right."""
+    """Return a table; text is escaped, numbers stand on the left."""
     lines = [f"<tr>{''.join(_cell(value, 'td') for value in row)}</tr>" for row in rows]
     head = "".join(_cell(heading, "th") for heading in headings)
     return "\n".join([f"<table><caption>{_text(caption)}</caption>", f"<tr>{head}</tr>", *lines, "</table>"])

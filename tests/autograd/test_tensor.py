@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import rawseg
+from rawseg.autograd.indexing import interleave
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
 
 
@@ -269,3 +270,14 @@ def test_python_floats_keep_all_digits_for_a_dtype_that_has_them():
     assert rawseg.tensor([[0.1, 1 / 3]], dtype=np.float64).numpy().tolist() == [[0.1, 1 / 3]]
     assert rawseg.as_tensor([0.1], dtype="float64").item() == 0.1
     assert rawseg.tensor(0.1).item() == rawseg.as_tensor(0.1).item() == np.float32(0.1)
+
+
+def test_rows_are_interleaved_and_their_gradients_go_back_to_where_they_came_from():
+    first = rawseg.tensor([[1.0, 2], [3, 4]], requires_grad=True)
+    second, third = rawseg.tensor([[5.0, 6]], requires_grad=True), rawseg.zeros((0, 2), requires_grad=True)
+    out = interleave([first, second, third], [np.array([2, 0]), np.array([1]), np.array([], np.int64)])
+    assert out.numpy().tolist() == [[3, 4], [5, 6], [1, 2]]
+    out.backward(rawseg.tensor([[1.0, 2], [3, 4], [5, 6]]))
+    assert first.grad.numpy().tolist() == [[5, 6], [1, 2]]
+    assert second.grad.numpy().tolist() == [[3, 4]]
+    assert third.grad.shape == (0, 2)

@@ -188,6 +188,25 @@ def test_a_coco_file_may_lie_beside_its_images(coco, tmp_path, capsys):
     assert 0 < held_out <= 3 < objects
 
 
+def test_invalid_annotations_are_left_out_only_on_request_and_told(coco, tmp_path, capsys):
+    content = json.loads(coco.read_text())
+    content["annotations"][0]["bbox"][3] = 0
+    bad = coco.parent / "bad.json"
+    bad.write_text(json.dumps(content))
+    number = content["annotations"][0]["id"]
+    assert run("train", bad, "--out", tmp_path / "no", "--images", coco.parent / "images", *TINY) == 2
+    assert f"annotation {number}" in capsys.readouterr().err
+    assert run("train", bad, "--out", tmp_path / "run", "--images", coco.parent / "images", *TINY, "--skip-invalid") == 0
+    assert f"1 annotations left out, the first is {number}: " in capsys.readouterr().out
+
+
+def test_held_out_images_without_any_object_are_refused(folder, tmp_path, monkeypatch, capsys):
+    empty = {"images": [], "categories": [], "annotations": []}
+    monkeypatch.setattr("rawseg.cli.instances.train.part_of", lambda truth, ids: empty)
+    assert run("train", folder, "--out", tmp_path / "run", *TINY) == 2
+    assert "train: --validation: expected an object in the images that are held out, got none" in capsys.readouterr().err
+
+
 # evaluate
 
 
@@ -477,7 +496,7 @@ def test_ablate_without_a_layer_takes_all(small_demo, tmp_path, capsys, monkeypa
     monkeypatch.setattr(instance, "CROPS", 2)
     assert run("ablate", "roi", "--epochs", 1, "--out", tmp_path, "--plain") == 0
     scores = json.loads((tmp_path / "roi-stride-16" / "scores.json").read_text())
-    assert [row["paper"] for row in scores.values()] == [0.269, 0.272, None, 0.303]
+    assert [row["paper"] for row in scores.values()] == [0.269, 0.271, 0.302, 0.303]
     assert list(scores) == list(ablate.LAYERS.values())
 
 

@@ -158,6 +158,10 @@ def test_the_heads_of_a_detector_are_counted_once_for_every_region():
     assert mask.stride is None  # a region's cells are as large as the region
     stem = rows["backbone.body.conv1"]
     assert stem.multiply_adds == 64 * 80 * 64 * 3 * 49
+    with skipped():
+        shared = models.build("mask_rcnn", backbone="resnet18", neck="c4")
+    rows = [row for row in models.summary(shared, (1, 3, 128, 160)) if row.name == "roi_heads.box_head.stage.0.conv1"]
+    assert [row.output for row in rows] == [(1100, 512, 7, 7)]  # once for both heads, which share it
     cost = models.totals(net, (2, 3, 128, 160))
     assert cost.parameters == 44_401_393
     assert cost.multiply_adds == 2 * sum(row.multiply_adds for row in models.summary(net, (1, 3, 128, 160)))

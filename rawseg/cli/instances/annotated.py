@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..output import console
+
 __all__ = ["annotated", "part_of"]
 
 
-def annotated(command: str, path: Path, images: Path | None, channels: int, names: list[str] | None) -> Any:
+def annotated(
+    command: str, path: Path, images: Path | None, channels: int, names: list[str] | None, skip_invalid: bool = False
+) -> Any:
     """Return the data set.
 
     Parameters
@@ -24,6 +28,8 @@ def annotated(command: str, path: Path, images: Path | None, channels: int, name
         1 or 3.
     names : list of str or None
         Of the classes, without the background; a COCO file brings its own, of a folder there is one, "object", unless named.
+    skip_invalid : bool
+        Leave out annotations of a COCO file that are not valid, and print how many.
 
     Returns
     -------
@@ -35,9 +41,15 @@ def annotated(command: str, path: Path, images: Path | None, channels: int, name
     if path.suffix.lower() == ".json":
         if names is not None:
             raise ArgumentError(command, "--class-names", "none with a COCO file, which brings them", names)
-        return CocoInstances(path, path.parent if images is None else images, channels)
+        found = CocoInstances(path, path.parent if images is None else images, channels, skip_invalid)
+        if found.skipped:
+            number, reason = found.skipped[0]
+            console().print(f"{len(found.skipped)} annotations left out, the first is {number}: {reason}")
+        return found
     if images is not None:
         raise ArgumentError(command, "--images", "none with a folder, whose images are in images/", images)
+    if skip_invalid:
+        raise ArgumentError(command, "--skip-invalid", "none with a folder", "given")
     return InstanceFolder(path, ["object"] if names is None else names, channels)
 
 

@@ -37,7 +37,9 @@ def evaluate(pairs: Any, model: Any, out: Path | None, detections: Path | None) 
     from ...data import as_results
     from ...files import write_bytes_atomically
     from ...metrics import average_precision
+    from ...metrics.average_precision import require_pycocotools
 
+    require_pycocotools()
     results = []
     for i in range(len(pairs)):
         image, target = pairs[i]

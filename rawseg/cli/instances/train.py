@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -42,59 +42,85 @@ class Run:
     device: str
     resume: bool
     plain: bool
+    skip_invalid: bool
+
+
+class Divided(NamedTuple):
+    """Annotated images in two parts: data sets, the names of their images, and the annotations of what is held out."""
+
+    everything: Any
+    training: Any
+    held_out: Any
+    names: list[list[str]]
+    truth: dict[str, Any]
+
+
+def divided(run: Run) -> Divided:
+    """Read the annotations and hold some images out; DataError if these show no object that could be found."""
+    from ...errors import DataError
+    from ..train import divide
+
+    everything = annotated("train", run.data, run.images, run.channels, run.class_names, run.skip_invalid)
+    parts = divide(everything, run.settings["validation"], run.settings["seed"])
+    names = [[everything.names[i] for i in part.indices] for part in parts]
+    truth = part_of(everything.ground_truth(), [everything.image_ids[i] for i in parts[1].indices])
+    if all(annotation["iscrowd"] for annotation in truth["annotations"]):
+        raise DataError("train", "--validation", "an object in the images that are held out", "none")
+    return Divided(everything, *parts, names, truth)
 
 
 def train(run: Run) -> None:
     """Train, write weights, metrics and curves, and a sheet of held-out predictions."""
-    from ... import data, models
-    from ...training import Detection, Trainer
+    from ... import models
     from ..options import make_folder
-    from ..recipes import make_optimizer, make_schedule
-    from ..train import check_run, divide, fingerprint
+    from ..train import check_run, fingerprint
 
-    asked = run.settings
-    everything = annotated("train", run.data, run.images, run.channels, run.class_names)
-    training, held_out = divide(everything, asked["validation"], asked["seed"])
-    names, ids = (
-        [[getattr(everything, kind)[i] for i in part.indices] for part in (training, held_out)]
-        for kind in ("names", "image_ids")
-    )
-    settings = {**asked, "class_names": everything.class_names, "channels": run.channels, "options": run.options}
-    settings["images"] = fingerprint(*names)
-    if asked["schedule"] != "constant":
+    parts = divided(run)
+    settings = {**run.settings, "class_names": parts.everything.class_names, "channels": run.channels, "options": run.options}
+    settings["images"] = fingerprint(*parts.names)
+    if run.settings["schedule"] != "constant":
         settings["epochs"] = run.epochs  # the other schedules are laid out over them
     check_run(run.out, run.resume, settings)
-    net = network(run, 1 + len(everything.class_names))
-    augmentation = data.Compose([data.FlipInstances(), data.Brightness(), data.Contrast()]) if asked["augment"] else None
-    batches = data.Loader(training, asked["batch_size"], transform=augmentation, seed=asked["seed"], workers=run.workers)
-    update = make_optimizer(
-        asked["optimizer"], [p for p in net.parameters() if p.requires_grad], asked["lr"], asked["weight_decay"]
-    )
+    class_names = ["background", *parts.everything.class_names]
+    net = network(run, len(class_names))
     make_folder(run.out)
-    truth = part_of(everything.ground_truth(), ids[1])
-    objects = f"{len(truth['annotations'])} objects in {len(held_out)} images held out"
+    objects = f"{len(parts.truth['annotations'])} objects in {len(parts.held_out)} images held out"
     size = sum(p.size for p in net.parameters())
-    console().print(f"{len(training)} images to train on, {objects}; {net.name} with {size:,} parameters")
-    class_names = ["background", *everything.class_names]
-    trainer = Trainer(
+    console().print(f"{len(parts.training)} images to train on, {objects}; {net.name} with {size:,} parameters")
+    about = {**models.describe(net, class_names), "settings": settings, "held_out": parts.names[1]}
+    result = make_trainer(run, parts, net, about).fit(run.epochs, resume=run.resume)
+    if result.best_epoch is not None:
+        report(result, parts.held_out, run, class_names)
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+def make_trainer(run: Run, parts: Divided, net: Any, about: dict[str, Any]) -> Any:
+    """Return the trainer of a run."""
+    from ... import data
+    from ...training import Detection, Trainer
+    from ..recipes import make_optimizer, make_schedule
+
+    asked = run.settings
+    augmentation = data.Compose([data.FlipInstances(), data.Brightness(), data.Contrast()]) if asked["augment"] else None
+    loading = {"seed": asked["seed"], "workers": run.workers}
+    batches = data.Loader(parts.training, asked["batch_size"], transform=augmentation, **loading)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    update = make_optimizer(asked["optimizer"], trained, asked["lr"], asked["weight_decay"])
+    return Trainer(
         net,
         None,
         update,
         batches,
-        data.Loader(held_out, 1, shuffle=False, seed=asked["seed"], workers=run.workers),
+        data.Loader(parts.held_out, 1, shuffle=False, **loading),
         folder=run.out,
-        task=Detection(truth, everything.category_ids),
+        task=Detection(parts.truth, parts.everything.category_ids),
         schedule=make_schedule(asked["schedule"], update, len(batches), run.epochs),
         clip_norm=asked["clip"] or None,
         seed=asked["seed"],
-        about={**models.describe(net, class_names), "settings": settings, "held_out": names[1]},
+        about=about,
         plain=run.plain or None,
     )
-    result = trainer.fit(run.epochs, resume=run.resume)
-    if result.best_epoch is not None:
-        report(result, held_out, run, class_names)
-    if result.interrupted:
-        raise typer.Exit(130)
 
 
 def network(run: Run, classes: int) -> Any:

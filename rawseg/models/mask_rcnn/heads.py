@@ -19,6 +19,7 @@ from .detections import Detections, detect
 from .losses import box_losses, mask_loss
 from .matching import BalancedSampler, Sampler
 from .regions import RegionPooling
+from .rpn import check_finite
 from .targets import RoITargets, mask_targets, roi_targets
 
 __all__ = ["BoxPredictor", "MaskHead", "MaskPredictor", "RoIHeads", "StageHead", "TwoLayerHead"]
@@ -180,6 +181,7 @@ class RoIHeads(nn.Module):
         self, class_logits: Tensor, deltas: Tensor, proposals: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]]
     ) -> list[Detections]:
         """Return the objects of every image, in pixels of the batch."""
+        check_finite(class_logits=class_logits.array, box_codes=deltas.array)
         scores = F.softmax(class_logits.detach(), 1)
         boxes = self.coder.decode(deltas.detach(), [Tensor(p) for p in proposals])
         ends = np.cumsum([len(p) for p in proposals])[:-1]

@@ -35,7 +35,8 @@ def match(overlaps: np.ndarray, high: float, low: float, rescue: bool) -> np.nda
     most = overlaps[nearest, np.arange(overlaps.shape[1])]
     found = np.where(most >= high, nearest, np.where(most < low, NOTHING, BETWEEN))
     if rescue and overlaps.shape[1]:
-        best_of_object = (overlaps == overlaps.max(1, keepdims=True)).any(0)
+        best = overlaps.max(1, keepdims=True)
+        best_of_object = ((overlaps == best) & (best > 0)).any(0)  # an object that no box touches has no best one
         found[best_of_object] = nearest[best_of_object]
     return found
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rawseg_kernels._arrays import integer
+from rawseg_kernels._arrays import flag, integer
 
 from ... import nn
 from ...autograd import Tensor
+from ...creation import as_tensor
 from ...errors import ArgumentError, ArgumentTypeError
 from ...random import generator
 from .anchors import Anchors
@@ -25,6 +26,7 @@ from .transform import Transform
 __all__ = ["MaskRCNN"]
 
 NECKS = ("fpn", "c4", "c5")
+STAGE_COUNT = 5  # of a backbone, each of half the size
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its colours
 
 
@@ -104,7 +106,9 @@ class MaskRCNN(nn.Module):
             integer(self.name, option, self.config[option], 1)
         integer(self.name, "classes", classes, 2)
         integer(self.name, "mask_layers", mask_layers, 0)
-        integer(self.name, "frozen_stages", frozen_stages, 0)
+        if integer(self.name, "frozen_stages", frozen_stages, 0) > STAGE_COUNT:
+            raise ArgumentError(self.name, "frozen_stages", f"at most {STAGE_COUNT}", frozen_stages)
+        flag(self.name, "frozen_norm", frozen_norm)
         if len(proposals) != 2:
             raise ArgumentError(self.name, "proposals", "two numbers, in training and in evaluation", proposals)
         counts = integer(self.name, "proposals", proposals[0], 1), integer(self.name, "proposals", proposals[1], 1)
@@ -140,6 +144,7 @@ class MaskRCNN(nn.Module):
         """Return the losses by name in training mode, the objects of each image in eval mode."""
         if not isinstance(images, (list, tuple)) or not images:
             raise ArgumentTypeError(self.name, "images", "a list with at least one image", type(images).__name__)
+        images = [as_tensor(image) for image in images]
         if not self.training:
             return run(self, {"images": list(images)})["results"]
         if targets is None or len(targets) != len(images):
@@ -147,18 +152,25 @@ class MaskRCNN(nn.Module):
             raise ArgumentError(self.name, "targets", f"{len(images)}, one for each image, in training mode", got)
         return self.losses(images, targets)
 
-    def dense(self, batch: Tensor) -> None:
+    def visit_layers(self, batch: Tensor) -> None:
         """Run every layer once on a batch of no images, so that `rawseg.models.summary` can count them."""
         nowhere = [np.zeros((0, 4), batch.dtype)]
         maps = self.backbone(batch)
         self.rpn.head(maps)
         self.roi_heads.classify(self.roi_heads.box_pooling(maps, nowhere))
-        self.roi_heads.segment(self.roi_heads.mask_pooling(maps, nowhere))
+        if isinstance(self.roi_heads.box_head, StageHead):  # the masks' head, too, so it was seen already
+            width = self.roi_heads.mask_predictor.conv5_mask.in_channels
+            self.roi_heads.mask_predictor(Tensor(np.zeros((0, width, 7, 7), batch.dtype)))
+        else:
+            self.roi_heads.segment(self.roi_heads.mask_pooling(maps, nowhere))
 
-    def uses(self, layer: str) -> int:
+    def times_used(self, layer: str) -> int:
         """Return how often an inference uses a layer for an image, at most: once for each region in the heads."""
+        boxes, masks = self.rpn.proposals[1], self.roi_heads.most
+        if layer.startswith("roi_heads.box_head.stage"):
+            return boxes + masks
         if layer.startswith("roi_heads."):
-            return self.roi_heads.most if ".mask_" in layer else self.rpn.proposals[1]
+            return masks if ".mask_" in layer else boxes
         return 1
 
     def losses(self, images: Sequence[Any], targets: Sequence[Any]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...autograd import Tensor
-from ...autograd.shaping import cat
+from ...autograd.indexing import interleave
 from ...device import move
 from ...errors import ArgumentError
 from ...ops import roi_align, roi_levels, roi_pool, roi_warp
@@ -65,16 +65,14 @@ class RegionPooling:
             The regions of each image, in pixels of the batch.
         """
         levels, rois = self.levels(boxes), numbered(boxes)
-        cut, order = [], []
+        cut, places = [], []
         for level, (x, stride) in enumerate(zip(maps, self.strides)):
             own = np.flatnonzero(levels == level)
             if len(own) or level == 0:
                 part = Tensor(move(rois[own], x.device))
                 cut.append(ROI_LAYERS[self.layer](x, part, self.size, 1 / stride, self.samples))
-                order.append(own)
-        if len(cut) == 1:
-            return cut[0]
-        return cat(cut)[np.argsort(np.concatenate(order))]  # back into the order of the regions
+                places.append(own)
+        return cut[0] if len(cut) == 1 else interleave(cut, places)
 
     def levels(self, boxes: Sequence[np.ndarray]) -> np.ndarray:
         """Return the level of every region, 0 for the finest map (`rawseg.ops.roi_levels`)."""

@@ -11,6 +11,7 @@ from ... import nn
 from ...autograd import Tensor
 from ...autograd.shaping import cat
 from ...device import move
+from ...errors import ArgumentError
 from ...ops import BoxCoder
 from .anchors import Anchors
 from .losses import proposal_losses
@@ -109,6 +110,7 @@ class RegionProposals(nn.Module):
         sizes : sequence of (int, int)
             Heights and widths of the images in the batch.
         """
+        check_finite(objectness=objectness, deltas=deltas)
         lengths, every = [len(level) for level in anchors], np.concatenate(anchors)
         levels = np.repeat(np.arange(len(lengths)), lengths)
         most = self.proposals[0 if self.training else 1]
@@ -137,6 +139,13 @@ class RegionProposals(nn.Module):
         positive, negative = (np.concatenate([i * len(every) + d[kind] for i, d in enumerate(drawn)]) for kind in (0, 1))
         labels, codes = (np.concatenate([one[kind] for one in wanted]) for kind in (0, 1))
         return proposal_losses(objectness.reshape(-1), deltas.reshape(-1, 4), labels, codes, positive, negative)
+
+
+def check_finite(**answers: np.ndarray) -> None:
+    """Raise an ArgumentError if a network answered inf or NaN, of which no boxes can be chosen."""
+    for name, array in answers.items():
+        if not np.isfinite(array).all():
+            raise ArgumentError("mask_rcnn", name, "finite numbers (did training diverge?)", "inf or NaN")
 
 
 def on_cpu(x: Tensor) -> np.ndarray:

@@ -59,7 +59,7 @@ def checked_target(target: Any, image: int, size: tuple[int, int], classes: int,
     _refuse(where, "labels", f"classes 1..{classes - 1}", (labels < 1) | (labels >= classes), labels, ids)
     if masks.dtype != bool:
         bad = ((masks != 0) & (masks != 1)).any((1, 2))
-        _refuse(where, "masks", "zeros and ones", bad, np.array([f"{m.min()} to {m.max()}" for m in masks]), ids)
+        _refuse(where, "masks", "zeros and ones", bad, [f"{m.min()} to {m.max()}" for m in masks] if bad.any() else [], ids)
     return {"boxes": boxes, "labels": labels, "masks": masks.astype(bool, copy=False)}
 
 
@@ -67,7 +67,7 @@ def _array(value: Any) -> np.ndarray:
     return move(value.array, "cpu") if isinstance(value, Tensor) else np.asarray(value)
 
 
-def _refuse(where: str, name: str, expected: str, bad: Any, values: np.ndarray, ids: np.ndarray) -> None:
+def _refuse(where: str, name: str, expected: str, bad: Any, values: Any, ids: np.ndarray) -> None:
     if bad.any():
         first = int(bad.argmax())
         got = values[first].tolist() if isinstance(values[first], (np.ndarray, np.generic)) else values[first]

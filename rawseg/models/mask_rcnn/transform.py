@@ -82,7 +82,7 @@ class Transform:
     def target(self, target: Mapping[str, Any], size: Size, new_size: Size) -> dict[str, np.ndarray]:
         """Return boxes, labels and masks in the pixels of the batch."""
         masks = np.asarray(target["masks"])
-        rows, columns = (np.arange(new) * old // new for old, new in zip(size, new_size))  # nearest, as for the image
+        rows, columns = (np.arange(new) * old // new for old, new in zip(size, new_size))  # nearest: a mask has no halves
         boxes = resized_boxes(target["boxes"], size, new_size)
         return {"boxes": boxes, "labels": target["labels"], "masks": masks[:, rows[:, None], columns]}
 

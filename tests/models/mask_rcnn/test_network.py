@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 import rawseg
 from rawseg import models, nn, ops, optim
@@ -214,6 +215,9 @@ def test_frozen_norms_are_buffers_that_load_a_batch_norms_weights():
     plain = ops.FrozenBatchNorm2d(3)
     assert plain.load_state_dict(norm.state_dict(), strict=False).unexpected_keys == ["num_batches_tracked"]
     assert np.array_equal(plain(x).numpy(), frozen(x).numpy())
+    exact = ops.FrozenBatchNorm2d(3, eps=0)  # as torchvision's pretrained detectors
+    exact.running_var.array[:] = 4
+    assert np.array_equal(exact(x).numpy(), x.numpy() / 2)
 
 
 def test_frozen_networks_have_no_norm_that_learns_and_keep_their_statistics():
@@ -251,11 +255,35 @@ def test_frozen_stages_are_those_next_to_the_image(backbone):
         ({"regions": 0}, "mask_rcnn: regions: expected .*1.* got 0"),
         ({"mask_layers": -1}, "mask_rcnn: mask_layers: expected .*0.* got -1"),
         ({"frozen_stages": -1}, "mask_rcnn: frozen_stages: expected .*0.* got -1"),
+        ({"frozen_stages": 6}, "mask_rcnn: frozen_stages: expected at most 5, got 6"),
     ],
 )
 def test_options_outside_their_domain_are_refused(changes, message):
     with pytest.raises(ArgumentError, match=message):
         small(**changes)
+
+
+def test_a_flag_is_a_bool():
+    with pytest.raises(ArgumentTypeError, match="mask_rcnn: frozen_norm: expected a bool"):
+        small(frozen_norm="false")
+
+
+def test_answers_that_are_not_finite_are_told_from_what_follows_of_them():
+    model = small()
+    model.rpn.head.cls_logits.bias.array[:] = np.nan
+    with pytest.raises(ArgumentError, match=r"mask_rcnn: objectness: expected finite numbers \(did training diverge\?\)"):
+        model([image()], [objects()])
+    model = small().eval()
+    model.roi_heads.box_predictor.bbox_pred.bias.array[:] = np.inf
+    with pytest.raises(ArgumentError, match="mask_rcnn: box_codes: expected finite numbers"):
+        model([image()])
+
+
+def test_images_of_pytorch_will_do():
+    model = small().eval()
+    with rawseg.no_grad():
+        ours, theirs = model([image()])[0], model([torch.tensor(image())])[0]
+    assert np.array_equal(ours["boxes"].numpy(), theirs["boxes"].numpy())
 
 
 def test_calls_without_images_or_targets_are_refused():

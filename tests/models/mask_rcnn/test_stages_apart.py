@@ -85,6 +85,11 @@ def test_a_rescued_box_stands_for_the_object_that_it_overlaps_most_itself():
     assert match(overlaps, 0.7, 0.3, rescue=True).tolist() == [0]
 
 
+def test_an_object_that_no_box_touches_makes_no_box_its_own():
+    overlaps = np.array([[0.0, 0.0], [0.8, 0.1]])
+    assert match(overlaps, 0.7, 0.3, rescue=True).tolist() == [1, NOTHING]
+
+
 def test_without_objects_or_boxes_there_is_nothing():
     assert match(np.zeros((0, 3)), 0.7, 0.3, rescue=True).tolist() == [NOTHING] * 3
     assert match(np.zeros((2, 0)), 0.7, 0.3, rescue=True).tolist() == []
