@@ -100,18 +100,7 @@ class MaskRCNN(nn.Module):
     ) -> None:
         super().__init__()
         self.config = {name: _plain(value) for name, value in locals().items() if name not in ("self", "__class__")}
-        if neck not in NECKS:
-            raise ArgumentError(self.name, "neck", f"one of {NECKS}", repr(neck))
-        for option in ("in_channels", "channels", "hidden", "regions", "min_size", "max_size"):
-            integer(self.name, option, self.config[option], 1)
-        integer(self.name, "classes", classes, 2)
-        integer(self.name, "mask_layers", mask_layers, 0)
-        if integer(self.name, "frozen_stages", frozen_stages, 0) > STAGE_COUNT:
-            raise ArgumentError(self.name, "frozen_stages", f"at most {STAGE_COUNT}", frozen_stages)
-        flag(self.name, "frozen_norm", frozen_norm)
-        if len(proposals) != 2:
-            raise ArgumentError(self.name, "proposals", "two numbers, in training and in evaluation", proposals)
-        counts = integer(self.name, "proposals", proposals[0], 1), integer(self.name, "proposals", proposals[1], 1)
+        counts = self._checked()
         mean, std = IMAGENET if in_channels == 3 else ((0.5,) * in_channels, (0.25,) * in_channels)
         self.transform = Transform(min_size, max_size, mean, std)
         if neck == "fpn":
@@ -128,6 +117,22 @@ class MaskRCNN(nn.Module):
         if frozen_norm:
             freeze_norms(self.backbone)
             freeze_norms(self.roi_heads)
+
+    def _checked(self) -> tuple[int, int]:
+        """Check the plain options; return how many proposals go on in training and in evaluation."""
+        options = self.config
+        if options["neck"] not in NECKS:
+            raise ArgumentError(self.name, "neck", f"one of {NECKS}", repr(options["neck"]))
+        least = dict.fromkeys(("in_channels", "channels", "hidden", "regions", "min_size", "max_size"), 1)
+        for option, lowest in (least | {"classes": 2, "mask_layers": 0, "frozen_stages": 0}).items():
+            integer(self.name, option, options[option], lowest)
+        if options["frozen_stages"] > STAGE_COUNT:
+            raise ArgumentError(self.name, "frozen_stages", f"at most {STAGE_COUNT}", options["frozen_stages"])
+        flag(self.name, "frozen_norm", options["frozen_norm"])
+        proposals = options["proposals"]
+        if len(proposals) != 2:
+            raise ArgumentError(self.name, "proposals", "two numbers, in training and in evaluation", tuple(proposals))
+        return integer(self.name, "proposals", proposals[0], 1), integer(self.name, "proposals", proposals[1], 1)
 
     def _heads(self, classes, neck, roi, channels, hidden, mask_layers, regions) -> RoIHeads:
         width, strides = self.backbone.out_channels, {"fpn": (4, 8, 16, 32), "c4": (16,), "c5": (32,)}[neck]
