@@ -57,6 +57,7 @@ def test_a_detector_is_timed_with_its_memory():
     assert report.model(request, facts, result).row_count == 6
 
 
+@pytest.mark.release
 @pytest.mark.usefixtures("oracle", "unmeasured")
 def test_a_fault_in_what_is_learned_is_told_and_nothing_timed(monkeypatch):
     before = RegionProposals.__init__

@@ -268,6 +268,7 @@ def test_a_run_leaves_its_files_and_its_scores(whole):
     assert (net.name, net.class_names) == ("mask_rcnn", ["background", "blob"])
 
 
+@pytest.mark.release
 def test_it_learns_and_the_best_weights_score_what_was_recorded(tmp_path):
     rawseg.manual_seed(5)
     wider = {"backbone": "resnet18", "channels": 16, "hidden": 32, "regions": 16, "proposals": (40, 20)}

@@ -15,6 +15,7 @@ from rawseg.errors import ArgumentError, ArgumentTypeError, ShapeError
 from rawseg.models import MaskRCNN
 from rawseg.models.mask_rcnn import STAGES, run
 from rawseg.models.mask_rcnn.backbone import BODIES
+from rawseg.models.mask_rcnn.regions import ROI_LAYERS
 
 SMALL = {"classes": 3, "backbone": "mobilenet_v2", "width_mult": 0.25, "frozen_norm": False, "channels": 8, "hidden": 16}
 SMALL |= {"mask_layers": 1, "min_size": 64, "max_size": 96, "proposals": (40, 20), "regions": 16}
@@ -52,8 +53,11 @@ def gradients(model, images, targets):
 # training
 
 
-@pytest.mark.parametrize("neck", ["fpn", "c4", "c5"])
-@pytest.mark.parametrize("roi", ["roi_align", "roi_align_max", "roi_pool", "roi_warp"])
+PAIRS = [("fpn", "roi_align"), ("c4", "roi_pool"), ("c5", "roi_warp"), ("c4", "roi_align_max")]
+OTHERS = [(neck, roi) for neck in ("fpn", "c4", "c5") for roi in ROI_LAYERS if (neck, roi) not in PAIRS]
+
+
+@pytest.mark.parametrize(("neck", "roi"), [*PAIRS, *(pytest.param(*pair, marks=pytest.mark.release) for pair in OTHERS)])
 def test_every_parameter_gets_a_gradient_whatever_the_neck_and_the_layer(neck, roi):
     model = small(neck=neck, roi=roi)
     losses = gradients(model, [image(), image(50, 64, 1)], [objects(), objects(50, 64)])
@@ -86,11 +90,11 @@ def test_a_step_lowers_the_losses():
     model = small()
     optimizer = optim.AdamW(model.parameters(), 2e-3)
     totals = []
-    for _ in range(12):
+    for _ in range(8):
         optimizer.zero_grad()
         totals.append(sum(loss.item() for loss in gradients(model, [image()], [objects()]).values()))
         optimizer.step()
-    assert totals[-1] < 0.7 * totals[0]
+    assert totals[-1] < 0.8 * totals[0]
 
 
 def test_grey_images_and_tensors_will_do():
