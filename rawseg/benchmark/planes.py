@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from rawseg_kernels import adaptive_avg_pool2d, max_pool2d, max_unpool2d, resize, roi_align
 
+from ..errors import BackendError
 from .passes import Pass, by_autograd, normals, nothing, sum_of
+from .torchvision_on_cpu import torchvision
 
 
 def max_pool2d_passes(shape: tuple[int, ...], kernel_size: Any, stride: Any = None, padding: Any = 0) -> list[Pass]:
@@ -154,14 +155,14 @@ def interpolate_passes(shape: tuple[int, ...], scale: int, mode: str) -> list[Pa
 
 
 def compiled_operations() -> Any:
-    """Return torchvision's compiled operations, or None where they are not installed."""
+    """Return torchvision's compiled operations, or None where they are not installed or do not load."""
     import torch
 
     try:
-        torchvision = import_module("torchvision")
-    except (ImportError, RuntimeError):  # a build for another PyTorch says that it lacks an operation
+        torchvision()
+    except BackendError:
         return None
-    return torch.ops.torchvision if torchvision.extension._has_ops() else None
+    return torch.ops.torchvision
 
 
 def roi_align_passes(
