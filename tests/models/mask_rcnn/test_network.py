@@ -206,6 +206,13 @@ def test_weights_are_saved_and_built_again_with_their_options(tmp_path):
     assert digest(again) == digest(model)
 
 
+def test_a_step_learns_from_as_many_boxes_as_in_the_papers():
+    with nn.init.skipped():
+        model = MaskRCNN()
+    assert (model.rpn.sampler.count, model.rpn.sampler.positive) == (256, 0.5)
+    assert (model.roi_heads.sampler.count, model.roi_heads.sampler.positive) == (512, 0.25)
+
+
 def test_frozen_norms_are_buffers_that_load_a_batch_norms_weights():
     norm = nn.BatchNorm2d(3)
     norm.weight.array[:] = [1, 2, 3]
