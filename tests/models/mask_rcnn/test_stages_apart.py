@@ -17,7 +17,7 @@ from rawseg.models.mask_rcnn.matching import BETWEEN, NOTHING, BalancedSampler, 
 from rawseg.models.mask_rcnn.regions import RegionPooling
 from rawseg.models.mask_rcnn.selection import best_of_groups, select
 from rawseg.models.mask_rcnn.targets import anchor_targets, checked_target, mask_targets, roi_targets
-from rawseg.models.mask_rcnn.transform import Transform
+from rawseg.models.mask_rcnn.transform import Transform, resized_boxes
 from rawseg.ops import BoxCoder
 
 CODER = BoxCoder((1.0, 1.0, 1.0, 1.0))
@@ -207,6 +207,10 @@ def test_boxes_and_masks_are_resized_with_their_image():
     found = Transform(8, 12, (0.0,), (1.0,)).target(target, (4, 6), (8, 12))
     assert found["boxes"].tolist() == [[4, 2, 10, 6]]
     assert np.array_equal(found["masks"][0], np.kron(masks[0], np.ones((2, 2), bool)))
+
+
+def test_a_box_is_resized_across_by_widths_and_down_by_heights():
+    assert resized_boxes(np.array([[1.0, 2, 3, 4]]), (10, 20), (20, 100)).tolist() == [[5, 4, 15, 8]]
 
 
 @pytest.mark.parametrize(
