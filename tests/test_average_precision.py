@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawseg.data.instances import rle_encode, rle_string
-from rawseg.errors import ArgumentError, BackendError
+from rawseg.errors import ArgumentError, BackendError, DataError
 from rawseg.metrics import average_precision
 
 PLACES = 12  # decimals: pycocotools adds 2**-52 to what it divides by, and averages a thousand ratios
@@ -235,6 +235,9 @@ def test_what_is_refused(monkeypatch):
         average_precision(truth_of(there(BOX)), [{**found(BOX, 0.9), "category_id": 9}])
     with pytest.raises(ArgumentError, match=r"detections\[1\]: expected a finite score, got nan"):
         average_precision(truth_of(there(BOX)), [found(BOX, 0.9), found(BOX, float("nan"))])
+    short = {"size": [1, 1], "counts": [1]}
+    with pytest.raises(DataError, match="average_precision: detections: expected an RLE of its image's size"):
+        average_precision(truth_of(there(BOX)), [{**found(BOX, 0.9), "segmentation": short}])
     monkeypatch.setitem(sys.modules, "pycocotools", None)
     with pytest.raises(BackendError, match=r"average_precision: pycocotools: .*pip install 'rawseg\[coco\]'.* no such package"):
         average_precision(truth_of(), [])

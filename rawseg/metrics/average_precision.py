@@ -72,7 +72,10 @@ def average_precision(
     Raises
     ------
     ArgumentError
-        If there is no such kind, or a detection is of an image that ``truth`` does not list.
+        If there is no such kind, or a detection is of an image or a category that ``truth`` does not list, or its score is not
+        finite.
+    DataError
+        If the mask of a detection is no RLE of its image's size.
     BackendError
         If pycocotools is missing.
 
@@ -123,6 +126,8 @@ def _evaluated(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
+    from ..data.instances import check_rle  # loads Pillow, which training alone does not need
+
     kind_of: Any = kind
 
     def indexed(annotations: list[dict[str, Any]]) -> Any:
@@ -136,7 +141,9 @@ def _evaluated(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]
     def area(detection: Mapping[str, Any]) -> float:
         if kind == "bbox":
             return float(np.prod(detection["bbox"][2:]))
-        return float(mask.area(_compressed(mask, detection["segmentation"], sizes[detection["image_id"]])))
+        rle, size = detection["segmentation"], sizes[detection["image_id"]]
+        check_rle("average_precision", "detections", rle, size)  # pycocotools reads beyond one that is too short
+        return float(mask.area(_compressed(mask, rle, size)))
 
     found = [{**d, "id": i, "iscrowd": 0, "area": area(d)} for i, d in enumerate(detections, 1)]
     there = [{**a, "id": i} for i, a in enumerate(truth["annotations"], 1)]  # to pycocotools a match with id 0 is none

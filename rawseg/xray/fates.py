@@ -10,12 +10,10 @@ import numpy as np
 from ..autograd import Tensor, no_grad
 from ..functional import softmax
 from ..models.mask_rcnn import FATES, MaskRCNN
+from ..models.mask_rcnn.selection import KEPT, LOW_RANK, OVERLAPPING, SURPLUS
 from ..ops import box_iou, clip_boxes_to_image
 
 __all__ = ["Candidates", "Suppressed", "candidates_of_detections", "candidates_of_proposals", "counts", "suppressed"]
-
-KEPT, OVERLAPPING, SURPLUS = (FATES.index(fate) for fate in ("kept", "overlaps a better one", "too many"))
-LOW_RANK = FATES.index("not among the best of its level")
 
 
 class Candidates(NamedTuple):
