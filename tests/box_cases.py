@@ -1,30 +1,12 @@
-"""Boxes to draw, and what PyTorch's primitives make of them: torchvision's formulas, written out."""
+"""What exact arithmetic and PyTorch's primitives make of boxes: torchvision's formulas, written out."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
 
-import numpy as np
 import torch
 import torch.nn.functional as TF
-from hypothesis import strategies as st
-
-
-@st.composite
-def grid_boxes(draw, most: int = 12):
-    """Boxes on a small grid: equal ones, touching ones, boxes in boxes, and some without a width, a height or both."""
-    count = draw(st.integers(0, most))
-    corner, side = st.integers(-4, 4), st.sampled_from([0, 1, 1, 2, 3, 6])
-    rows = [(draw(corner), draw(corner), draw(side), draw(side)) for _ in range(count)]
-    return np.array([(x, y, x + w, y + h) for x, y, w, h in rows], np.float64).reshape(count, 4)
-
-
-def scattered_boxes(seed: int, count: int, dtype, size: float = 8.0) -> np.ndarray:
-    """Boxes of sides from 1 to 4 anywhere in a square."""
-    rng = np.random.default_rng(seed)
-    low = rng.uniform(0, size, (count, 2))
-    return np.concatenate([low, low + rng.uniform(1, 4, (count, 2))], 1).astype(dtype)
 
 
 def exact_iou(a, b) -> Fraction:

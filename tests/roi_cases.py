@@ -1,73 +1,14 @@
-"""Regions of interest: drawn boxes that lie in, across, beside and on the edges of a map, and PyTorch's answers to them."""
+"""What PyTorch's primitives make of regions of interest, and which drawn boxes leave it to rounding."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as TF
-from hypothesis import strategies as st
 
-PLACES = ("inside", "across", "outside", "border", "point", "whole", "small")
-
-
-class Case(NamedTuple):
-    """Maps of some shape, boxes on them and the options of ``roi_align``."""
-
-    shape: tuple[int, int, int, int]
-    boxes: np.ndarray
-    options: dict[str, Any]
-
-
-def box(rng: np.random.Generator, place: str, size: tuple[int, int], step: float) -> list[float]:
-    """Return (x1, y1, x2, y2) in pixels of a map; whole multiples of ``step``, if that is not 0."""
-
-    def number(low: float, high: float) -> float:
-        value = rng.uniform(low, high)
-        return round(value / step) * step if step else float(value)
-
-    lows, highs = [], []
-    for length in size:
-        if place == "border":  # samples that lie exactly on -1 and on the size, at the ends of what is valid
-            low, high = -2.0, length + 1.0
-        elif place == "whole":
-            low, high = 0.0, float(length)
-        else:
-            spans = {"inside": (0, length), "across": (-2, length + 2), "outside": (length + 2, length + 9)}
-            low, high = sorted(number(*spans.get(place, (0, length))) for _ in range(2))
-            if place == "point":
-                high = low
-            elif place == "small":
-                high = low + (step or 0.3)
-        lows.append(low)
-        highs.append(high)
-    return [lows[1], lows[0], highs[1], highs[0]]
-
-
-@st.composite
-def cases(
-    draw, step: float = 0.0, bins: Any = (1, 2, 3), ratios: Any = (-1, 0, 1, 2, 3), scales: Any = (1.0, 0.5, 0.3)
-) -> Case:
-    """Draw a case; with a ``step``, powers of two and scales of 1 all coordinates and weights are exact in float32."""
-    size = draw(st.integers(1, 6)), draw(st.integers(1, 7))
-    images, scale = draw(st.integers(1, 3)), draw(st.sampled_from(scales))
-    places = draw(st.lists(st.sampled_from(PLACES), max_size=3))
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    rois = [[rng.integers(images), *np.array(box(rng, place, size, step)) / scale] for place in places]
-    options = {
-        "output_size": (draw(st.sampled_from(bins)), draw(st.sampled_from(bins))),
-        "spatial_scale": scale,
-        "sampling_ratio": draw(st.sampled_from(ratios)),
-        "aligned": draw(st.booleans()),
-    }
-    return Case((images, 2, *size), np.array(rois, np.float64).reshape(-1, 5), options)
-
-
-def exact_cases():
-    """Cases whose every product and sum is exact in float32, for small integers on the map."""
-    return cases(0.5, (1, 2), (1, 2), (1.0,))
+from rawseg.testing.strategies.regions import Regions
 
 
 def sample_places(low: Any, high: Any, bins: int, ratio: int, scale: float, aligned: bool) -> Any:
@@ -80,7 +21,7 @@ def sample_places(low: Any, high: Any, bins: int, ratio: int, scale: float, alig
     return start + p * step + (i + 0.5) * step / max(count, 1)
 
 
-def samples_near_kinks(case: Case, k: int) -> bool:
+def samples_near_kinks(case: Regions, k: int) -> bool:
     """Whether rounding could choose for box k: a sample within 1e-9 of a pixel or an end of the map, or its number."""
     options = case.options["sampling_ratio"], case.options["spatial_scale"], case.options["aligned"]
     roi = torch.tensor(case.boxes[k])

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from ._errors import ArgumentError, BackendError
+
+Choice = Callable[[str, str], "Callable[..., Any] | None"]
+_choices: list[Choice] = []  # the last one counts
+
+
+@contextmanager
+def substituted(choose: Choice) -> Iterator[None]:
+    """Take the functions that ``choose(op, verb)`` gives, whatever algorithm is asked for, while this lasts.
+
+    None leaves a function as it is. It is for checks: plain loops in the place of every kernel, or a fault in one. All
+    threads see it.
+    """
+    _choices.append(choose)
+    try:
+        yield
+    finally:
+        _choices.remove(choose)
+
+
+def substitute(op: str, verb: str) -> Callable[..., Any] | None:
+    """Return what stands in for an operation's function, if anything does."""
+    return next((function for choose in reversed(_choices) if (function := choose(op, verb)) is not None), None)
+
+
+def reference(op: str, verb: str) -> Callable[..., Any] | None:
+    """Return the compiled loops that define a function of an operation, if there are any: a choice for `substituted`."""
+    from ._jit import compiled
+
+    function = getattr(_module(f"{__package__}.{op}", "reference"), verb, None)
+    return compiled(function) if function is not None else None
 
 
 def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device: str) -> Callable[..., Any]:
@@ -30,6 +61,8 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
         raise ArgumentError(op, "algorithm", f"one of {('auto', 'reference', *choices)}", repr(algorithm))
     if device != "cpu":
         raise BackendError(op, "x", "a NumPy array (this operation has no CUDA form yet)", f"an array on {device}")
+    if _choices and (function := substitute(op, verb)) is not None:
+        return function
     name = choices[0] if algorithm == "auto" and choices else algorithm
     if name in ("auto", "reference"):
         from ._jit import compiled

@@ -1,4 +1,4 @@
-"""The command line: ``rawseg demo | train | predict | evaluate | xray | ablate | models | bench | doctor``.
+"""The command line: ``rawseg demo | train | predict | evaluate | xray | ablate | models | bench | check | doctor``.
 
 A user's mistake ends in one line on standard error and exit code 2; Ctrl-C in 130.
 """
@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import RawsegError
-from . import ablate, bench, demo, doctor, evaluate, models, predict, train, xray
+from . import ablate, bench, check, demo, doctor, evaluate, models, predict, train, xray
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -69,6 +69,7 @@ COMMANDS = (
     ablate.ablate,
     models.models,
     bench.bench,
+    check.check,
     doctor.doctor,
 )
 for command in COMMANDS:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +9,7 @@ import typer
 
 from ..errors import ArgumentError, BackendError, DataError
 from .options import Threads, make_folder
-from .output import console
+from .output import console, progress
 
 Texts = list[str]
 WIDEST = 128  # columns: of a table that was cut to a narrow terminal nothing could be read
@@ -105,19 +103,6 @@ def _cases(op: Texts, family: Texts, shape: Texts) -> list[Any]:
     return [parse(op[0], text) for text in shape]
 
 
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """Show what is done on standard error: a bar on a terminal, nothing in a pipe."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    screen = Console(stderr=True)
-    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda name: progress.update(task, advance=1, description=name)
-
-
 def _operations(
     request: dict[str, Any],
     cases: list[Any],
@@ -130,7 +115,7 @@ def _operations(
     from ..benchmark import pictures, report, run
 
     old = report.load(compare) if compare else None
-    with _progress(len(cases) * (2 if tuned else 1)) as tell:
+    with progress(len(cases) * (2 if tuned else 1)) as tell:
         machine, rows = run.operations({**request, "cases": cases}, tell, tuned=tuned, cold=cold)
     if not rows:
         raise ArgumentError("bench", "--pass, --algorithm", "something that these operations have", "no pass to time")
@@ -165,7 +150,7 @@ def _growth(cases: list[Any], axes: Texts, request: dict[str, Any], save: Path |
     if len(cases[0].shape) != 4:
         raise ArgumentError("bench", "--scale", "a case of maps, (N, C, H, W)", cases[0].shape)
     request = {**request, "passes": request["passes"] or ["forward"]}
-    with _progress(sum(len(run.AXES[axis]) or (os.cpu_count() or 1) for axis in axes)) as tell:
+    with progress(sum(len(run.AXES[axis]) or (os.cpu_count() or 1) for axis in axes)) as tell:
         machine, series = run.growth(cases[0], axes, request, os.cpu_count() or 1, tell)
     console(WIDEST).print(report.growth(cases[0], series))
     if save:
@@ -189,7 +174,7 @@ def _model_options(model: str, width: int, batch: int, size: int, mode: str) -> 
 def _model(request: dict[str, Any], tuned: bool, cold: bool, save: Path | None) -> None:
     from ..benchmark import report, run
 
-    with _progress(3 + len(request["modes"]) * (2 if tuned else 1)) as tell:
+    with progress(3 + len(request["modes"]) * (2 if tuned else 1)) as tell:
         machine, result = run.model(request, tell, tuned=tuned, cold=cold)
     console(WIDEST).print(report.model(request, machine, result))
     if save:

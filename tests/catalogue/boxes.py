@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as TF
 from box_cases import (
-    scattered_boxes,
     torch_box_iou,
     torch_decode,
     torch_encode,
@@ -19,6 +18,7 @@ from twins import spread
 from catalogue.entry import KernelCall, OpCall
 from rawseg import functional as F
 from rawseg import ops
+from rawseg.testing.strategies.boxes import scattered_boxes
 from rawseg_kernels import box_iou, nms, paste_masks
 
 IDS = np.array([[[0, 2], [1, -100]], [[1, 1], [-100, 0]]])  # (N, H, W)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch.nn.functional as TF
-from sampling_cases import OPTIONS
 from twins import spread
 
 from catalogue.entry import KernelCall, OpCall
 from rawseg import functional as F
+from rawseg.testing.strategies.sampling import OPTIONS
 from rawseg_kernels import grid_sample
 
 SIZE, POINTS = (7, 9), (2, 24, 25)  # 600 points an image: more than one segment

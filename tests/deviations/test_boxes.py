@@ -7,7 +7,6 @@ import pytest
 import torch
 from box_cases import (
     exact_nms,
-    scattered_boxes,
     torch_box_iou,
     torch_generalized_box_iou,
     torch_nms,
@@ -19,6 +18,7 @@ from box_cases import (
 import rawseg
 from rawseg import ops
 from rawseg.errors import ArgumentError
+from rawseg.testing.strategies.boxes import scattered_boxes
 
 POINT = np.array([[1.0, 1, 1, 1]])
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as TF
-from sampling_cases import NOT_FINITE
 
 import rawseg
 from rawseg import functional as F
 from rawseg.errors import ArgumentError, ShapeError
+from rawseg.testing.strategies.sampling import NOT_FINITE
 
 X = np.arange(1.0, 13).reshape(1, 1, 3, 4)
 POINTS = np.array([[[[value, 0.25] for value in NOT_FINITE]]])

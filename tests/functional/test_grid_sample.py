@@ -9,13 +9,13 @@ import torch.nn.functional as TF
 from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
 from hypothesis import strategies as st
-from sampling_cases import NOT_FINITE, OPTIONS, cases
 from twins import DTYPES, SEEDS, numbers, ours, pairs, spread, torchs
 
 import rawseg
 from rawseg import functional as F
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg.testing import gradgradcheck
+from rawseg.testing.strategies.sampling import NOT_FINITE, OPTIONS, points
 
 
 @pytest.mark.proves("grid_sample", "first order")
@@ -41,7 +41,7 @@ def test_by_hand():
     "grid_sample.gradient",
 )
 @pytest.mark.parametrize("options", OPTIONS)
-@given(cases())
+@given(points())
 def test_exactly_as_torch_where_everything_is_exact(options, case):
     """Coordinates of sixteenths, sizes and values of small integers: no rounding, so no bound; kinks and edges included."""
     want, wants = torchs(lambda x, g: TF.grid_sample(x, g, *options), [case.x, case.grid], case.grad_output)
@@ -68,7 +68,7 @@ def test_values_as_torch_within_the_rounding_of_the_coordinates(padding, size, c
 @pytest.mark.proves("grid_sample", "second order", "torch")
 @pytest.mark.spec("grid_sample.second-order")
 @pytest.mark.parametrize("options", OPTIONS)
-@given(cases(np.float64, least=1), SEEDS)
+@given(points(np.float64, least=1), SEEDS)
 def test_second_order_as_torch(options, case, seed):
     rng = np.random.default_rng(seed)
     grid = case.grid + 1 / 64  # off the kinks: sizes of at most 6 lack the factors of 2 that bring an odd sixty-fourth to one

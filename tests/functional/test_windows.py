@@ -7,13 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as TF
 from hypothesis import given
-from pooling_cases import geometries
 from twins import DTYPES, SEEDS, assert_multilinear, numbers, ours, spread, torchs
-from window_cases import BINS, windows, windows_of
 
 import rawseg
 from rawseg import functional as F
 from rawseg.errors import ArgumentError, GraphError
+from rawseg.testing.strategies.pooling import BINS, geometries
+from rawseg.testing.strategies.windows import windows, windows_of
 
 
 @pytest.mark.proves("unfold", "torch", "first order")

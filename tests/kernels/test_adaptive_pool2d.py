@@ -13,8 +13,8 @@ from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
-from window_cases import BINS
 
+from rawseg.testing.strategies.pooling import BINS
 from rawseg_kernels import _memory, adaptive_avg_pool2d, adaptive_max_pool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels._pooling import bins

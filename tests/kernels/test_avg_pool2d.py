@@ -10,9 +10,9 @@ import torch
 from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
 from hypothesis import strategies as st
-from pooling_cases import geometries
 from promises import assert_promises, assert_same_bits
 
+from rawseg.testing.strategies.pooling import geometries
 from rawseg_kernels import _memory, avg_pool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels._pooling import window

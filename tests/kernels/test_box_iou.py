@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from bounds import assert_within, gamma, unit_roundoff
-from box_cases import exact_iou, grid_boxes, scattered_boxes, torch_intersection_union
+from box_cases import exact_iou, torch_intersection_union
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
+from rawseg.testing.strategies.boxes import grid_boxes, scattered_boxes
 from rawseg_kernels import _memory, box_iou
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.box_iou import reference

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from bounds import assert_within, gamma, smallest, unit_roundoff
-from convolution_cases import LARGE, Case, cases, integers, normals, torch_gradients
+from convolution_cases import LARGE, integers, normals, torch_gradients
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
+from rawseg.testing.strategies.convolution import Convolution, convolutions
 from rawseg_kernels import conv2d, conv_transpose2d
 from rawseg_kernels._epilogue import Epilogue
 from rawseg_kernels.conv2d import reference
@@ -25,7 +26,7 @@ FLOATS = [np.float32, np.float64]
 torch_conv2d: Any = torch.nn.functional.conv2d
 
 
-def run(case: Case, algorithm: str, x, weight, bias, grad_output) -> list[np.ndarray]:
+def run(case: Convolution, algorithm: str, x, weight, bias, grad_output) -> list[np.ndarray]:
     """The output and the gradients of x, weight and bias."""
     options = {**case.options, "algorithm": algorithm}
     return [
@@ -36,16 +37,16 @@ def run(case: Case, algorithm: str, x, weight, bias, grad_output) -> list[np.nda
     ]
 
 
-def algorithms_for(case: Case) -> list[str]:
+def algorithms_for(case: Convolution) -> list[str]:
     """Every fast algorithm of direct sums that can do it."""
     return [*ALGORITHMS, "depthwise"] if case.weight[1] == 1 else ALGORITHMS
 
 
-def shapes(case: Case) -> tuple[tuple[int, ...], ...]:
+def shapes(case: Convolution) -> tuple[tuple[int, ...], ...]:
     return case.x, case.weight, case.weight[:1], (case.x[0], case.weight[0], *case.out_size)
 
 
-def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+def torch_run(case: Convolution, x, weight, bias, grad_output) -> list[np.ndarray]:
     return torch_gradients(lambda *leaves: torch_conv2d(*leaves, **case.options), grad_output, x, weight, bias)
 
 
@@ -68,7 +69,7 @@ def test_by_hand():
 
 @pytest.mark.proves("conv2d", "reference", "torch")
 @pytest.mark.spec("conv2d.formula", "conv2d.order", "conv2d.backward")
-@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+@given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_whole_numbers_are_exact(case, seed, dtype):
     arrays = integers(seed, *shapes(case), dtype=dtype)
     want = torch_run(case, *arrays)
@@ -90,7 +91,7 @@ def test_however_the_work_is_cut_up(what, case):
 
 @pytest.mark.proves("conv2d", "bound")
 @pytest.mark.spec("conv2d.order")
-@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+@given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
     arrays = normals(seed, *shapes(case), dtype=dtype)
     wide = [array.astype(np.float64) for array in arrays]
@@ -107,7 +108,7 @@ def test_rounding_stays_in_its_bound(case, seed, dtype):
 @pytest.mark.proves("conv2d", "bound")
 @pytest.mark.spec("conv2d.order")
 def test_reference_and_bias_gradient_round_once():
-    case = Case((2, 5, 9, 11), (4, 5, 3, 2), (1, 2), (1, 1), (1, 1), 1)
+    case = Convolution((2, 5, 9, 11), (4, 5, 3, 2), (1, 2), (1, 1), (1, 1), 1)
     arrays = normals(3, *shapes(case))
     truth = torch_run(case, *(array.astype(np.float64) for array in arrays))
     size = torch_run(case, *(np.abs(array.astype(np.float64)) for array in arrays))
@@ -131,7 +132,7 @@ def test_reference_is_plain_python_and_holomorphic():
 
 @pytest.mark.proves("conv2d", "adjoint")
 @pytest.mark.spec("conv2d.backward")
-@given(case=cases(), seed=st.integers(0, 99))
+@given(case=convolutions(), seed=st.integers(0, 99))
 def test_gradients_are_adjoints(case, seed):
     x, weight, bias, grad_output = integers(seed, *shapes(case), dtype=np.float64)
     out, grad_x, grad_weight, _ = run(case, "auto", x, weight, 0 * bias, grad_output)
@@ -176,7 +177,7 @@ def test_groups_are_separate_convolutions(algorithm):
     assert_same_bits(np.concatenate(parts, axis=1), whole)
 
 
-@given(case=cases(), seed=st.integers(0, 99))
+@given(case=convolutions(), seed=st.integers(0, 99))
 def test_padding_is_zeros_around_the_input(case, seed):
     x, weight, bias, _ = normals(seed, *shapes(case))
     sides = [(0, 0), (0, 0), *((p, p) for p in case.padding)]
@@ -206,7 +207,7 @@ def test_same_puts_the_odd_row_at_the_bottom(kernel, sides):
 @pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_padding_is_never_multiplied(algorithm, value):
-    case = Case((1, 2, 4, 5), (3, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1)
+    case = Convolution((1, 2, 4, 5), (3, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1)
     x, weight, bias, grad_output = (np.abs(array) + 1 for array in integers(9, *shapes(case)))
     weight[0, 0, 0, 0] = value  # of the tap above and to the left
     out = conv2d.forward(x, weight, bias, **case.options, algorithm=algorithm)
@@ -230,7 +231,7 @@ def test_padding_is_never_multiplied(algorithm, value):
 
 
 def test_infinite_data_stays_in_its_windows():
-    case = Case((1, 2, 40, 30), (9, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1)
+    case = Convolution((1, 2, 40, 30), (9, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1)
     x, weight, bias, _ = (np.abs(array) + 1 for array in integers(10, *shapes(case)))
     x[0, 1, 20, 10] = np.inf
     out = conv2d.forward(x, weight, bias, **case.options)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from bounds import assert_within, gamma, smallest
-from convolution_cases import LARGE, Case, cases, integers, normals, torch_gradients
+from convolution_cases import LARGE, integers, normals, torch_gradients
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
+from rawseg.testing.strategies.convolution import Convolution, convolutions
 from rawseg_kernels import conv2d, conv_transpose2d
 from rawseg_kernels.conv_transpose2d import reference
 
@@ -21,13 +22,13 @@ FLOATS = [np.float32, np.float64]
 torch_conv_transpose2d: Any = torch.nn.functional.conv_transpose2d
 
 
-def arrays_of(make, case: Case, seed: int, dtype: Any = np.float32) -> list[np.ndarray]:
+def arrays_of(make, case: Convolution, seed: int, dtype: Any = np.float32) -> list[np.ndarray]:
     """x, weight, bias and grad_output, of the transposed convolution that leads back to the input of ``case``."""
     n, channels, h, w = case.x
     return make(seed, (n, case.weight[0], *case.out_size), case.weight, (channels,), (n, channels, h, w), dtype=dtype)
 
 
-def output_padding(case: Case) -> tuple[int, int]:
+def output_padding(case: Convolution) -> tuple[int, int]:
     """What the window of the convolution left over at the bottom and the right."""
     smallest_h, smallest_w = (
         (case.out_size[i] - 1) * case.stride[i] - 2 * case.padding[i] + case.dilation[i] * (case.weight[2 + i] - 1) + 1
@@ -36,7 +37,7 @@ def output_padding(case: Case) -> tuple[int, int]:
     return case.x[2] - smallest_h, case.x[3] - smallest_w
 
 
-def run(case: Case, algorithm: str, x, weight, bias, grad_output) -> list[np.ndarray]:
+def run(case: Convolution, algorithm: str, x, weight, bias, grad_output) -> list[np.ndarray]:
     options = {**case.options, "algorithm": algorithm}
     return [
         conv_transpose2d.forward(x, weight, bias, output_padding=output_padding(case), **options),
@@ -46,7 +47,7 @@ def run(case: Case, algorithm: str, x, weight, bias, grad_output) -> list[np.nda
     ]
 
 
-def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+def torch_run(case: Convolution, x, weight, bias, grad_output) -> list[np.ndarray]:
     options = {**case.options, "output_padding": output_padding(case)}
     return torch_gradients(lambda *leaves: torch_conv_transpose2d(*leaves, **options), grad_output, x, weight, bias)
 
@@ -66,7 +67,7 @@ def test_by_hand():
 
 @pytest.mark.proves("conv_transpose2d", "reference", "torch")
 @pytest.mark.spec("conv_transpose2d.output")
-@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+@given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_whole_numbers_are_exact(case, seed, dtype):
     arrays = arrays_of(integers, case, seed, dtype)
     want = torch_run(case, *arrays)
@@ -86,7 +87,7 @@ def test_however_the_work_is_cut_up(what, case):
 
 
 @pytest.mark.proves("conv_transpose2d", "bound")
-@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+@given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
     arrays = arrays_of(normals, case, seed, dtype)
     wide = [array.astype(np.float64) for array in arrays]
@@ -102,7 +103,7 @@ def test_rounding_stays_in_its_bound(case, seed, dtype):
 
 @pytest.mark.proves("conv_transpose2d", "adjoint")
 @pytest.mark.spec("conv_transpose2d.formula")
-@given(case=cases(), seed=st.integers(0, 99))
+@given(case=convolutions(), seed=st.integers(0, 99))
 def test_it_is_the_adjoint_of_convolution(case, seed):
     x, weight, _, y = arrays_of(integers, case, seed, np.float64)
     back = conv_transpose2d.forward(x, weight, output_padding=output_padding(case), **case.options)

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from bounds import assert_within, gamma, smallest
-from convolution_cases import Case, integers, normals, torch_gradients
+from convolution_cases import integers, normals, torch_gradients
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
+from rawseg.testing.strategies.convolution import Convolution
 from rawseg_kernels import conv2d
 from rawseg_kernels._simd_rows import BLOCK
 from rawseg_kernels.conv2d._choice import choose
@@ -24,7 +25,7 @@ torch_conv2d: Any = torch.nn.functional.conv2d
 
 
 @st.composite
-def cases(draw) -> Case:
+def cases(draw) -> Convolution:
     channels, multiplier = draw(st.integers(1, 4)), draw(st.sampled_from([1, 1, 2, 3]))
     size, kernel, stride, padding, dilation = [], [], [], [], []
     for _ in range(2):
@@ -35,14 +36,14 @@ def cases(draw) -> Case:
         padding.append(draw(st.sampled_from([0, reach // 2, reach // 2, reach])))
         size.append(max(1, reach - 2 * padding[-1]) + draw(st.sampled_from([0, 1, 3, 6, 13, 27, 40])))
     x, weight = (draw(st.integers(0, 2)), channels, *size), (channels * multiplier, 1, *kernel)
-    return Case(x, weight, tuple(stride), tuple(padding), tuple(dilation), channels)  # type: ignore[arg-type]
+    return Convolution(x, weight, tuple(stride), tuple(padding), tuple(dilation), channels)  # type: ignore[arg-type]
 
 
-def shapes(case: Case) -> tuple[tuple[int, ...], ...]:
+def shapes(case: Convolution) -> tuple[tuple[int, ...], ...]:
     return case.x, case.weight, case.weight[:1], (case.x[0], case.weight[0], *case.out_size)
 
 
-def run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+def run(case: Convolution, x, weight, bias, grad_output) -> list[np.ndarray]:
     """The output and the gradients of x and weight."""
     options = {**case.options, "algorithm": "depthwise"}
     return [
@@ -52,7 +53,7 @@ def run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
     ]
 
 
-def torch_run(case: Case, x, weight, bias, grad_output) -> list[np.ndarray]:
+def torch_run(case: Convolution, x, weight, bias, grad_output) -> list[np.ndarray]:
     def call(x, weight):
         return torch_conv2d(x, weight, torch.from_numpy(bias), **case.options)
 
@@ -98,9 +99,9 @@ def test_an_output_is_one_chain_in_order_of_the_taps():
         assert out[0, k, i, j] == chain(bias[k], zip(weight[k, 0].ravel(), taps))
 
 
-SAME = Case((2, 5, 37, 41), (10, 1, 3, 3), (1, 1), (1, 1), (1, 1), 5)  # read and written where it is
-HALVED = Case((2, 5, 38, 44), (5, 1, 3, 5), (2, 2), (1, 2), (1, 1), 5)  # even and odd columns
-OTHERS = Case((2, 5, 38, 44), (5, 1, 4, 2), (3, 1), (0, 2), (2, 1), 5)
+SAME = Convolution((2, 5, 37, 41), (10, 1, 3, 3), (1, 1), (1, 1), (1, 1), 5)  # read and written where it is
+HALVED = Convolution((2, 5, 38, 44), (5, 1, 3, 5), (2, 2), (1, 2), (1, 1), 5)  # even and odd columns
+OTHERS = Convolution((2, 5, 38, 44), (5, 1, 4, 2), (3, 1), (0, 2), (2, 1), 5)
 
 
 @pytest.mark.proves("conv2d", "determinism")
@@ -129,7 +130,7 @@ def test_images_do_not_meet(case):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_padding_is_never_multiplied(value, stride):
-    case = Case((1, 2, 18, 36), (2, 1, 3, 3), (stride, stride), (1, 1), (1, 1), 2)
+    case = Convolution((1, 2, 18, 36), (2, 1, 3, 3), (stride, stride), (1, 1), (1, 1), 2)
     x, weight, bias, grad_output = (np.abs(array) + 1 for array in integers(9, *shapes(case)))
     weight[0, 0, 0, 0] = value  # of the tap above and to the left
     out, grad_input, _ = run(case, x, weight, bias, grad_output)

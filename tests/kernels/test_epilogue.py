@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from convolution_cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rawseg.testing.strategies.convolution import convolutions
 from rawseg_kernels import activation, batch_norm, conv2d
 from rawseg_kernels._epilogue import NOTHING, Epilogue
 from rawseg_kernels._finishing import finish_planes
@@ -54,7 +54,7 @@ def algorithms_for(case, dtype):
 
 @given(st.data())
 def test_fused_is_unfused_bit_for_bit(data):
-    case, dtype = data.draw(cases()), data.draw(st.sampled_from([np.float32, np.float64]))
+    case, dtype = data.draw(convolutions()), data.draw(st.sampled_from([np.float32, np.float64]))
     statistics, clamp = data.draw(what_follows(case.weight[0], dtype))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     x, weight, bias = (rng.standard_normal(shape).astype(dtype) for shape in (case.x, case.weight, case.weight[:1]))

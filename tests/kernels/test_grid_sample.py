@@ -9,8 +9,8 @@ from complex_step import assert_complex_step
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
-from sampling_cases import NOT_FINITE, OPTIONS, PADDINGS, cases
 
+from rawseg.testing.strategies.sampling import NOT_FINITE, OPTIONS, PADDINGS, points
 from rawseg_kernels import grid_sample
 from rawseg_kernels.grid_sample import PADDING_MODES, reference
 
@@ -100,7 +100,7 @@ def test_points_that_are_not_finite_reach_no_pixel_that_is_not_there(mode, dtype
 
 @pytest.mark.proves("grid_sample", "reference", "cpu")
 @pytest.mark.parametrize("options", OPTIONS)
-@given(cases(), st.booleans(), st.integers(0, 2**16))
+@given(points(), st.booleans(), st.integers(0, 2**16))
 def test_the_taps_are_those_of_the_loops(options, case, tamper, seed):
     mode, padding, corners = options
     grid = case.grid.copy()
@@ -124,7 +124,7 @@ def drawn(case, mode, seed):
 
 @pytest.mark.proves("grid_sample", "reference", "cpu", "adjoint")
 @pytest.mark.spec("grid_sample.contractions", "grid_sample.shapes")
-@given(cases(), st.sampled_from(["bilinear", "nearest"]), st.integers(0, 2**16))
+@given(points(), st.sampled_from(["bilinear", "nearest"]), st.integers(0, 2**16))
 def test_contractions_are_exact_on_integers_and_adjoint(case, mode, seed):
     x, _, grad_output = case
     indices, weights = drawn(case, mode, seed)
@@ -146,7 +146,7 @@ def test_contractions_are_exact_on_integers_and_adjoint(case, mode, seed):
 
 @pytest.mark.proves("grid_sample", "bound")
 @pytest.mark.parametrize("dtype", DTYPES)
-@given(cases(np.float64, least=1), st.integers(0, 2**16))
+@given(points(np.float64, least=1), st.integers(0, 2**16))
 def test_sums_stay_within_the_rounding_bound(dtype, case, seed):
     rng = np.random.default_rng(seed)
     indices, weights = drawn(case, "bilinear", seed)
@@ -181,7 +181,7 @@ def test_sums_stay_within_the_rounding_bound(dtype, case, seed):
 
 
 @pytest.mark.proves("grid_sample", "complex step")
-@given(cases(np.float64, least=1), st.integers(0, 2**16))
+@given(points(np.float64, least=1), st.integers(0, 2**16))
 def test_the_contractions_equal_the_complex_step(case, seed):
     indices, weights = drawn(case, "bilinear", seed)
 

@@ -11,9 +11,9 @@ import torch
 from bounds import assert_within, gamma, smallest
 from hypothesis import given
 from hypothesis import strategies as st
-from pooling_cases import geometries
 from promises import assert_promises, assert_same_bits
 
+from rawseg.testing.strategies.pooling import geometries
 from rawseg_kernels import _memory, max_pool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels._pooling import window

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pooling_cases import geometries
 from promises import assert_same_bits
 
 import rawseg
 from rawseg import functional as F
+from rawseg.testing.strategies.pooling import geometries
 from rawseg_kernels import max_pool2d
 from rawseg_kernels._errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels.max_pool2d import direct

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from box_cases import exact_nms, grid_boxes, scattered_boxes, torch_nms
+from box_cases import exact_nms, torch_nms
 from hypothesis import event, given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
+from rawseg.testing.strategies.boxes import grid_boxes, scattered_boxes
 from rawseg_kernels import nms
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.nms import direct, reference

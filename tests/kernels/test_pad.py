@@ -10,8 +10,8 @@ from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
-from window_cases import frames
 
+from rawseg.testing.strategies.windows import frames
 from rawseg_kernels import _memory, pad
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.pad import reference, tables

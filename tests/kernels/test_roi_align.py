@@ -9,8 +9,9 @@ from bounds import assert_within, gamma, smallest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
-from roi_cases import cases, exact_cases, grid_sampled
+from roi_cases import grid_sampled
 
+from rawseg.testing.strategies.regions import exact_regions, regions
 from rawseg_kernels import roi_align
 
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -80,7 +81,7 @@ def test_samples_at_the_edge_of_the_map(point, value, algorithm):
 @pytest.mark.proves("roi_align", "reference", "cpu")
 @pytest.mark.spec("roi_align.sample")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@given(exact_cases(), SEEDS)
+@given(exact_regions(), SEEDS)
 def test_special_values_go_the_same_way_in_both_forms(dtype, case, seed):
     rng = np.random.default_rng(seed)
     x = rng.choice(np.array(SPECIAL), case.shape).astype(dtype)
@@ -110,7 +111,7 @@ def test_a_weight_of_zero_lets_nan_through_and_a_sample_outside_reads_nothing(al
 
 @pytest.mark.proves("roi_align", "reference", "cpu", "adjoint")
 @pytest.mark.spec("roi_align.average", "roi_align.gradient-input")
-@given(exact_cases(), DTYPES, SEEDS)
+@given(exact_regions(), DTYPES, SEEDS)
 def test_all_four_sums_are_exact_on_integers_and_one_form(case, dtype, seed):
     x, grid, g = drawn(case, seed, dtype, integers=True)
     results = {}
@@ -130,7 +131,7 @@ def test_all_four_sums_are_exact_on_integers_and_one_form(case, dtype, seed):
 
 
 @pytest.mark.proves("roi_align", "reference", "cpu")
-@given(exact_cases(), DTYPES, SEEDS)
+@given(exact_regions(), DTYPES, SEEDS)
 def test_any_weights_will_do(case, dtype, seed):
     """Directions of second derivatives: of either sign, all 0, and not 0 where the grid's own weights are."""
     x, grid, g = drawn(case, seed, dtype, integers=True)
@@ -148,7 +149,7 @@ def test_any_weights_will_do(case, dtype, seed):
 
 @pytest.mark.proves("roi_align", "reference", "bound")
 @pytest.mark.spec("roi_align.average", "roi_align.gradient-input")
-@given(cases(), DTYPES, SEEDS)
+@given(regions(), DTYPES, SEEDS)
 def test_rounding_stays_within_its_bound(case, dtype, seed):
     x, grid, g = drawn(case, seed, dtype)
     x *= (10.0 ** np.random.default_rng(seed).integers(-9, 9, x.shape)).astype(dtype)

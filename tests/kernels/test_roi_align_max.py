@@ -8,8 +8,8 @@ from bounds import assert_within, gamma, smallest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
-from roi_cases import cases, exact_cases
 
+from rawseg.testing.strategies.regions import exact_regions, regions
 from rawseg_kernels import roi_align
 from rawseg_kernels import roi_align_max as room
 from rawseg_kernels.roi_align_max import reference
@@ -89,7 +89,7 @@ def test_a_sample_outside_is_0_and_takes_part(algorithm):
 
 @pytest.mark.proves("roi_align", "reference", "cpu")
 @pytest.mark.spec("roi_align.maximum")
-@given(cases(), st.booleans(), DTYPES, SEEDS)
+@given(regions(), st.booleans(), DTYPES, SEEDS)
 def test_the_fast_form_has_the_bits_of_the_loops(case, special, dtype, seed):
     rng = np.random.default_rng(seed)
     values = [np.nan, np.inf, -np.inf, 0.0, 1.0, 1.0, 2.0]
@@ -106,7 +106,7 @@ def test_the_fast_form_has_the_bits_of_the_loops(case, special, dtype, seed):
 
 
 @pytest.mark.proves("roi_align", "adjoint")
-@given(exact_cases(), DTYPES, SEEDS)
+@given(exact_regions(), DTYPES, SEEDS)
 def test_the_sums_are_one_form_on_integers(case, dtype, seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(-8, 9, case.shape).astype(dtype)
@@ -119,7 +119,7 @@ def test_the_sums_are_one_form_on_integers(case, dtype, seed):
 
 
 @pytest.mark.proves("roi_align", "bound")
-@given(cases(), DTYPES, SEEDS)
+@given(regions(), DTYPES, SEEDS)
 def test_rounding_stays_within_its_bound(case, dtype, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal(case.shape).astype(dtype)

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 import pytest
 from hypothesis import given
-from roi_cases import cases
 
+from rawseg.testing.strategies.regions import regions
 from rawseg_kernels import _memory, roi_align, roi_align_max, roi_pool
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels._roi import round_half_away
@@ -151,7 +151,7 @@ def test_what_cannot_fit_is_refused_before_it_is_made(monkeypatch):
 
 
 @pytest.mark.spec("roi_align.arithmetic")
-@given(cases())
+@given(regions())
 def test_samples_lie_where_the_formula_says(case):
     """One operation at a time, in float32: no fused or reordered arithmetic, whatever the compiler likes."""
     x = np.zeros(case.shape, np.float32)
@@ -228,7 +228,7 @@ def test_coordinates_far_outside_are_quiet_and_read_nothing():
 @pytest.mark.proves("roi_align", "reference")
 @pytest.mark.spec("roi_align.arithmetic", "roi_align.sample")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@given(cases())
+@given(regions())
 def test_the_tables_are_the_loops_bit_for_bit(dtype, case):
     options, (h, w) = dict(case.options), case.shape[2:]
     bins, rois = options.pop("output_size"), case.boxes.astype(dtype)

@@ -9,8 +9,9 @@ from bounds import assert_within, gamma, smallest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
-from roi_cases import cases, torch_roi_pool
+from roi_cases import torch_roi_pool
 
+from rawseg.testing.strategies.regions import regions
 from rawseg_kernels import roi_pool
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels.roi_pool import reference
@@ -142,7 +143,7 @@ def test_errors_name_the_argument_and_the_numbers(call, error, message):
 @pytest.mark.proves("roi_pool", "reference", "cpu", "torch")
 @pytest.mark.spec("roi_pool.quantisation", "roi_pool.choice")
 @pytest.mark.parametrize("dtype", DTYPES)
-@given(cases(ratios=(1,)), SEEDS)
+@given(regions(ratios=(1,)), SEEDS)
 def test_selection_equals_loops_and_torch(dtype, case, seed):
     rng = np.random.default_rng(seed)
     for values in (None, SPECIAL, [-np.inf]):
@@ -160,7 +161,7 @@ def test_selection_equals_loops_and_torch(dtype, case, seed):
 
 @pytest.mark.proves("roi_pool", "reference", "cpu", "adjoint")
 @pytest.mark.parametrize("dtype", DTYPES)
-@given(cases(ratios=(1,)), SEEDS)
+@given(regions(ratios=(1,)), SEEDS)
 def test_scatter_and_gather_are_exact_on_integers_and_adjoint(dtype, case, seed):
     rng = np.random.default_rng(seed)
     x = rng.permutation(int(np.prod(case.shape))).reshape(case.shape).astype(dtype)

@@ -9,8 +9,8 @@ from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
-from window_cases import windows, windows_of
 
+from rawseg.testing.strategies.windows import windows, windows_of
 from rawseg_kernels import _memory, unfold
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.unfold import reference

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from bounds import assert_within, gamma
-from box_cases import scattered_boxes, torch_decode, torch_encode
+from box_cases import torch_decode, torch_encode
 from hypothesis import given
 from hypothesis import strategies as st
 from twins import DTYPES, SEEDS, numbers, ours, torchs
@@ -15,6 +15,7 @@ from twins import DTYPES, SEEDS, numbers, ours, torchs
 import rawseg
 from rawseg import ops
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from rawseg.testing.strategies.boxes import scattered_boxes
 
 HEADS = (10.0, 10.0, 5.0, 5.0)
 UNEQUAL = (1.0, 2.0, 0.5, 4.0)

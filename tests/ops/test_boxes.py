@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from bounds import assert_within, gamma
-from box_cases import grid_boxes, scattered_boxes
 from hypothesis import given
 from hypothesis import strategies as st
 from twins import DTYPES, SEEDS, numbers, ours, torchs
@@ -16,6 +15,7 @@ from twins import DTYPES, SEEDS, numbers, ours, torchs
 import rawseg
 from rawseg import ops
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from rawseg.testing.strategies.boxes import grid_boxes, scattered_boxes
 
 FORMATS = ["xyxy", "xywh", "cxcywh"]
 BOXES = np.array([[1, 2, 4, 6], [0, 0, 0, 3]], np.float32)

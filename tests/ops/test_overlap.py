@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bounds import assert_within, gamma, unit_roundoff
-from box_cases import exact_iou, exact_nms, grid_boxes, scattered_boxes, torch_box_iou, torch_generalized_box_iou
+from box_cases import exact_iou, exact_nms, torch_box_iou, torch_generalized_box_iou
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_same_bits
@@ -14,6 +14,7 @@ from twins import DTYPES, SEEDS, numbers, ours, torchs
 import rawseg
 from rawseg import ops
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from rawseg.testing.strategies.boxes import grid_boxes, scattered_boxes
 from rawseg_kernels import _memory
 
 ONE = np.array([[0, 0, 4, 4]], np.float32)

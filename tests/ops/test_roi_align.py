@@ -8,12 +8,13 @@ import torch
 from bounds import assert_within, gamma
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from roi_cases import cases, exact_cases, samples_near_kinks, torch_roi_align
+from roi_cases import samples_near_kinks, torch_roi_align
 from twins import ours, spread, torchs
 
 import rawseg
 from rawseg import ops
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
+from rawseg.testing.strategies.regions import exact_regions, regions
 
 SEEDS = st.integers(0, 2**16)
 MODES = st.sampled_from(["avg", "max"])
@@ -46,7 +47,7 @@ def test_samples_that_do_not_move_have_no_gradient():
 
 @pytest.mark.proves("roi_align", "torch", "first order")
 @pytest.mark.spec("roi_align.gradient-input", "roi_align.gradient-boxes")
-@given(exact_cases(), SEEDS)
+@given(exact_regions(), SEEDS)
 def test_values_and_gradients_are_exact_in_float32(case, seed):
     rng = np.random.default_rng(seed)
     x, boxes = rng.integers(-8, 9, case.shape).astype(np.float32), case.boxes.astype(np.float32)
@@ -59,7 +60,7 @@ def test_values_and_gradients_are_exact_in_float32(case, seed):
 
 @pytest.mark.proves("roi_align", "torch", "first order")
 @pytest.mark.spec("roi_align.gradient-input", "roi_align.gradient-boxes", "roi_align.maximum")
-@given(cases(), MODES, SEEDS)
+@given(regions(), MODES, SEEDS)
 def test_values_and_gradients_equal_torchs(case, mode, seed):
     case = case._replace(boxes=case.boxes[[not samples_near_kinks(case, k) for k in range(len(case.boxes))]])
     rng = np.random.default_rng(seed)
@@ -78,7 +79,7 @@ def test_values_and_gradients_equal_torchs(case, mode, seed):
 @pytest.mark.proves("roi_align", "second order")
 @pytest.mark.spec("roi_align.second-order")
 @settings(max_examples=15)
-@given(cases(bins=(1, 2), ratios=(-1, 1, 2)), MODES, SEEDS)
+@given(regions(bins=(1, 2), ratios=(-1, 1, 2)), MODES, SEEDS)
 def test_mixed_second_derivatives_equal_torchs(case, mode, seed):
     case = case._replace(boxes=case.boxes[[not samples_near_kinks(case, k) for k in range(len(case.boxes))]])
     rng = np.random.default_rng(seed)

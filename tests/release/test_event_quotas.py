@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import roi_cases
-import sampling_cases
-from box_cases import grid_boxes
-from convolution_cases import Case, cases
 from hypothesis import Phase, given, settings
-from pooling_cases import geometries
-from window_cases import windows, windows_of
 
+from rawseg.testing.strategies.boxes import grid_boxes
+from rawseg.testing.strategies.convolution import Convolution, convolutions
+from rawseg.testing.strategies.pooling import geometries
+from rawseg.testing.strategies.regions import Regions, regions
+from rawseg.testing.strategies.sampling import Points, points
+from rawseg.testing.strategies.windows import windows, windows_of
 from rawseg_kernels._pooling import window
 
 pytestmark = pytest.mark.release
@@ -44,7 +44,7 @@ def unequal(*pairs: tuple[int, int]) -> bool:
     return all(height != width for height, width in pairs)
 
 
-def of_convolution(case: Case) -> dict[str, bool]:
+def of_convolution(case: Convolution) -> dict[str, bool]:
     kernel, size = case.weight[2:], case.x[2:]
     reach = [case.dilation[i] * (kernel[i] - 1) + 1 for i in (0, 1)]
     return {
@@ -97,7 +97,7 @@ def of_windows(case: tuple[tuple[int, int], dict[str, Any]]) -> dict[str, bool]:
     }
 
 
-def of_regions(case: roi_cases.Case) -> dict[str, bool]:
+def of_regions(case: Regions) -> dict[str, bool]:
     low, high = case.boxes[:, 1:3] * case.options["spatial_scale"], case.boxes[:, 3:] * case.options["spatial_scale"]
     size = np.array(case.shape[:1:-1])  # (w, h)
     return {
@@ -115,7 +115,7 @@ def of_regions(case: roi_cases.Case) -> dict[str, bool]:
     }
 
 
-def of_points(case: sampling_cases.Case) -> dict[str, bool]:
+def of_points(case: Points) -> dict[str, bool]:
     h, w = case.x.shape[2:]
     pixels = ((case.grid + 1) * np.array([w, h]) - 1) / 2
     return {
@@ -143,12 +143,12 @@ def of_boxes(boxes: np.ndarray) -> dict[str, bool]:
 @pytest.mark.parametrize(
     ("strategy", "events_of"),
     [
-        (cases(), of_convolution),
+        (convolutions(), of_convolution),
         (geometries(), of_pooling),
         (geometries(dilated=True), of_pooling),
         (windows(), of_windows),
-        (roi_cases.cases(), of_regions),
-        (sampling_cases.cases(), of_points),
+        (regions(), of_regions),
+        (points(), of_points),
         (grid_boxes(), of_boxes),
     ],
     ids=["convolution", "average pooling", "max pooling", "windows", "regions", "points", "boxes"],

@@ -1,0 +1,174 @@
+"""One function, whoever wrote it: whose arrays it takes is found out here, and nowhere else.
+
+`adapt` gives every function the face of an `Adapter`; `load` finds one by the name of its module.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from functools import partial
+from typing import Any
+
+from ..errors import ArgumentError, ArgumentTypeError
+from .adapter import Adapter, GradientError
+from .autograd_adapters import KINDS
+from .pair_adapter import PairAdapter
+
+__all__ = ["FRAMEWORKS", "Adapter", "GradientError", "adapt", "framework_of", "imported", "load"]
+
+FRAMEWORKS = ("rawseg", "torch", "numpy", "cupy")
+CLASSES = ("Function", "Module")  # what these are called in rawseg and PyTorch alike, wherever a user's subclass lives
+
+
+def adapt(
+    function: Any, backward: Any = None, *, framework: str | None = None, device: str = "cpu", module: Any = None
+) -> Adapter:
+    """Return an Adapter of a function, of an object with ``forward`` and ``backward``, or of what is one already.
+
+    Parameters
+    ----------
+    function : callable, Function, object with forward and backward, or Adapter
+        Called as ``function(*arrays, **options)``. A ``Function`` of rawseg or PyTorch is called through its ``apply``.
+    backward : callable, optional
+        Of a function on NumPy's or CuPy's arrays: ``backward(grad_output, *arrays, **options)`` returns a tuple with a gradient
+        for each array, None where there is none; of a single array the gradient alone will do. ``grad_output`` is a tuple where
+        there are several floating outputs.
+    framework : str, optional
+        Whose arrays it takes: "rawseg", "torch", "numpy" or "cupy". Unless given, that of the module in which it was defined:
+        "rawseg" and "torch" are known, everything else is "numpy".
+    device : str
+        Where functions of rawseg and PyTorch compute.
+    module : module, optional
+        With "cupy": what has ``asarray`` and ``asnumpy``, in CuPy's place.
+
+    Returns
+    -------
+    Adapter
+        With ``values``, ``gradients`` and ``second``, which take and return NumPy arrays.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If the framework is unknown or brings gradients of its own beside ``backward``, or nothing here can be called.
+    BackendError
+        If CuPy or PyTorch is asked for and missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> square = adapt(lambda x: x * x, lambda grad_output, x: 2 * x * grad_output)
+    >>> square.gradients([np.array([3.0])], {}, [True], [np.array([1.0])])
+    [array([6.])]
+    """
+    if isinstance(function, Adapter):
+        return function
+    framework = framework or ("numpy" if backward is not None else framework_of(function))
+    if framework not in FRAMEWORKS:
+        raise ArgumentError("adapt", "framework", f"one of {FRAMEWORKS}", repr(framework))
+    if framework in KINDS:
+        if backward is not None:
+            raise ArgumentError("adapt", "backward", f"None: {framework} finds gradients itself", repr(backward))
+        return KINDS[framework](_callable("function", function), device)
+    if backward is None and _is_pair(function):
+        function, backward = function.forward, function.backward
+    backward = None if backward is None else _callable("backward", backward)
+    return PairAdapter(_callable("function", function), backward, framework, module)
+
+
+def framework_of(function: Any) -> str:
+    """Return whose arrays a function takes, by where it was defined: "rawseg", "torch" or "numpy".
+
+    Examples
+    --------
+    >>> import rawseg
+    >>> framework_of(rawseg.functional.conv2d)
+    'rawseg'
+    """
+    while isinstance(function, partial):
+        function = function.func
+    for kind in function.__mro__ if isinstance(function, type) else type(function).__mro__:
+        if kind.__name__ in CLASSES and _root(kind) in KINDS:
+            return _root(kind)
+    for place in (function, *(getattr(function, name, None) for name in ("__self__", "__objclass__")), type(function)):
+        if _root(place) in KINDS:
+            return _root(place)
+    return "numpy"
+
+
+def load(text: str, framework: str | None = None, device: str = "cpu") -> Adapter:
+    """Return an Adapter of a function by its name, with the gradient that stands beside it.
+
+    Parameters
+    ----------
+    text : str
+        "package.module:name"; the current folder is looked into as ``python -m`` does, and ``name`` may have dots. The gradient
+        of a function on arrays is ``name.backward`` or ``name_backward``.
+    framework, device
+        As in `adapt`.
+
+    Raises
+    ------
+    ArgumentError
+        If the text has another form, or there is no such module or name.
+
+    Examples
+    --------
+    >>> load("rawseg.functional:relu").framework
+    'rawseg'
+    """
+    holder, name = imported(text)
+    function = getattr(holder, name)
+    if (framework or framework_of(function)) in KINDS or _is_pair(function):
+        return adapt(function, framework=framework, device=device)
+    backward = getattr(function, "backward", None) or getattr(holder, f"{name}_backward", None)
+    return adapt(function, backward, framework=framework or "numpy", device=device)
+
+
+def imported(text: str, op: str = "load", argument: str = "text") -> tuple[Any, str]:
+    """Return the module or class that holds what "package.module:name" names, and the last part of the name.
+
+    Parameters
+    ----------
+    text : str
+        The name.
+    op, argument : str
+        Who asks, for the error.
+
+    Raises
+    ------
+    ArgumentError
+        If it has another form, or cannot be imported.
+    """
+    expected = "package.module:function that can be imported"
+    module, colon, names = text.partition(":")
+    if not (module and colon and names) or module.startswith("."):
+        raise ArgumentError(op, argument, expected, repr(text))
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        holder: Any = importlib.import_module(module)
+        *path, name = names.split(".")
+        for part in path:
+            holder = getattr(holder, part)
+        getattr(holder, name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(op, argument, expected, f"{text!r} ({error})") from error
+    return holder, name
+
+
+def _root(place: Any) -> str:
+    """Return the first part of the name of the module that something belongs to."""
+    name = getattr(place, "__module__", None) or getattr(place, "__name__", "")
+    return name.partition(".")[0] if isinstance(name, str) else ""
+
+
+def _is_pair(function: Any) -> bool:
+    return hasattr(function, "forward") and hasattr(function, "backward")
+
+
+def _callable(argument: str, function: Any) -> Any:
+    if not callable(function):
+        raise ArgumentTypeError("adapt", argument, "something to call", type(function).__name__)
+    return function
