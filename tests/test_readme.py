@@ -28,9 +28,11 @@ BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 GUIDE = ROOT / "CHECKING.md"
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w/]+\.py)\n")
-# What differs from run to run, or with every release of hypothesis: seconds, and how many cases were tried.
 SLOW = re.compile(r"^pytest |--mutate", re.MULTILINE)  # blocks of several seconds
-VOLATILE = re.compile(r"\d+(?:\.\d+)?(?= ?s\b)|(?<=\()\d+(?= cases\))|\d+(?= cases,)|(?<=ok )\d+ *|(?<=WRONG )\d+ *")
+# What differs from run to run, or from one hypothesis or processor to the next: seconds, how many cases were tried, and how far
+# an honest sum is off.
+CASES = r"(?<=\()\d+(?= cases\))|\d+(?= cases)|(?<=ok )\d+ *|(?<=WRONG )\d+ *|(?<=drawn: )\d+"
+VOLATILE = re.compile(rf"\d+(?:\.\d+)?(?= ?s\b)|{CASES}|(?<=\(ratio )[\d.e-]+")
 
 
 class Block(NamedTuple):

@@ -62,6 +62,11 @@ def piece(function: Callable[..., Any]) -> Any:
     return kernel(function, no_cpython_wrapper=True)
 
 
+def unkept(function: Callable[..., Any]) -> Any:
+    """Compile a function for this process alone, for faults planted on purpose: an index outside raises an IndexError."""
+    return _njit(function, boundscheck=True)
+
+
 def specialised(function: Callable[..., Any], **options: bool) -> Any:
     """Do as `kernel`, but compile the function anew for each number that is written into a call of it: its loops unroll."""
     dispatcher = _njit(function, no_cfunc_wrapper=True, **options)

@@ -6,7 +6,6 @@ before PyTorch, whose OpenMP runtime, told to keep its threads on CPUs of their 
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import time
@@ -20,6 +19,7 @@ import rawseg
 from rawseg_kernels._arena import memory_stats, reset_peak_memory_stats
 
 from ..errors import ArgumentError, RawsegError
+from ..testing.adapters import imported
 from .cases import Case
 from .convolutions import conv2d_passes, conv_transpose2d_passes
 from .layers import PASSES as LAYERS
@@ -92,11 +92,8 @@ def load(name: str) -> tuple[str, Any] | None:
     """
     if not name:
         return None
-    module, _, attribute = name.partition(":")
-    try:
-        return name, getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError("bench", "--impl", "package.module:function that can be imported", f"{name!r} ({error})") from error
+    holder, attribute = imported(name, "bench", "--impl")
+    return name, getattr(holder, attribute)
 
 
 def check(item: Pass, algorithm: str, result: np.ndarray, exact: np.ndarray) -> dict[str, Any]:

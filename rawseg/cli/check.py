@@ -72,7 +72,7 @@ def _check(op: Texts, impl: str, framework: str, only: Texts, examples: int, dev
     wrong = sum(not report.passed for report in reports)
     cases = sum(outcome.cases for report in reports for outcome in report.outcomes)
     seconds = sum(outcome.seconds for report in reports for outcome in report.outcomes)
-    screen.print(f"\n{len(reports)} operations, {cases} cases, {wrong} wrong, {seconds:.0f} s")
+    screen.print(f"\n{len(reports)} operation{'s' * (len(reports) > 1)}, {cases} cases, {wrong} wrong, {seconds:.0f} s")
     if wrong:
         raise typer.Exit(WRONG)
 

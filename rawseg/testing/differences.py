@@ -26,10 +26,8 @@ import numpy as np
 from .adapter import Adapter, Arrays, Options
 from .bounds import unit_roundoff
 
-STEPS = {
-    "float64": 1e-4,
-    "float32": 2.0**-6,
-}  # h where c h^2 and ROUNDINGS u / h are both small
+# Relative to max(1, |x|): what rounding leaves, ROUNDINGS u / h, and h^2 are both small there; kinks are seldom so near.
+STEPS = {"float64": 1e-4, "float32": 2.0**-6}
 RANGES = {"float64": (1e-1, 1e-9), "float32": (10**-0.5, 1e-5)}  # of a ladder, relative to max(1, |x|)
 ROUNDINGS = 32  # 6 standard deviations of 5 roundings, in units u |d v|
 SWALLOWED = 0.2
@@ -171,7 +169,7 @@ class Probe:
         """
         array: Any = self.arrays[position]
         x, u = float(array[at]), self.roundoff(position)
-        limit = 256 * math.sqrt(u) * max(1.0, abs(x))
+        limit = 64 * math.sqrt(u) * max(1.0, abs(x))
         spacing = 4 * _spacing(array, at) if x else 1e-6 * u
         while True:
             sides = [self._side(position, at, sign * spacing) for sign in (1.0, -1.0)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import NamedTuple
 
 RUNGS = 10  # lines of the ladder that are printed
+WIDTH = 110  # columns of the text
 LISTED = 6  # elements that are named
 
 
@@ -89,10 +91,14 @@ class Report:
             return f"{check}: {self.verdict}: {self.words}"
         place = f"{check}: {self.place} at {self.element}"
         compared = f"analytic gradient {self.analytic + 0.0:.12g}, finite differences {self.numeric + 0.0:.12g}"
-        lines = [f"{place}: {compared}", f"  verdict    {self.verdict}: {self.words}", *self._error(), *self._ladder()]
-        lines += [f"  wrong      {self._wrong()}"] if self.wrong else []
-        lines += [f"  hint       {hint}" for hint in self.hints]
-        return "\n".join(lines)
+        lines = [
+            f"{place}: {compared}",
+            *_labelled("verdict", f"{self.verdict}: {self.words}"),
+            *self._error(),
+            *self._ladder(),
+        ]
+        lines += _labelled("wrong", self._wrong()) if self.wrong else []
+        return "\n".join([*lines, *(line for hint in self.hints for line in _labelled("hint", hint))])
 
     @property
     def place(self) -> str:
@@ -105,7 +111,8 @@ class Report:
         agree = "1 element agrees" if self.checked == 1 else f"{self.checked} elements agree"
         seen = f"in any of them an error of {percent(self.resolution)} of the typical gradient would have been seen"
         text = f"{agree} with finite differences ({self.dtype}); {seen}"
-        return text if self.verdict == "right" else f"{text}\n  note       {self.place} at {self.element}: {self.words}"
+        note = _labelled("note", f"{self.place} at {self.element}: {self.words}") if self.verdict != "right" else []
+        return "\n".join([text, *note])
 
     def _error(self) -> list[str]:
         if not math.isfinite(self.error):
@@ -136,6 +143,11 @@ class Report:
         return f"{self.wrong} of {self.elements} elements of this input{listed}"
 
 
+def _labelled(label: str, text: str) -> list[str]:
+    """Return the lines of a text, the first behind a label."""
+    return wrap(text, WIDTH, initial_indent=f"  {label:<10} ", subsequent_indent=13 * " ", break_long_words=False)
+
+
 def percent(share: float) -> str:
     """Return a share to two digits: in per cent, or as a number where it is small."""
     return f"{100 * share:.3g} %" if share >= 1e-4 else f"{share:.1e}"
@@ -145,4 +157,4 @@ def _slope(before: Rung, rung: Rung) -> str:
     """Return the power of h with which the error falls between two rungs."""
     if not (before.error > 0 and rung.error > 0):
         return ""
-    return f"{math.log(before.error / rung.error) / math.log(before.h / rung.h):.1f}"
+    return f"{round(math.log(before.error / rung.error) / math.log(before.h / rung.h), 1) + 0.0:.1f}"

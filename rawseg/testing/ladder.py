@@ -90,12 +90,16 @@ class Ladder:
         """Whether values are further off than usual roundings put them, of numbers about 1 or of their own size."""
         return SAFETY * self.deviation > MOST * self.u * (1 + float(self.size.min()) * float(self.outputs.max()))
 
-    def derivative(self, rounding: np.ndarray) -> Estimate:
-        """Return the limit of the central quotients; of steps within the grain of a noisy function nothing is known."""
-        usable = slice(None)
-        if SAFETY * self.deviation > ROUNDINGS * self.u * float(self.size[-1]) and rounding is self.measured:
-            usable = slice(0, max(FEW, int(np.count_nonzero(self.h >= 4 * self.spacing))))
-        return limit(self.h[usable], self.value[usable], rounding[usable], 2)
+    def derivative(self, measured: bool) -> Estimate:
+        """Return the limit of the central quotients, with the rounding that was measured or with ordinary one.
+
+        Steps within the grain of a function that is known to have one say nothing.
+        """
+        if not measured:
+            return limit(self.h, self.value, self.ordinary, 2)
+        grainy = SAFETY * self.deviation > ROUNDINGS * self.u * float(self.size[-1])
+        usable = max(FEW, int(np.count_nonzero(self.h >= 4 * self.spacing))) if grainy else len(self.h)
+        return limit(self.h[:usable], self.value[:usable], self.measured[:usable], 2)
 
     def kink(self) -> tuple[float, float] | None:
         """Return the slopes to the left and to the right where they differ at the point itself."""
@@ -133,6 +137,11 @@ class Ladder:
         """Return whether quotients come nearer to a gradient with every step, by a factor of a hundred down to a rung."""
         error = abs(self.value[: rung + 1] - gradient)
         return len(error) > 2 and bool(error[-1] < 0.01 * error.max() and error[-1] < 0.8 * error[-2] < 0.64 * error[-3])
+
+    def swallows(self, gradient: float, rung: int) -> bool:
+        """Return whether nothing changes with the step of a rung, and with a larger one about what a gradient says."""
+        near = abs(self.value[:rung] - gradient) <= 0.3 * abs(gradient)
+        return bool(gradient != 0 and self.typical[rung] == 0 and near.any())
 
     def apart(self, k: int) -> bool:
         """Return whether one-sided quotients have kept their distance down to a rung, or have drifted apart."""

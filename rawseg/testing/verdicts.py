@@ -53,8 +53,8 @@ def look(probe: Probe, position: int, at: tuple[int, ...], analytic: float, step
         return _growing(ladder, power)
     if (slopes := ladder.kink()) is not None:
         return _kink(ladder, analytic, slopes, kinks)
-    for rounding in (ladder.ordinary, ladder.measured):
-        found = ladder.derivative(rounding)
+    for measured in (False, True):
+        found = ladder.derivative(measured)
         own = OWN * ladder.u * (float(ladder.total[found.rung]) + abs(analytic))
         sharp = found.doubt <= SHARP * max(float(ladder.typical[: found.rung + 1].max()), abs(found.value))
         if sharp and abs(found.value - analytic) <= found.doubt + own:
@@ -83,7 +83,7 @@ def _undecided_or_wrong(ladder: Ladder, analytic: float, found: Estimate, own: f
     if broken is not None and broken[0] < step and blurred and (unsettled or not explained):
         words = f"{_away(broken)}: so close that rounding hides what smaller steps would show; {MOVE}"
         return _finding(ladder, False, "kink within the step", words, found, own)
-    if ladder.noisy and blurred:
+    if (ladder.noisy and blurred) or (not explained and ladder.swallows(analytic, found.rung)):
         words = "the function's values are further off by rounding than any step can make up for; a wider dtype would tell"
         return _finding(ladder, False, "rounding", words, found, own)
     if explained and not unsettled:

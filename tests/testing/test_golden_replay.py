@@ -97,7 +97,7 @@ def test_a_right_function_passes_without_rawseg_or_torch(folder, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     kinds = [line.partition(":")[0] for line in done.stdout.splitlines()]
     assert kinds == ["drawn", "edge", "edge", "bad input"]
-    assert "edge: 1 differs on purpose" in done.stdout
+    assert "edge: 1 may differ" in done.stdout
     assert not done.stderr
 
 
@@ -105,8 +105,10 @@ WRONG = {
     ":: stride[1]": (":: stride[0]", "output 0: float64 "),
     "zip(grads, *split)": ("zip(grads, split[0], split[1], [w[:, :, ::-1, ::-1] for w in split[2]])", "input at ("),
     "grad_output.sum((0, 2, 3))": ("grad_output.mean((0, 2, 3))", "bias at ("),
-    "(r - 1) // 2, r // 2": ("r // 2, (r - 1) // 2", "(conv2d.padding)"),
-    "x.ndim == 3": ("x.ndim == 2", "without a batch axis (conv2d.shapes)"),
+    "np.split(seen, groups, 1), np.split(weight": (
+        "np.split(np.nan_to_num(seen), groups, 1), np.split(weight",
+        "(all.nonfinite)",
+    ),
     " or x.dtype != weight.dtype": (
         "",
         "(all.layout)\n  conv2d(input=float64 (1, 4, 5, 6), weight=float32 (6, 4, 3, 2))\n  accepted",
@@ -151,7 +153,7 @@ def test_help_tells_how_to_call_it(folder):
 
 @pytest.mark.parametrize("damage", ["no vectors", "half of the vectors", "no cases", "half of the cases", "another operation"])
 def test_a_damaged_folder_is_told_in_one_line(tmp_path, damage):
-    write(tmp_path, ["conv_transpose2d" if damage == "another operation" else "conv2d"])
+    write(tmp_path, ["relu" if damage == "another operation" else "conv2d"])
     name = "conv2d.npz" if "vectors" in damage else "cases.json"
     if damage.startswith("no "):
         (tmp_path / name).unlink()

@@ -19,6 +19,7 @@ from ..case import Case
 from ..contracts import contract_of
 from ..contracts.contract import Contract
 from ..definition import Definition
+from ..steady import STEADY
 from . import checks
 from .edges import at_the_edges
 from .outcome import FAILED, NOT_OFFERED, PASSED, Failure, Outcome, Report
@@ -33,7 +34,8 @@ QUIET = settings(
     database=None,
     report_multiple_bugs=False,
     phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    backend=STEADY,
 )
 CHECKS = ("values", "gradients", "second order", "differences", "edges", "bad input", "determinism")
 

@@ -95,7 +95,7 @@ def _shift_alone(case: Case) -> Case:
 def _batch_norm_edges() -> list[Edge]:
     op, train = "batch_norm", {"training": True}
     learned = _case(op, (3, 2, 2), True, True, **train)
-    spoilt = [_with(_case(op, (3, 2, 2), True, **train), "input", bad, (0, 1, 1)) for bad in (INF, NAN)]
+    spoilt = [(bad, _with(_case(op, (3, 2, 2), True, **train), "input", bad, (0, 1, 1))) for bad in (INF, NAN)]
     plain, row = _case(op, (3, 2), False, **train), "batch_norm.training"
     return [
         Edge(row, "the variance is the biased one", plain, True),
@@ -106,7 +106,10 @@ def _batch_norm_edges() -> list[Edge]:
         Edge("batch_norm.one-value", "no image leaves the statistics", _case(op, (0, 2, 2), True, True, **train), True),
         Edge("batch_norm.running", "the unbiased variance", _case(op, (3, 2), True, training=True, momentum=1.0)),
         Edge("batch_norm.momentum", "0 leaves the statistics", _case(op, (3, 2), True, training=True, momentum=0.0)),
-        *(Edge("batch_norm.nonfinite-batch", "its channel keeps its statistics", case, own=True) for case in spoilt),
+        *(
+            Edge("batch_norm.nonfinite-batch", f"a channel with {bad} keeps its statistics", case, own=True)
+            for bad, case in spoilt
+        ),
         Edge(
             "batch_norm.evaluation", "the statistics, not those of the batch", _case(op, (1, 2, 3), True, True, eps=0.5), True
         ),

@@ -125,6 +125,7 @@ def _paste_edges() -> list[Edge]:
     places = {"left": (-9, 1, -5, 3), "above": (1, -9, 3, -6), "right": (9, 1, 12, 3), "below": (1, 9, 3, 12)}
     return [
         Edge(row, "a frame of one cell", _paste([cells], [(1.25, 1.25, 2.75, 2.75)])),
+        Edge(row, "a box grows with its frame", _paste([cells], [(1.5, 1.5, 4, 4)], (6, 7))),
         Edge(row, "no frame", _paste([cells], [(1, 0, 2, 1)], padding=0)),
         Edge(row, "corners are cut towards 0", _paste([cells], [(-0.9, 0.9, 1.9, 2.0)], padding=0)),
         Edge(row, "a box across the image's edges", _paste([cells], [(-1.25, 2.25, 1.5, 4.75)], padding=0)),

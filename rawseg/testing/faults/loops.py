@@ -46,10 +46,9 @@ class Loops:
 
     @cached_property
     def _compiled(self) -> Any:
-        import numba
+        from rawseg_kernels._jit import unkept
 
-        # As `_jit` compiles, but for the cache on disk; and a faulty index must raise, not read whatever lies there.
-        return numba.njit(nogil=True, error_model="numpy", boundscheck=True)(self.function)
+        return unkept(self.function)
 
 
 def _arrays(arguments: tuple[Any, ...]) -> Iterator[np.ndarray]:

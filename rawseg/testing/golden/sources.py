@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from ..case import Case
 from ..contracts.contract import Contract
-from .steady import STEADY
+from ..steady import STEADY
 
 DRAWN = 6  # cases of a dtype: about a dozen an operation
 ONCE = settings(
@@ -39,13 +39,17 @@ def sources(contract: Contract) -> Iterator[Source]:
     has = bool(contract.gradients)
     for case in drawn_cases(contract):
         yield Source(
-            "drawn", case, {"row": "*", "what": "drawn at random", "own": False}, gradients=has, second=has and contract.second
+            "drawn",
+            case,
+            {"row": "*", "what": "drawn at random", "own": False, "extra": False},
+            gradients=has,
+            second=has and contract.second,
         )
     for edge in contract.edges():
-        words = {"row": edge.row, "what": edge.what, "own": edge.own}
+        words = {"row": edge.row, "what": edge.what, "own": edge.own, "extra": edge.extra}
         yield Source("edge", edge.case, words, gradients=edge.gradients, second=False)
     for refusal in contract.refusals():
-        words = {"row": refusal.row, "what": refusal.what, "own": refusal.own, "argument": refusal.argument}
+        words = {"row": refusal.row, "what": refusal.what, "own": refusal.own, "extra": False, "argument": refusal.argument}
         yield Source("bad input", refusal.case, words, values=False, gradients=False, second=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import Parameter, signature
 from typing import Any
 
@@ -18,28 +19,28 @@ from .sources import Source, sources
 
 def vectors_of(contract: Contract) -> tuple[list[Entry], Entry, Shelf]:
     """Return the entries of all cases of a contract, the defaults of its options, and the arrays of both."""
-    exact, shelf, entries, usual = Definition(contract), Shelf(), [], _defaults(contract)
-    for number, source in enumerate(sources(contract)):
+    exact, shelf, entries, everything = Definition(contract), Shelf(), [], list(sources(contract))
+    takes = signature(contract.function).parameters
+    names = {name for source in everything for name in source.case.arrays}
+    options = {name for source in everything for name in source.case.options} - names
+    usual = {n: p.default for n, p in takes.items() if n in options and p.default is not Parameter.empty}
+    for number, source in enumerate(everything):
         said = {"op": contract.op, "number": number, "kind": source.kind, **source.words, "call": str(source.case)}
+        case = _listed(source.case, {name: parameter for name, parameter in takes.items() if name in names})
         with np.errstate(all="ignore"):
-            entries.append({**said, **_Vectors(number, source.case, exact, shelf, usual).entry(source)})
+            entries.append({**said, **_Vectors(number, case, exact, shelf, usual).entry(source)})
     return entries, {name: shelf.plain(f"default.{name}", value) for name, value in usual.items()}, shelf
 
 
-def _defaults(contract: Contract) -> dict[str, Any]:
-    """Return the defaults of those arguments that are no arrays in any case."""
-    cases = [source.case for source in sources(contract)]
-    options, arrays = ({name for case in cases for name in names(case)} for names in (_options, _arrays))
-    parameters = signature(contract.function).parameters.items()
-    return {n: p.default for n, p in parameters if n in options - arrays and p.default is not Parameter.empty}
+def _listed(case: Case, arrays: dict[str, Parameter]) -> Case:
+    """Return the case with None in the place of every array that it leaves out, less what may be left out at the end.
 
-
-def _options(case: Case) -> list[str]:
-    return list(case.options)
-
-
-def _arrays(case: Case) -> list[str]:
-    return list(case.arrays)
+    Functions that do not take those at all can then run the case, too.
+    """
+    names = list(arrays)
+    while names and case.arrays.get(names[-1]) is None and arrays[names[-1]].default is not Parameter.empty:
+        names.pop()
+    return replace(case, arrays={name: case.arrays.get(name) for name in names})
 
 
 def _is_usual(value: Any, default: Any) -> bool:
@@ -77,8 +78,6 @@ class _Vectors:
         """Return what cases.json says of the case."""
         arrays = [self._input(i, name) for i, name in enumerate(self.case.arrays)]
         entry = {"options": self._named(source), "arrays": arrays}
-        while entry["arrays"] and entry["arrays"][-1]["npz"] is None:  # functions without them can run the case, too
-            entry["arrays"].pop()
         if not source.values:
             return entry
         results = self.exact.values(self.case)
@@ -99,7 +98,8 @@ class _Vectors:
     def _input(self, position: int, name: str) -> Entry:
         array = self.case.arrays[name]
         put = {"npz": None} if array is None else self.shelf.put(f"{self.number}.{name}", array)
-        return {"name": name, **put, "by_name": position >= self.placed, "gradient": self.wanted[position]}
+        flags = {"gradient": self.wanted[position], "may_lack": name in self.exact.contract.may_lack}
+        return {"name": name, **put, "by_name": position >= self.placed, **flags}
 
     def _written(self) -> Entry:
         """Return what the arrays hold after the call that it writes to."""
