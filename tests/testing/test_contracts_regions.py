@@ -30,12 +30,8 @@ OVERLAPS = "box_iou", "generalized_box_iou"
 DETECTION = "nms", "batched_nms", "roi_levels", "paste_masks", "BoxCoder.encode_single", "BoxCoder.decode_single"
 OPS = *REGIONS, "grid_sample", "affine_grid", *BOXES, *OVERLAPS, *DETECTION
 INTEGERS = "remove_small_boxes", "masks_to_boxes", "nms", "batched_nms", "roi_levels", "paste_masks"  # or without a gradient
-NOT_ONE_CALL = {  # sums in an order, and derivatives of derivatives
-    "grid_sample.contractions",
-    "grid_sample.order",
-    "grid_sample.second-order",
-    "roi_align.second-order",
-}
+# Sums in an order, and derivatives of derivatives.
+NOT_ONE_CALL = {"grid_sample.contractions", "grid_sample.order", "grid_sample.second-order", "roi_align.second-order"}
 ROW = re.compile(r"^\| `([a-z0-9_.-]+)`( \*\*≠\*\*)? \|", re.MULTILINE)
 CLIP = math.log(1000 / 16)
 

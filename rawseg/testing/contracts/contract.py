@@ -18,9 +18,8 @@ Offered = Callable[[str], bool]  # whether an implementation takes an argument o
 class Edge(NamedTuple):
     """A case on which implementations like to differ; the plain loops say what is right.
 
-    ``row`` is the row of SEMANTICS.md; ``own`` marks a choice of rawseg's in which PyTorch differs on purpose: another
-    implementation is told, and not failed. ``extra`` marks a convenience of the interface, without which an implementation does.
-    ``gradients`` also compares those.
+    ``row`` is the row of SEMANTICS.md. Another implementation is told, and not failed, where ``own`` marks a choice of rawseg's
+    in which PyTorch differs, and ``extra`` a convenience of the interface. ``gradients`` also compares those.
     """
 
     row: str
