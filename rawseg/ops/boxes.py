@@ -108,6 +108,8 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> Tensor:
     if in_fmt == out_fmt:
         return tensor.clone()
     first, second = tensor[..., :2], tensor[..., 2:]
+    if "xyxy" not in (in_fmt, out_fmt):  # width and height stay: as differences of corners they would lose digits
+        return _joined(first + 0.5 * second if in_fmt == "xywh" else first - 0.5 * second, second)
     if in_fmt == "xywh":
         second = first + second
     elif in_fmt == "cxcywh":

@@ -33,6 +33,16 @@ def test_boxes_without_an_area():
     assert ops.generalized_box_iou(POINT, POINT).tolist() == [[0]]
 
 
+@pytest.mark.spec("box_convert.formats")
+def test_a_small_box_far_out():
+    """PyTorch converts xywh and cxcywh through corners, whose difference has lost the digits of a small box; rawseg does not."""
+    box = torch.tensor([[1e6, 0, 1e-12, 1]], dtype=torch.float64)
+    corners = torch.cat([box[:, :2], box[:, :2] + box[:, 2:]], 1)
+    assert (corners[:, 2:] - corners[:, :2]).tolist() == [[0, 1]]
+    assert ops.box_convert(box.numpy(), "xywh", "cxcywh").numpy()[0, 2:].tolist() == [1e-12, 1]
+    assert ops.box_convert(box.numpy(), "cxcywh", "xywh").numpy()[0, 2:].tolist() == [1e-12, 1]
+
+
 @pytest.mark.spec("nms.domain")
 def test_invalid_boxes_and_scores():
     """PyTorch suppresses with NaN and inverted boxes and with NaN scores as if they were some; rawseg raises."""

@@ -91,9 +91,9 @@ def group_norm(weights: str = "channel") -> Any:
 
     def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
         n, c = x.shape[:2]
-        grouped = x.reshape(n, num_groups, c // num_groups, -1).astype(np.float64)
+        grouped = x.reshape(n, num_groups, c // num_groups, math.prod(x.shape[2:])).astype(np.float64)
         centred = grouped - grouped.mean((2, 3), keepdims=True)
-        out = (centred / np.sqrt((centred**2).mean((2, 3), keepdims=True) + eps)).reshape(n, c, -1)
+        out = (centred / np.sqrt((centred**2).mean((2, 3), keepdims=True) + eps)).reshape(n, c, math.prod(x.shape[2:]))
         for factor, combine in ((weight, np.multiply), (bias, np.add)):
             if factor is not None:
                 spread = factor if weights == "channel" else np.tile(factor[: c // num_groups], num_groups)

@@ -229,14 +229,23 @@ def suite(tmp_path_factory):
     return f"python -m pytest {path}"
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Of what a pytest in a process of its own takes, loading hypothesis and other plugins is most."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+@pytest.mark.usefixtures("quick")
 def test_the_first_failing_test_of_a_suite_is_told(suite):
     assert measure("mse_loss.half", suite=suite) == ("test_mine.py::test_a_square",)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_fault_that_no_test_looks_for_survives(suite):
     assert measure("mse_loss.weight-count", suite=suite) == ()
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_fault_of_ones_own_reaches_a_suite(suite):
     mine = FAULTS["mse_loss.half"]._replace(name="mine", new="difference**4")
     assert measure(mine, suite=suite) == ("test_mine.py::test_a_square",)
@@ -253,6 +262,7 @@ WRONG = {
 }
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("what", WRONG)
 def test_a_suite_that_is_wrong_by_itself_is_refused(what, tmp_path):
     source, got = WRONG[what]

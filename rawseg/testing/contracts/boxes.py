@@ -56,6 +56,7 @@ def _box_convert_edges() -> list[Edge]:
     return [
         *(Edge(row, f"{a} as {b}", _case(op, ONE, (0, 0, 0, 3), in_fmt=a, out_fmt=b), True) for a, b in pairs),
         Edge(row, "no box", empty, True),
+        Edge(row, "a small box far out", _case(op, (1e6, 0, 1e-12, 1), in_fmt="xywh", out_fmt="cxcywh"), own=True),
     ]
 
 
