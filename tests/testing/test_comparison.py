@@ -27,6 +27,11 @@ def test_inside_the_bound():
     assert str(found) == "inside the provable bound (ratio 0.25)"
 
 
+@pytest.mark.parametrize(("error", "explained"), [(0.999, True), (1.0, True), (1.001, False)])
+def test_the_bound_itself_is_allowed_and_no_more(error, explained):
+    assert compare(np.array([2.0 + error]), np.array([2.0]), np.array([1.0])).explained is explained
+
+
 NAN, INF = np.nan, np.inf
 
 

@@ -143,11 +143,31 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/gradcheck.py",
-        "autograd/test_derivatives.py -k gradcheck",
+        "rawseg/testing/survey.py",
+        "testing/test_gradcheck.py testing/test_verdicts.py testing/test_gradient_properties.py",
         [
-            ("missing check", "if kink or not error <= tolerance:", "if kink:"),
-            ("missing check", "if kink or not error", "if not error"),
+            ("missing check", "suspect | ~(error <= tolerance)", "suspect"),
+            ("missing check", "dull or not math.isfinite(tolerance[at]) or _bent(coarse, fine, u)", "dull"),
+            ("wrong formula", "(4 * fine.value - coarse.value) / 3", "fine.value"),
+        ],
+    ),
+    (
+        "rawseg/testing/comparison.py",
+        "testing/test_comparison.py",
+        [
+            ("wrong comparison", "(error <= bound)", "(error <= 2 * bound)"),
+            ("NaN rule", "~same & ~(np.isfinite(want)", "~same & ~(np.isfinite(want) | np.isnan(got)"),
+            ("missing check", "(got == want) | (np.isnan(got) & np.isnan(want))", "(got == want) | np.isnan(want)"),
+        ],
+    ),
+    (
+        "rawseg/testing/conformance/checks.py",
+        "testing/test_conformance.py",
+        [
+            ("missing check", "if one.tobytes() != other.tobytes():", "if False:"),
+            ("missing check", "if array is not None and array.tobytes() != was:", "if False:"),
+            ("missing check", "if got.shape != want.shape:", "if False:"),
+            ("missing check", "if len(got) != len(want):", "if False:"),
         ],
     ),
 ]
