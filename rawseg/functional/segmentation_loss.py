@@ -204,7 +204,7 @@ def weighted_cross_entropy(
     target : Tensor or ndarray, shape (N, ...)
         Class ids, int64.
     pixel_weight : Tensor or ndarray, shape (N, ...)
-        Multiplies each pixel's loss; finite, not negative, in the dtype of ``input``.
+        Multiplies each pixel's loss; finite, not negative, in the dtype of ``input``. It may have a gradient, too.
     weight, ignore_index, reduction, empty
         As in `cross_entropy`; "mean" divides by the weights of the kept pixels.
 
@@ -230,7 +230,12 @@ def weighted_cross_entropy(
     if reduction != "mean":
         return reduced(op, losses, reduction)
     ids = target.array
-    total = weights * (ids != ignore_index)
+    shares = (ids != ignore_index).astype(weights.dtype)
     if weight is not None:
-        total = total * as_tensor(op, "weight", weight).array[array_module(ids).where(ids == ignore_index, 0, ids)]
-    return mean_over(op, losses.sum(), float(total.sum(dtype=np.float64)), empty)
+        shares = shares * as_tensor(op, "weight", weight).array[array_module(ids).where(ids == ignore_index, 0, ids)]
+    total = float((weights * shares).sum(dtype=np.float64))
+    mean = mean_over(op, losses.sum(), total, empty)
+    if not (map_of_weights.requires_grad and total):
+        return mean
+    divisor = (map_of_weights * Tensor(shares)).sum()
+    return mean / (divisor / divisor.detach())  # by 1, whose derivatives are those of the total

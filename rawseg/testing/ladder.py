@@ -90,16 +90,9 @@ class Ladder:
         """Whether values are further off than usual roundings put them, of numbers about 1 or of their own size."""
         return SAFETY * self.deviation > MOST * self.u * (1 + float(self.size.min()) * float(self.outputs.max()))
 
-    def derivative(self, measured: bool) -> Estimate:
-        """Return the limit of the central quotients, with the rounding that was measured or with ordinary one.
-
-        Steps within the grain of a function that is known to have one say nothing.
-        """
-        if not measured:
-            return limit(self.h, self.value, self.ordinary, 2)
-        grainy = SAFETY * self.deviation > ROUNDINGS * self.u * float(self.size[-1])
-        usable = max(FEW, int(np.count_nonzero(self.h >= 4 * self.spacing))) if grainy else len(self.h)
-        return limit(self.h[:usable], self.value[:usable], self.measured[:usable], 2)
+    def derivative(self, rounding: np.ndarray) -> Estimate:
+        """Return the limit of the central quotients, with ordinary rounding or with what was measured."""
+        return limit(self.h, self.value, rounding, 2)
 
     def kink(self) -> tuple[float, float] | None:
         """Return the slopes to the left and to the right where they differ at the point itself."""
@@ -125,18 +118,9 @@ class Ladder:
         return float(powers.mean()) if powers.min() > 0.1 and np.ptp(powers) < 0.2 else 0.0
 
     def settles(self, found: Estimate, error: float) -> bool:
-        """Return whether a neighbouring pair, and a step that is hardly larger than rounding allows, give the same limit."""
-        results, doubt = pairs(self.h, self.value, self.measured, 2)
-        near = [k for k in (found.rung - 2, found.rung) if 0 <= k < len(results)]
-        if not (abs(results[near] - found.value) < 0.3 * error + doubt[near]).any():
-            return False
+        """Return whether a step that is hardly larger than rounding allows, if there is a smaller one, gives the same limit."""
         smallest = 10 * max(SAFETY * self.deviation, ROUNDINGS * self.u * float(self.size[-1])) / error
         return smallest >= self.h[-1] or abs(self._between(max(smallest, self.spacing)).value - found.value) < 0.5 * error
-
-    def reaches(self, gradient: float, rung: int) -> bool:
-        """Return whether quotients come nearer to a gradient with every step, by a factor of a hundred down to a rung."""
-        error = abs(self.value[: rung + 1] - gradient)
-        return len(error) > 2 and bool(error[-1] < 0.01 * error.max() and error[-1] < 0.8 * error[-2] < 0.64 * error[-3])
 
     def swallows(self, gradient: float, rung: int) -> bool:
         """Return whether nothing changes with the step of a rung, and with a larger one about what a gradient says."""

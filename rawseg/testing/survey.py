@@ -50,7 +50,7 @@ def survey(probe: Probe, position: int, analytic: np.ndarray, step: float) -> Su
         numeric[at] = (4 * fine.value - coarse.value) / 3
         tolerance[at] = truncation + rounding + OWN * u * (fine.total + abs(float(analytic[at])))
         dull = truncation > SHARP / 4 * abs(numeric[at]) + rounding or rounding > SHARP * fine.typical > 0
-        suspect[at] = dull or not math.isfinite(tolerance[at]) or _bent(coarse, fine, u)
+        suspect[at] = dull or _bent(coarse, fine, u)
     error = np.abs(numeric - analytic)
     return Survey(numeric, tolerance, error, suspect | ~(error <= tolerance))
 

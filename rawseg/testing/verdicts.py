@@ -53,8 +53,8 @@ def look(probe: Probe, position: int, at: tuple[int, ...], analytic: float, step
         return _growing(ladder, power)
     if (slopes := ladder.kink()) is not None:
         return _kink(ladder, analytic, slopes, kinks)
-    for measured in (False, True):
-        found = ladder.derivative(measured)
+    for rounding in (ladder.ordinary, ladder.measured):
+        found = ladder.derivative(rounding)
         own = OWN * ladder.u * (float(ladder.total[found.rung]) + abs(analytic))
         sharp = found.doubt <= SHARP * max(float(ladder.typical[: found.rung + 1].max()), abs(found.value))
         if sharp and abs(found.value - analytic) <= found.doubt + own:
@@ -88,8 +88,6 @@ def _undecided_or_wrong(ladder: Ladder, analytic: float, found: Estimate, own: f
         return _finding(ladder, False, "rounding", words, found, own)
     if explained and not unsettled:
         return _finding(ladder, True, "rounding", "rounding explains the difference, at every step", found, own)
-    if explained and ladder.reaches(analytic, found.rung):  # a gradient of 0, perhaps, beside which every doubt is large
-        return _right(ladder, found, own, step)
     if blurred or not (explained or ladder.settles(found, error)):
         words = "differences change with every step, down to the smallest that there is: the function varies too fast for them"
         return _finding(ladder, False, "truncation", words, found, own)

@@ -133,6 +133,16 @@ OPS = [
         lambda x: (TF.cross_entropy(x, TWIN_IDS, reduction="none") * torch.tensor(PIXEL_WEIGHTS)).sum(),
     ),
     OpCall(
+        "weighted_cross_entropy",
+        "weighted_cross_entropy mean",
+        lambda x, w: F.weighted_cross_entropy(x, IDS, w, WEIGHTS),
+        [LOGITS, PIXEL_WEIGHTS],
+        lambda x, w: (
+            (TF.cross_entropy(x, TWIN_IDS, TWIN_WEIGHTS, reduction="none") * w).sum()
+            / (TWIN_WEIGHTS[TWIN_IDS.clamp(min=0)] * (TWIN_IDS >= 0) * w).sum()
+        ),
+    ),
+    OpCall(
         "binary_cross_entropy",
         "binary_cross_entropy",
         F.binary_cross_entropy,

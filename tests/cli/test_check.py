@@ -12,10 +12,10 @@ from rawseg.cli import app
 LAYERS = """
 import numpy as np
 
-def relu(x):
+def my_relu(x):
     return np.maximum(x, 0)
 
-def relu_backward(grad_output, x):
+def my_relu_backward(grad_output, x):
     return grad_output * ~(x <= 0)
 
 def leaky(x):
@@ -47,9 +47,9 @@ def test_some_of_rawsegs_own(run):
 
 
 def test_a_right_function_of_somebody(run):
-    done = run("--op", "relu", "--impl", "layers_of_mine:relu", "--examples", "3")
+    done = run("--op", "relu", "--impl", "layers_of_mine:my_relu", "--examples", "3")
     assert done.exit_code == 0, done.output
-    assert "relu: relu" in done.output
+    assert "relu: my_relu" in done.output
 
 
 def test_a_wrong_function_of_somebody(run):

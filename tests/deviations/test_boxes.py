@@ -35,7 +35,7 @@ def test_boxes_without_an_area():
 
 @pytest.mark.spec("box_convert.formats")
 def test_a_small_box_far_out():
-    """PyTorch converts xywh and cxcywh through corners, whose difference has lost the digits of a small box; rawseg does not."""
+    """PyTorch converts xywh and cxcywh through corners, whose difference loses the digits of a small box; rawseg does not."""
     box = torch.tensor([[1e6, 0, 1e-12, 1]], dtype=torch.float64)
     corners = torch.cat([box[:, :2], box[:, :2] + box[:, 2:]], 1)
     assert (corners[:, 2:] - corners[:, :2]).tolist() == [[0, 1]]

@@ -110,6 +110,27 @@ def test_arrays_that_were_left_out_stay_out(framework):
     assert np.array_equal(dx, 3 * UP)
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_outputs_do_not_share_memory_with_inputs(framework):
+    adapter = adapt(lambda x: x, framework=framework, module=Module)
+    assert not np.shares_memory(adapter.values([X], {})[0], X)
+
+
+def test_options_of_a_torch_function_reach_their_places():
+    class Shifted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, scale=2, shift=0):
+            ctx.scale = scale
+            return x * scale + shift
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * ctx.scale, None, None
+
+    assert np.array_equal(adapt(Shifted).values([X], {"shift": 1})[0], 2 * X + 1)
+    assert np.array_equal(adapt(Shifted).gradients([X], {"scale": 5}, [True], [UP])[0], 5 * UP)
+
+
 def test_outputs_are_copies_of_memory_that_a_function_uses_again():
     buffer = np.zeros(2)
 
@@ -194,7 +215,6 @@ class TheirModule(torch.nn.Module):
         (Pair, "numpy"),
         (lambda x: x, "numpy"),
     ],
-    ids=str,
 )
 def test_the_module_tells_the_framework(function, framework):
     assert framework_of(function) == framework

@@ -41,10 +41,10 @@ WHOLE = [
     (
         "kernel",
         RIGHT[..., ::-1, ::-1],
-        "it is flipped along axes 2, 3 (a kernel turned around once too often, or not at all)",
+        "it is flipped along axes 2 and 3 (a kernel turned around once too often, or not at all)",
     ),
     ("channels turned", RIGHT[:, ::-1], "it is flipped along axis 1"),
-    ("transposed", RIGHT.swapaxes(2, 3), "the last two axes are exchanged"),
+    ("transposed", RIGHT.swapaxes(2, 3), "axes 2 and 3 are exchanged"),
     ("down", np.roll(RIGHT, 1, 2), "it is shifted by one forwards along axis 2"),
     ("left", np.roll(RIGHT, -1, 3), "it is shifted by one backwards along axis 3"),
 ]
@@ -120,6 +120,17 @@ def test_relations_hold_within_the_tolerance_of_each_element():
     noise = 1e-3 * np.random.default_rng(0).standard_normal(RIGHT.shape)
     assert hints(2 * RIGHT + noise, RIGHT) == [LARGE]
     assert hints(2 * RIGHT + noise, RIGHT, np.full(RIGHT.shape, 5e-3)) == ["it is 2 times what it should be: every element"]
+
+
+def test_the_tolerance_is_that_of_the_right_gradient_wherever_its_numbers_went():
+    noise = 1e-3 * np.random.default_rng(1).standard_normal(RIGHT.shape)
+    sure = np.full(RIGHT.shape, 5e-3)
+    assert hints(40 * RIGHT, RIGHT + noise, sure) == ["it is 40 times what it should be: every element"]
+    one = np.zeros(RIGHT.shape)
+    one[0, 0, 0, 0] = 0.5  # a number that nobody knows well
+    unsure = 1e-9 + 2 * one
+    assert hints((RIGHT + one)[:, ::-1], RIGHT, unsure) == ["it is flipped along axis 1"]
+    assert hints((RIGHT + one)[:, ::-1], RIGHT, 1e-9) == []
 
 
 def test_float32_has_a_tolerance_of_its_own():

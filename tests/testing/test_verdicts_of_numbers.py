@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from testing.products import W, X, product, product_backward
 
-from rawseg.testing import examine
+from rawseg.testing import adapt, examine
+from rawseg.testing.differences import Probe
 from rawseg.testing.ladder import limit
+from rawseg.testing.survey import survey
 
 BOTH = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
@@ -128,6 +130,45 @@ def test_where_the_derivative_is_zero_and_so_is_the_gradient(dtype, power):
 
     assert examine(function, np.array([0.0], dtype), backward=lambda g, x: 0 * g).passed
     assert not examine(function, np.array([0.0], dtype), backward=lambda g, x: g * dtype(0.1)).passed
+
+
+def test_beside_zero_steps_may_be_very_small():
+    for dtype, unit in ((np.float64, 1e-11), (np.float32, 1e-7)):
+        function, backward = sine(1.0, 1 / unit)
+        assert examine(function, np.array([0.0], dtype), backward=backward).passed
+        function, backward = sine(1.01, 1 / unit)
+        assert examine(function, np.array([0.0], dtype), backward=backward).verdict == "wrong formula"
+
+
+def test_the_coarsest_dtype_says_how_sharp_the_check_is():
+    def narrow(x):
+        return np.sin(x).astype(np.float32)
+
+    report = examine(narrow, np.array([0.5, 2.0, -1.3]), backward=lambda g, x: g.astype(np.float64) * np.cos(x))
+    assert (report.passed, report.dtype) == (True, "float32")
+    assert report.resolution > 1e-6
+
+
+def test_steps_with_which_the_output_has_another_shape_are_left_out():
+    def function(x):
+        return np.sin(x) if x[0] < 0.5 else np.sin(x)[:1]
+
+    x = np.array([0.5 - 1e-5, 2.0])
+    assert examine(function, x, backward=lambda g, x: g * np.cos(x)).passed
+    report = examine(function, x, backward=lambda g, x: g * np.cos(x) * 1.001)
+    assert report.verdict == "wrong formula"
+
+
+def test_the_quick_check_extrapolates():
+    adapter, x = adapt(lambda x: x**3), np.array([0.5, -2.0, 1.5])
+    probe = Probe(adapter, [x], {}, adapter.values([x], {}), [np.ones(3)])
+    found = survey(probe, 0, 3 * x**2, 1e-3)
+    assert np.abs(found.numeric - 3 * x**2).max() < 1e-11  # h^2 alone would be 2.5e-7
+    assert not found.suspect.any()
+    assert found.worst_first() == []
+    doubled = survey(probe, 0, 6 * x**2, 1e-3)
+    assert doubled.wrong.all()
+    assert doubled.worst_first()[0] == (1,)
 
 
 def test_limits_of_quotients():

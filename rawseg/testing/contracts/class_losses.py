@@ -140,7 +140,7 @@ CONTRACTS = [
         op,
         getattr(F, op),
         partial(losses.of_classes, op),
-        ("input", "target") if op == "cross_entropy" else ("input",),
+        ("input", "target") if op == "cross_entropy" else ("input",),  # of a pixel's weight it is a difference that may cancel
         Smooth(),
         partial(_edges, op),
         partial(_refusals, op),
