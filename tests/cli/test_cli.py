@@ -360,7 +360,7 @@ def test_ctrl_c_leaves_a_checkpoint_that_continues(folder, tmp_path):
 
 
 def test_help_of_every_command(capsys):
-    commands = ["demo", "train", "predict", "evaluate", "xray", "ablate", "models", "bench", "doctor"]
+    commands = ["demo", "train", "predict", "evaluate", "xray", "ablate", "models", "bench", "check", "doctor"]
     assert [command.__name__ for command in COMMANDS] == commands
     for command in commands:
         assert run(command, "--help") == 0

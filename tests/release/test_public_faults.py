@@ -15,7 +15,7 @@ pytestmark = pytest.mark.release
 
 TESTS = Path(__file__).parents[1]
 EVERY = "functional/test_every_operation.py"  # first and second derivatives
-ACTIVATIONS = "functional/test_activation.py kernels/test_activation.py"
+ACTIVATIONS = "functional/test_activation.py kernels/test_activation.py kernels/test_kernel_promises.py"
 WINDOWS = "functional/test_windows.py functional/test_windows_errors.py"
 GROUPS = "kernels/test_group_norm.py functional/test_group_norms.py"
 SAMPLING = "kernels/test_grid_sample.py functional/test_grid_sample.py"

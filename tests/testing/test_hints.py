@@ -126,6 +126,8 @@ def test_the_tolerance_is_that_of_the_right_gradient_wherever_its_numbers_went()
     noise = 1e-3 * np.random.default_rng(1).standard_normal(RIGHT.shape)
     sure = np.full(RIGHT.shape, 5e-3)
     assert hints(40 * RIGHT, RIGHT + noise, sure) == ["it is 40 times what it should be: every element"]
+    shifted = ["it is shifted by one forwards along axis 2"]
+    assert hints(np.roll(RIGHT, 1, 2), RIGHT + noise, sure) == shifted
     one = np.zeros(RIGHT.shape)
     one[0, 0, 0, 0] = 0.5  # a number that nobody knows well
     unsure = 1e-9 + 2 * one

@@ -144,11 +144,69 @@ FAULTS = [
     ),
     (
         "rawseg/testing/survey.py",
-        "testing/test_gradcheck.py testing/test_verdicts.py testing/test_gradient_properties.py",
+        "testing/test_gradcheck.py testing/test_verdicts.py testing/test_verdicts_of_numbers.py",
         [
             ("missing check", "suspect | ~(error <= tolerance)", "suspect"),
-            ("missing check", "dull or not math.isfinite(tolerance[at]) or _bent(coarse, fine, u)", "dull"),
+            ("missing check", "dull or _bent(coarse, fine, u)", "dull"),
+            ("missing check", "suspect[at] = dull or ", "suspect[at] = "),
             ("wrong formula", "(4 * fine.value - coarse.value) / 3", "fine.value"),
+        ],
+    ),
+    (
+        "rawseg/testing/differences.py",
+        "testing/test_gradcheck.py testing/test_near_kinks.py testing/test_verdicts_of_numbers.py",
+        [
+            ("missing step", "size = np.where(moved, size, SWALLOWED * size)", "size = np.where(moved, size, 0.0)"),
+            ("missing step", "size[still] *= share", "pass"),
+            ("missing step", "last = min(last, 1e-3 * x) if x else", "last = last if x else"),
+            ("missing step", "spacing *= 8", "break"),
+            ("wrong comparison", "max(unit_roundoff(dtype)", "min(unit_roundoff(dtype)"),
+            ("shared memory", "one.copy() for one in self.arrays", "one for one in self.arrays"),
+        ],
+    ),
+    (
+        "rawseg/testing/ladder.py",
+        "testing/test_near_kinks.py testing/test_verdicts.py testing/test_verdicts_of_numbers.py",
+        [
+            ("missing step", "truncation[pair] += max(0.0, float(against.max()))", "pass"),
+            ("wrong formula", "(steps[:-1] / steps[1:]) ** order - 1", "(steps[:-1] / steps[1:]) ** 2 - 1"),
+            ("missing check", " or np.ptp(last) > 0.2 * last.max()", ""),
+            ("missing check", "if self.bend[-1] + self.ordinary[-1] * self.outputs[-1] < 0.5 * last.max():", "if False:"),
+            ("missing check", "gradient != 0 and self.typical[rung] == 0 and near.any()", "False"),
+        ],
+    ),
+    (
+        "rawseg/testing/verdicts.py",
+        "testing/test_near_kinks.py testing/test_verdicts.py testing/test_verdicts_of_numbers.py",
+        [
+            ("missing step", "for rounding in (ladder.ordinary, ladder.measured):", "for rounding in (ladder.ordinary,):"),
+            ("missing step", "(ladder.ordinary, ladder.measured):", "(ladder.measured,):"),
+            ("wrong formula", "bend.value / 2 + bend.doubt + own", "abs(left - right) / 2 + bend.doubt + own"),
+            ("missing check", 'passed = between and kinks == "subgradient"', 'passed = kinks == "subgradient"'),
+        ],
+    ),
+    (
+        "rawseg/testing/examination.py",
+        "testing/test_near_kinks.py testing/test_verdicts.py",
+        [
+            ("missing check", "if not np.array_equal(bits[0], bits[1]):", "if False:"),
+            ("wrong sign", " * rng.choice([-1.0, 1.0], out.shape)", ""),
+        ],
+    ),
+    (
+        "rawseg/testing/autograd_adapters.py",
+        "testing/test_adapters.py",
+        [
+            ("missing step", "bound.apply_defaults()", "pass"),
+            ("shared memory", "np.array(tensor.numpy())", "tensor.numpy()"),
+        ],
+    ),
+    (
+        "rawseg/testing/hints.py",
+        "testing/test_hints.py",
+        [
+            ("missing check", "if wrong.all() or np.count_nonzero(wrong) < 2:", "if wrong.all():"),
+            ("wrong formula", "self.tolerance + abs(factor) * change(self.tolerance)", "2 * self.tolerance"),
         ],
     ),
     (

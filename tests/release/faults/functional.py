@@ -61,7 +61,8 @@ FAULTS = [
             ("wrong axis", '"image": (1,), "class": (0,)', '"image": (0,), "class": (1,)'),
             ("missing step", "== classes) & kept[:, None]", "== classes)"),
             ("missing step", "p = x if kept is None else where(kept, x, 0.0)", "p = x"),
-            ("count", "total = weights * (ids != ignore_index)", "total = weights"),
+            ("count", "shares = (ids != ignore_index)", "shares = (ids == ids)"),
+            ("missing step", "mean / (divisor / divisor.detach())", "mean"),
         ],
     ),
     (
