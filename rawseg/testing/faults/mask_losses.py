@@ -60,13 +60,6 @@ FAULTS = [
             "(ids == ids).astype(weights.dtype)",
             "the mean divides by the weights of ignored pixels, too",
         ),
-        (
-            "divisor-constant",
-            "if not (map_of_weights.requires_grad and total):",
-            "if True:",
-            "the gradient of the pixels' weights takes the divisor of the mean for a constant",
-            "rawseg, until its contract was written",
-        ),
     ),
     *mistakes(
         "lovasz_softmax",

@@ -11,7 +11,7 @@ from .fault import Fault
 from .planting import named, planted
 from .suites import first_failure
 
-EXAMPLES = 8  # of each check: enough for every fault of the catalogue
+EXAMPLES = 20  # of each check, as `rawseg check` draws
 
 
 def measure(fault: Fault | str, suite: str = "", examples: int = EXAMPLES, first: bool = False) -> tuple[str, ...]:

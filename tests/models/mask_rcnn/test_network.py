@@ -148,6 +148,20 @@ def test_an_image_is_found_the_same_alone_and_in_a_batch_of_its_size():
 # inference
 
 
+def test_regions_go_back_to_the_image_that_they_came_from():
+    heads, rng = small().eval().roi_heads, np.random.default_rng(0)
+    low = rng.uniform(0, 30, (8, 2))
+    boxes = np.concatenate([low, low + 20], 1).astype(np.float32)
+    logits, codes = (rawseg.Tensor(rng.standard_normal((8, count)).astype(np.float32)) for count in (3, 12))
+    parts, sizes = (slice(2), slice(2, 5), slice(5, None)), [(60, 60), (50, 70), (60, 70)]
+    proposals = [boxes[rows] for rows in parts]
+    together = heads.detect(logits, codes, proposals, sizes)
+    for found, rows, own, size in zip(together, parts, proposals, sizes):
+        (alone,) = heads.detect(logits[rows], codes[rows], [own], [size])
+        assert len(found.boxes)
+        np.testing.assert_array_equal(found.boxes, alone.boxes)
+
+
 def test_objects_come_best_first_inside_the_image_with_a_mask_each():
     model = small().eval()
     model.roi_heads.score_from = 0.01

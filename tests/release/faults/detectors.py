@@ -144,7 +144,6 @@ FAULTS = [
             ("reversed codes", "numbers, h, w).permute", "numbers, h, w).flip(2).permute"),
             ("wrong mode", "self.proposals[0 if self.training else 1]", "self.proposals[1]"),
             ("wrong image", "i * len(every) + d[kind]", "d[kind]"),
-            ("missing sigmoid", "F.sigmoid(Tensor(logits[candidates])).array", "logits[candidates]"),
         ],
     ),
     (
@@ -155,7 +154,6 @@ FAULTS = [
             ("wrong order", "levels.insert(0, outer[i](summed))", "levels.append(outer[i](summed))"),
             ("first map of a size", "found[-1] = y", "pass"),
             ("off by one", "if stride <= 2**count:", "if stride < 2**count:"),
-            ("missing step", "setattr(parent, name, FrozenBatchNorm2d.of(child))", "pass"),
         ],
     ),
     (
