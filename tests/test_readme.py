@@ -32,6 +32,7 @@ SLOW = re.compile(r"^pytest |--mutate", re.MULTILINE)  # blocks of several secon
 # What differs from run to run, or from one hypothesis or processor to the next: seconds, how many cases were tried, and how far
 # an honest sum is off.
 CASES = r"(?<=\()\d+(?= cases\))|\d+(?= cases)|(?<=ok )\d+ *|(?<=WRONG )\d+ *|(?<=drawn: )\d+"
+LONG = re.compile(r"-?\d+\.\d{5,}")  # the last digits of sums are another on a processor with wider vectors
 VOLATILE = re.compile(rf"\d+(?:\.\d+)?(?= ?s\b)|{CASES}|(?<=\(ratio )[\d.e-]+")
 
 
@@ -100,7 +101,8 @@ def in_a_shell(line: str) -> str:
 
 def steady(text: str) -> str:
     """Return a text without what may differ from run to run."""
-    return re.sub(r"[━─ ]+", " ", VOLATILE.sub("#", text))
+    text = LONG.sub(lambda number: f"{float(number[0]):.4g}", VOLATILE.sub("#", text))
+    return re.sub(r"[━─ ]+", " ", text)
 
 
 def commented(text: str) -> list[str]:
