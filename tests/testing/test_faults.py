@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from types import FunctionType
@@ -109,6 +110,37 @@ def test_an_exception_takes_a_fault_out(name):
     with pytest.raises(ZeroDivisionError), planted(name), planted(name):
         raise ZeroDivisionError
     assert bits(PLACES[name]) == before
+
+
+def test_sources_are_parsed_by_many_threads_at_once():
+    """A garbage collection in the middle of a parse lets another thread in."""
+    some, wrong = faults()[:40], []
+
+    def work():
+        try:
+            for fault in some:
+                fault.code()
+        except SystemError as error:
+            wrong.append(error)
+
+    def yielding(phase, info):
+        sum(range(50))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(50)
+    gc.callbacks.append(yielding)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        gc.callbacks.remove(yielding)
+        gc.set_threshold(*threshold)
+        sys.setswitchinterval(interval)
+    assert wrong == []
 
 
 def test_threads_that_plant_and_define_at_once_leave_everything_as_it_was():

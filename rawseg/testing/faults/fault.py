@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 from ...errors import ArgumentError
+
+# CPython 3.11 counts the depth of every thread's syntax trees in one place and raises SystemError where two threads cross.
+_ONE_TREE = threading.Lock()
 
 
 class Fault(NamedTuple):
@@ -79,9 +83,11 @@ class Fault(NamedTuple):
 
     def value(self) -> Any:
         """Return what a faulty assignment gives, in the names of its module; nothing else of it runs again."""
-        statement = _node(ast.parse(self.source()), self.function)
+        statement = _node(_parsed(self.source()), self.function)
         names = dict(vars(import_module(self.module)))
-        exec(compile(ast.Module([statement], []), self._file, "exec"), names)
+        with _ONE_TREE:
+            code = compile(ast.Module([statement], []), self._file, "exec")
+        exec(code, names)
         return names[self.function]
 
     @property
@@ -107,8 +113,13 @@ def target(fault: Fault) -> Any:
 
 def lines_of(text: str, name: str) -> tuple[int, int]:
     """Return the lines of a function, a method or an assignment: the first, counted from 0, and the one behind the last."""
-    node = _node(ast.parse(text), name)
+    node = _node(_parsed(text), name)
     return node.lineno - 1, node.end_lineno or node.lineno
+
+
+def _parsed(text: str) -> ast.Module:
+    with _ONE_TREE:
+        return ast.parse(text)
 
 
 def _node(tree: ast.AST, path: str) -> ast.stmt:
