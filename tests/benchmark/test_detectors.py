@@ -72,6 +72,7 @@ def test_a_fault_in_what_is_learned_is_told_and_nothing_timed(monkeypatch):
     assert "gradient of" in answer["wrong"]
 
 
+@pytest.mark.release
 @pytest.mark.usefixtures("oracle", "unmeasured")
 def test_a_fault_in_what_is_found_is_told_and_nothing_timed(monkeypatch):
     monkeypatch.setattr(RoIHeads, "overlap", 0.6)  # of no meaning to a training step
