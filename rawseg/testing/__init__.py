@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .adapters import Adapter, adapt, load
-from .gradcheck import GradcheckError, examine, gradcheck, gradgradcheck
+from .gradients.checking import GradcheckError, examine, gradcheck, gradgradcheck
 
 if TYPE_CHECKING:
     from . import strategies

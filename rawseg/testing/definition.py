@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .adapters import Adapter, adapt
+from .adapters import Adapter, adapt, placed
 from .case import Case
 from .contracts.contract import Contract
-from .placing import placed
 from .plain import plain_kernels
 from .rounding import Arrays
 

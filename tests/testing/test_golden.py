@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 
 from rawseg.errors import ArgumentError, DataError
-from rawseg.testing.adapters import adapt
+from rawseg.testing.adapters import adapt, placed
 from rawseg.testing.case import Case
 from rawseg.testing.contracts import contract_of, contracts
 from rawseg.testing.golden import replay, write
 from rawseg.testing.golden.shelf import Shelf
 from rawseg.testing.golden.sources import drawn_cases, sources
 from rawseg.testing.golden.vectors import vectors_of
-from rawseg.testing.placing import placed
 
 
 @pytest.fixture(scope="module")

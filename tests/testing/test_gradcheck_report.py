@@ -6,7 +6,7 @@ import numpy as np
 from testing.products import W, X, product, product_backward
 
 from rawseg.testing import examine
-from rawseg.testing.gradcheck_report import Report, Rung, percent
+from rawseg.testing.gradients.report import Report, Rung, percent
 
 
 def test_a_wrong_formula_in_full():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rawseg.testing.hints import hints
+from rawseg.testing.gradients.hints import hints
 
 RIGHT = np.random.default_rng(3).permutation(np.linspace(-2.0, 3.1, 72)).reshape(2, 4, 3, 3)
 

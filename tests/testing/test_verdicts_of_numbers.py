@@ -7,9 +7,9 @@ import pytest
 from testing.products import W, X, product, product_backward
 
 from rawseg.testing import adapt, examine
-from rawseg.testing.differences import Probe
-from rawseg.testing.ladder import limit
-from rawseg.testing.survey import survey
+from rawseg.testing.gradients.differences import Probe
+from rawseg.testing.gradients.ladder import limit
+from rawseg.testing.gradients.survey import survey
 
 BOTH = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 

@@ -10,14 +10,13 @@ import numpy as np
 
 from rawseg_kernels import _threads
 
-from ..adapters import Adapter
+from ..adapters import Adapter, placed
 from ..case import Case
 from ..comparison import compare
 from ..contracts.contract import Contract
 from ..definition import Definition
-from ..gradcheck import examine
-from ..hints import hints
-from ..placing import placed
+from ..gradients.checking import examine
+from ..gradients.hints import hints
 from ..rounding import Smooth
 from .outcome import Failure, failed
 from .partly import PartlyMoved

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..adapters import Adapter, GradientError
+from ..adapters import Adapter, GradientError, placed
 from ..case import Case
 from ..contracts.contract import Contract
 from ..definition import Definition
-from ..placing import placed
 
 Arrays = list[np.ndarray]
 

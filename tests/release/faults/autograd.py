@@ -143,7 +143,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/survey.py",
+        "rawseg/testing/gradients/survey.py",
         "testing/test_gradcheck.py testing/test_verdicts.py testing/test_verdicts_of_numbers.py",
         [
             ("missing check", "suspect | ~(error <= tolerance)", "suspect"),
@@ -153,7 +153,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/differences.py",
+        "rawseg/testing/gradients/differences.py",
         "testing/test_gradcheck.py testing/test_near_kinks.py testing/test_verdicts_of_numbers.py",
         [
             ("missing step", "size = np.where(moved, size, SWALLOWED * size)", "size = np.where(moved, size, 0.0)"),
@@ -165,7 +165,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/ladder.py",
+        "rawseg/testing/gradients/ladder.py",
         "testing/test_near_kinks.py testing/test_verdicts.py testing/test_verdicts_of_numbers.py",
         [
             ("missing step", "truncation[pair] += max(0.0, float(against.max()))", "pass"),
@@ -176,7 +176,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/verdicts.py",
+        "rawseg/testing/gradients/verdicts.py",
         "testing/test_near_kinks.py testing/test_verdicts.py testing/test_verdicts_of_numbers.py",
         [
             ("missing step", "for rounding in (ladder.ordinary, ladder.measured):", "for rounding in (ladder.ordinary,):"),
@@ -186,7 +186,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/examination.py",
+        "rawseg/testing/gradients/examination.py",
         "testing/test_near_kinks.py testing/test_verdicts.py",
         [
             ("missing check", "if not np.array_equal(bits[0], bits[1]):", "if False:"),
@@ -194,7 +194,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/autograd_adapters.py",
+        "rawseg/testing/adapters/recording.py",
         "testing/test_adapters.py",
         [
             ("missing step", "bound.apply_defaults()", "pass"),
@@ -202,7 +202,7 @@ FAULTS = [
         ],
     ),
     (
-        "rawseg/testing/hints.py",
+        "rawseg/testing/gradients/hints.py",
         "testing/test_hints.py",
         [
             ("missing check", "if wrong.all() or np.count_nonzero(wrong) < 2:", "if wrong.all():"),

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .adapter import Adapter, Arrays, GradientError, Options
+from ..adapters.adapter import Adapter, Arrays, GradientError, Options
 from .differences import STEPS, Probe
-from .gradcheck_report import LISTED, Report, Rung
 from .hints import hints
+from .report import LISTED, Report, Rung
 from .survey import Survey, survey
 from .verdicts import Finding, look
 

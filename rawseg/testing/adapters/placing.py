@@ -8,8 +8,8 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
+from ..case import Case
 from .adapter import Adapter
-from .case import Case
 
 
 def placed(adapter: Adapter, case: Case, function: Callable[..., Any]) -> Adapter:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .adapter import Adapter, Arrays, Given, Options
+from ..adapters.adapter import Adapter, Arrays, Given, Options
 
 
 class GradientOf(Adapter):

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor, grad, set_grad_enabled
-from ..errors import BackendError, GraphError
+from ...autograd import Function, Tensor, grad, set_grad_enabled
+from ...errors import BackendError, GraphError
 from .adapter import Adapter, Arrays, Given, GradientError, Options
 
 

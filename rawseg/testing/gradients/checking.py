@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Tensor
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError
-from .adapter import Adapter
-from .adapters import adapt
+from ...autograd import Tensor
+from ...errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError
+from ..adapters import adapt
+from ..adapters.adapter import Adapter
 from .examination import Examination
-from .gradcheck_report import Report
+from .report import Report
 from .second_order import GradientOf
 
 __all__ = ["GradcheckError", "examine", "gradcheck", "gradgradcheck"]

@@ -11,10 +11,10 @@ import sys
 from functools import partial
 from typing import Any
 
-from ..errors import ArgumentError, ArgumentTypeError
+from ...errors import ArgumentError, ArgumentTypeError
 from .adapter import Adapter, GradientError
-from .autograd_adapters import KINDS
-from .pair_adapter import PairAdapter
+from .pairs import PairAdapter
+from .recording import KINDS
 
 __all__ = ["FRAMEWORKS", "Adapter", "GradientError", "adapt", "framework_of", "imported", "load"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError
+from ...errors import ArgumentError, ArgumentTypeError
 
 Arrays = list[np.ndarray]
 Given = Sequence[Any]  # NumPy arrays; None is an optional array that was left out

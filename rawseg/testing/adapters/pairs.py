@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, BackendError
+from ...errors import ArgumentError, BackendError
 from .adapter import Adapter, Arrays, Given, GradientError, Options
 
 

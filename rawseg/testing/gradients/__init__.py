@@ -1,0 +1,1 @@
+"""Gradients beside difference quotients: which elements differ, by how much, and why."""
