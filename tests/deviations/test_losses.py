@@ -91,3 +91,26 @@ def test_negative_class_weights():
     assert TF.cross_entropy(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([-1.0, 1.0])).isfinite()
     with pytest.raises(ArgumentError, match="weight: expected finite weights of at least 0"):
         F.cross_entropy(rawseg.zeros(1, 2), np.array([0]), np.array([-1, 1], np.float32))
+
+
+@pytest.mark.spec("bce.logits")
+def test_a_certain_pixel_that_is_right():
+    """PyTorch loses digits of the loss of a certain pixel in subtraction (14 of 16 at -30); rawseg keeps all."""
+    theirs = TF.binary_cross_entropy_with_logits(
+        torch.tensor(-30.0, dtype=torch.float64), torch.tensor(0.0, dtype=torch.float64)
+    )
+    exact = np.log1p(np.exp(-30.0))
+    assert abs(theirs.item() - exact) > 0.01 * exact
+    ours = F.binary_cross_entropy_with_logits(np.array([-30.0]), np.array([0.0])).item()
+    assert ours == pytest.approx(exact, rel=2**-51)
+
+
+@pytest.mark.spec("bce.floor")
+def test_the_gradient_of_an_impossible_pixel():
+    """PyTorch's bound of the gradient is the float32 next to 1e12 in float64, too; rawseg's is 1e12."""
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    TF.binary_cross_entropy(x, torch.ones(1, dtype=torch.float64)).backward()
+    assert x.grad.item() == -1 / np.float64(np.float32(1e-12))
+    y = rawseg.zeros(1, dtype="float64", requires_grad=True)
+    F.binary_cross_entropy(y, np.ones(1)).backward()
+    assert y.grad.item() == -1e12

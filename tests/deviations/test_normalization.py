@@ -100,3 +100,14 @@ def test_a_layer_of_instances_for_other_channels():
         torch.nn.InstanceNorm2d(3)(torch.randn(1, 2, 4, 4))
     with pytest.raises(ShapeError, match=r"InstanceNorm2d: input: expected shape \(N, 3, H, W\)"):
         nn.InstanceNorm2d(3)(rawseg.randn(1, 2, 4, 4))
+
+
+@pytest.mark.spec("group_norm.statistics")
+def test_a_shift_without_a_scale():
+    """PyTorch's group_norm with a bias and no weight has no gradient; rawseg's has."""
+    x, bias = torch.randn(2, 4, 2, 2, requires_grad=True), torch.zeros(4, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"is invalid for input of size|does not have a device"):
+        TF.group_norm(x, 2, None, bias).sum().backward()
+    shift = rawseg.zeros(4, requires_grad=True)
+    F.group_norm(rawseg.randn(2, 4, 2, 2), 2, None, shift).sum().backward()
+    assert shift.grad.tolist() == [8] * 4
