@@ -69,8 +69,8 @@ def _find(verb, algorithm, weight_shape, geometry, device, *arguments):
     """Return an algorithm's name and function; if it is left open, by `_choice`, or, where that is wished, by measuring."""
     arrays = arguments[:2]
     name = _chosen(verb, algorithm, weight_shape, geometry, arrays[0].dtype)
-    if (function := substitute(OP, verb)) is not None:
-        return "reference", function
+    if substitute(OP, verb) is not None:
+        return "reference", find(__name__, verb, name, ALGORITHMS, device)
     if algorithm == "auto" and get_autotune():
         _, stride, _, dilation, groups = geometry
         channels = weight_shape[1], weight_shape[0] // groups
