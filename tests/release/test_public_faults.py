@@ -23,8 +23,8 @@ BINS = "kernels/test_adaptive_pool2d.py functional/test_windows.py"
 MASKS = "functional/test_segmentation_loss.py"
 OVERLAPS = "ops/test_overlap.py kernels/test_nms.py"
 OF = {
-    "conv2d": "kernels/test_conv2d_edges.py kernels/test_conv2d_errors.py kernels/test_conv2d.py",
-    "conv_transpose2d": "kernels/test_conv_transpose2d_errors.py kernels/test_conv_transpose2d.py",
+    "conv2d": "kernels/test_conv2d_edges.py kernels/test_conv2d.py kernels/test_conv2d_errors.py",
+    "conv_transpose2d": "kernels/test_conv_transpose2d.py kernels/test_conv_transpose2d_errors.py",
     "linear": "kernels/test_matmul.py nn/test_layers.py",
     **dict.fromkeys(
         ["relu", "relu6", "hardtanh", "leaky_relu", "hardsigmoid", "hardswish", "elu", "celu", "selu"], ACTIVATIONS
