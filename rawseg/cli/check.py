@@ -8,28 +8,29 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ArgumentError
-from .options import Device, Threads, make_folder, refuse_given, use_threads
+from .options import Threads, make_folder, refuse_given, use_threads
 from .output import console, progress
 
 Texts = list[str]
+EXAMPLES = 20
 WRONG = 1  # exit code where something does not conform, or a planted fault survives
 SIGNS = {"passed": "ok", "failed": "WRONG", "not offered": "-"}
 
 
 def check(
     op: Annotated[Texts, typer.Option(help="An operation, e.g. conv2d; may be given again. All, unless named.")] = [],  # noqa: B006 (typer's)
-    impl: Annotated[str, typer.Option(help="package.module:function, yours, in the place of rawseg's own.")] = "",
+    impl: Annotated[str | None, typer.Option(help="package.module:function, yours, in the place of rawseg's own.")] = None,
     framework: Annotated[
-        str, typer.Option(help="What it takes: numpy, cupy, torch or rawseg; by its module, unless told.")
-    ] = "",
+        str | None, typer.Option(help="What it takes: numpy, cupy, torch or rawseg; by its module, unless told.")
+    ] = None,
     only: Annotated[Texts, typer.Option(help="Only this check, e.g. 'second order'; may be given again.")] = [],  # noqa: B006
-    examples: Annotated[int, typer.Option(help="Drawn cases of a check.", min=1)] = 20,
+    examples: Annotated[int | None, typer.Option(help="Drawn cases of a check; 20, unless told.", min=1)] = None,
     mutate: Annotated[bool, typer.Option("--mutate", help="Plant faults, and tell which check finds each.")] = False,
     suite: Annotated[
-        str, typer.Option(help="With --mutate: a pytest command whose tests shall find them, e.g. 'pytest tests'.")
-    ] = "",
+        str | None, typer.Option(help="With --mutate: a pytest command whose tests should find them, e.g. 'pytest tests'.")
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Write golden vectors into this folder instead.")] = None,
-    device: Device = "cpu",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N; cpu, unless told.")] = None,
     threads: Threads = None,
 ) -> None:
     """Check values, derivatives of first and second order, edges, bad input and determinism of operations.
@@ -39,27 +40,33 @@ def check(
     **options)`. Exit code 1 if anything is wrong.
     """
     use_threads(threads)
+    ops = list(dict.fromkeys(op))
+    mine = {"--impl": impl, "--framework": framework, "--only": only or None, "--device": device}
     if export is not None:
-        refuse_given("check", "nothing beside --export", {"--impl": impl or None, "--mutate": mutate, "--only": only or None})
-        _export(op, make_folder(export))
+        aside = {"--mutate": mutate, "--suite": suite, "--examples": examples}
+        refuse_given("check", "nothing beside --export but --op", {**mine, **aside})
+        _export(ops, make_folder(export))
     elif mutate:
-        refuse_given("check", "nothing beside --mutate", {"--impl": impl or None, "--only": only or None})
-        _mutate(op, suite, examples)
+        refuse_given("check", "nothing beside --mutate but --op, --suite and --examples", mine)
+        _mutate(ops, suite or "", examples or EXAMPLES)
     else:
-        refuse_given("check", "nothing without --mutate", {"--suite": suite or None})
-        _check(op, impl, framework, only, examples, device)
+        refuse_given("check", "nothing without --mutate", {"--suite": suite})
+        refuse_given("check", "nothing without --impl", {"--framework": framework if impl is None else None})
+        _check(ops, impl, framework, only, examples or EXAMPLES, device or "cpu")
 
 
-def _check(op: Texts, impl: str, framework: str, only: Texts, examples: int, device: str) -> None:
+def _check(op: Texts, impl: str | None, framework: str | None, only: Texts, examples: int, device: str) -> None:
     from ..testing.adapters import load
     from ..testing.conformance import CHECKS
     from ..testing.conformance import check as run
-    from ..testing.contracts import contracts
+    from ..testing.contracts import contract_of, contracts
 
     if impl and len(op) != 1:
         raise ArgumentError("check", "--op", "the one operation that --impl is of", op or "none")
-    function = load(impl, framework or None, device) if impl else None
     reports, names = [], op or list(contracts())
+    for name in names:
+        contract_of(name)  # a word that is none is told before anything runs
+    function = load(impl, framework, device) if impl else None
     with progress(len(names)) as tell:
         for name in names:
             reports.append(run(name, function, examples=examples, only=tuple(only) or CHECKS, device=device))
@@ -95,9 +102,11 @@ def _mutate(op: Texts, suite: str, examples: int) -> None:
 
     from ..testing.faults import faults, measure
 
+    known = dict.fromkeys(fault.op for fault in faults())
+    for name in op:
+        if name not in known:
+            raise ArgumentError("check", "--op", f"one of {', '.join(known)}", name)
     chosen = [fault for fault in faults() if not op or fault.op in op]
-    if not chosen:
-        raise ArgumentError("check", "--op", f"one of {', '.join(dict.fromkeys(f.op for f in faults()))}", op)
     table, survived = Table("fault", "what is wrong", "found by"), 0
     with progress(len(chosen)) as tell:
         for fault in chosen:

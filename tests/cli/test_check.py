@@ -74,6 +74,11 @@ def test_a_wrong_function_of_somebody(run):
         (("--mutate", "--impl", "layers_of_mine:relu"), "check: --impl: expected nothing beside --mutate"),
         (("--export", "folder", "--only", "values"), "check: --only: expected nothing beside --export"),
         (("--mutate", "--op", "sharpen"), "check: --op: expected one of "),
+        (("--mutate", "--op", "relu", "--op", "sharpen"), "check: --op: expected one of "),
+        (("--op", "relu", "--op", "sharpen"), "check: op: expected one of "),
+        (("--mutate", "--device", "cuda"), "check: --device: expected nothing beside --mutate"),
+        (("--export", "folder", "--suite", "pytest"), "check: --suite: expected nothing beside --export"),
+        (("--op", "relu", "--framework", "torch"), "check: --framework: expected nothing without --impl"),
     ],
 )
 def test_what_it_refuses(run, arguments, message):

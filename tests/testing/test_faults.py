@@ -207,6 +207,24 @@ def test_a_fault_that_does_not_fit_the_source_is_refused(old):
         pass
 
 
+@pytest.mark.parametrize(
+    ("module", "function", "old", "new"),
+    [
+        ("rawseg_kernels.nowhere", "forward", "a", "b"),
+        ("rawseg.functional.activation", "nowhere", "a", "b"),
+        ("rawseg.nn.convolution", "Conv2d.__init__", "super().__init__(", "print("),
+    ],
+)
+def test_a_fault_that_cannot_be_planted_is_refused_and_leaves_nothing(module, function, old, new):
+    with (
+        pytest.raises(ArgumentError, match="planted: fault: expected"),
+        planted(Fault("x", "relu", module, function, old, new, "x")),
+    ):
+        pass
+    with planted("mse_loss.half"), plain_kernels():
+        pass
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(ArgumentError, match="planted: fault: expected the name of one"), planted("conv2d.none"):
         pass
@@ -289,7 +307,7 @@ WRONG = {
     "breaks down": ("import nothing_of_this_name", "got exit code 2 of"),
     "breaks down with the fault": (
         "import os\n\ndef test():\n    if os.environ['RAWSEG_FAULT']:\n        os._exit(7)",
-        "got relu.nan-dropped: ",
+        "got activation.right-loops: ",
     ),
 }
 

@@ -81,6 +81,24 @@ def test_what_it_refuses(tmp_path):
         Shelf().put("3.x", np.array([None]))
 
 
+@pytest.mark.parametrize("name", ["cases.json", "README.txt", "replay.py", "relu.npz"])
+def test_files_of_somebody_else_are_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DataError, match=f"expected an empty folder, or one of an earlier export as it was written, got {name}"):
+        write(tmp_path, ["relu"])
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_earlier_export_is_replaced_whole_unless_somebody_changed_it(tmp_path):
+    write(tmp_path, ["relu", "one_hot"])
+    write(tmp_path, ["relu"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.txt", "cases.json", "relu.npz", "replay.py"]
+    (tmp_path / "replay.py").write_text("mine")
+    with pytest.raises(DataError, match=r"got replay\.py"):
+        write(tmp_path, ["relu"])
+    assert (tmp_path / "replay.py").read_text() == "mine"
+
+
 def test_options_as_json_and_back():
     shelf, option = Shelf(), ((1, None), "same", 0.5, True, -np.inf, [np.array([[1.5]])], np.float32(2.0))
     plain = json.loads(json.dumps(shelf.plain("0.o", option), allow_nan=False))

@@ -105,9 +105,13 @@ def mistakes(op: str, module: str, function: str, *edits: tuple[str, ...]) -> li
 
 def target(fault: Fault) -> Any:
     """Return what a fault is planted in: a plain function below its decorators, or a value."""
-    found: ModuleType | Any = import_module(fault.module)
-    for name in fault.function.split("."):
-        found = getattr(found, name)
+    try:
+        found: ModuleType | Any = import_module(fault.module)
+        for name in fault.function.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError) as error:
+        expected = "a module that can be imported, and a function in it"
+        raise ArgumentError("planted", "fault", expected, f"{fault.module}: {fault.function} ({error})") from None
     return inspect.unwrap(found) if callable(found) else found
 
 
@@ -125,7 +129,9 @@ def _parsed(text: str) -> ast.Module:
 def _node(tree: ast.AST, path: str) -> ast.stmt:
     found: Any = tree
     for name in path.split("."):
-        found = next(statement for statement in found.body if name in _names(statement))
+        found = next((statement for statement in found.body if name in _names(statement)), None)
+        if found is None:
+            raise ArgumentError("planted", "fault", "a function that its module's source holds", path)
     return found
 
 

@@ -76,8 +76,8 @@ def planted(fault: Fault | str) -> Iterator[None]:
     with _lock:
         edit = _edit(fault)
         _edits.append(edit)
-        _settle()
     try:
+        _settle()
         yield
     finally:
         with _lock:
@@ -110,6 +110,9 @@ def _edit(fault: Fault) -> Edit:
     found = target(fault)
     if isinstance(found, FunctionType):
         owner, name, faulty = found, "__code__", fault.code()
+        if faulty.co_freevars != found.__code__.co_freevars:  # Python would refuse it, later
+            expected = f"an edit that leaves the names {found.__code__.co_freevars} of {fault.function} from around it"
+            raise ArgumentError("planted", "fault", expected, faulty.co_freevars)
     else:
         owner, name, faulty = import_module(fault.module), fault.function, fault.value()
     place = id(owner), name

@@ -22,6 +22,13 @@ def pytest_configure(config: Any) -> None:
         _planted.enter_context(planted(Fault(*json.loads(wanted)) if wanted.startswith("[") else wanted))
 
 
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Leave out the tests that ``RAWSEG_FAULT_MUTE`` names."""
+    if path := os.environ.get("RAWSEG_FAULT_MUTE"):
+        mute = set(json.loads(Path(path).read_text()))
+        items[:] = [item for item in items if item.nodeid not in mute]
+
+
 def pytest_unconfigure(config: Any) -> None:
     """Take it out again."""
     _planted.close()
