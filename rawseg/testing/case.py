@@ -11,9 +11,9 @@ import numpy as np
 FEW = 24  # elements that are written out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Case:
-    """One call of an operation.
+    """One call of an operation. Two cases are equal only if they are the same object.
 
     Parameters
     ----------
@@ -46,6 +46,17 @@ class Case:
         """Return for each array whether it is one of these, there, and floating: class ids have no gradient."""
         return [name in names and a is not None and a.dtype.kind == "f" for name, a in self.arrays.items()]
 
+    def having(self, **arrays: Any) -> Case:
+        """Return the case with other arrays in the place of these, or beside them; with None an optional one is left out.
+
+        Examples
+        --------
+        >>> case = Case("linear", {"input": np.array([1.0]), "weight": np.array([[2.0]])})
+        >>> print(case.having(weight=np.array([[4.0]])))
+        linear(input=float64 [1.0], weight=float64 [[4.0]])
+        """
+        return replace(self, arrays={**self.arrays, **arrays})
+
     def map(self, change: Callable[[np.ndarray], np.ndarray]) -> Case:
         """Return the case with every floating array changed."""
         arrays = {name: change(a) if a is not None and a.dtype.kind == "f" else a for name, a in self.arrays.items()}
@@ -58,6 +69,8 @@ class Case:
     def __str__(self) -> str:
         arrays = [f"{name}={_shown(array)}" for name, array in self.arrays.items() if array is not None]
         return f"{self.op}({', '.join([*arrays, *(f'{name}={value!r}' for name, value in self.options.items())])})"
+
+    __repr__ = __str__
 
 
 def _shown(array: np.ndarray) -> str:
