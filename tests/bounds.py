@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from evidence import record_ratio
 
-from rawseg.testing.bounds import gamma, smallest, unit_roundoff
+from rawseg.testing.rounding.bounds import gamma, smallest, unit_roundoff
 
 __all__ = ["assert_within", "gamma", "smallest", "unit_roundoff"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from rawseg_kernels import conv2d, conv_transpose2d
 
-from ..testing.winograd_bounds import forward_bound, weight_bound
+from ..testing.rounding.winograd import forward_bound, weight_bound
 from .passes import Bound, Pass, normals, sum_of
 
 SIZES = {"winograd4": 4, "winograd2": 2}  # outputs of a tile of Winograd's convolution along an axis

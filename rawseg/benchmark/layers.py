@@ -13,7 +13,7 @@ from rawseg_kernels import activation, batch_norm
 from .. import cat, optim, tensor
 from .. import functional as F
 from ..autograd import no_grad
-from ..testing.bounds import gamma
+from ..testing.rounding.bounds import gamma
 from .passes import Bound, Pass, normals, nothing, relative, sum_of
 
 EPS, MOMENTUM = 1e-5, 0.1

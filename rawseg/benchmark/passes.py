@@ -10,7 +10,7 @@ import numpy as np
 
 from rawseg_kernels._arena import empty
 
-from ..testing.bounds import gamma, smallest
+from ..testing.rounding.bounds import gamma, smallest
 
 Bound = Callable[[str, "Pass", np.ndarray], Any]
 

@@ -20,6 +20,8 @@ class Comparison(NamedTuple):
         What came, what is exact, and by how much it may differ.
     wrong, size : int
         How many elements are beyond their bounds, of how many.
+    unbounded : int
+        How many have no bound: they were not looked at, or are sums of so many terms that rounding may do anything.
     """
 
     ratio: float
@@ -29,6 +31,7 @@ class Comparison(NamedTuple):
     bound: float
     wrong: int
     size: int
+    unbounded: int = 0
 
     @property
     def explained(self) -> bool:
@@ -36,15 +39,16 @@ class Comparison(NamedTuple):
         return not self.wrong
 
     def __str__(self) -> str:
+        compared = f" ({self.size - self.unbounded} of {self.size} elements were compared)" if self.unbounded else ""
         if self.explained:
-            return f"inside the provable bound (ratio {self.ratio:.2g})"
+            return f"inside the provable bound (ratio {self.ratio:.2g}){compared}"
         where = f" at {self.at}" if self.at else ""
         share = f"; {self.wrong} of {self.size} elements are wrong" if self.size > 1 else ""
         if np.isfinite(self.got) and np.isfinite(self.want) and self.bound > 0:
             off = f"ratio {self.ratio:.2g}{where}: {self.got:.9g}, exactly {self.want:.9g}"
         else:
             off = f"{self.got:.9g}{where}, exactly {self.want:.9g}"
-        return f"cannot be rounding: {off}{share}"
+        return f"cannot be rounding: {off}{share}{compared}"
 
 
 def compare(got: np.ndarray, want: np.ndarray, bound: np.ndarray) -> Comparison:
@@ -60,6 +64,5 @@ def compare(got: np.ndarray, want: np.ndarray, bound: np.ndarray) -> Comparison:
     ratio[same] = 0
     ratio[wrong & ~np.isfinite(ratio)] = np.inf
     at = tuple(int(i) for i in np.unravel_index(int(np.argmax(np.where(wrong, ratio + 1, ratio))), got.shape))
-    return Comparison(
-        float(ratio[at]), at, float(got[at]), float(want[at]), float(bound[at]), int(np.count_nonzero(wrong)), got.size
-    )
+    counts = int(np.count_nonzero(wrong)), got.size, int(np.count_nonzero(np.isinf(bound) & ~same & ~wrong))
+    return Comparison(float(ratio[at]), at, float(got[at]), float(want[at]), float(bound[at]), *counts)

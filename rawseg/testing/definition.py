@@ -26,6 +26,10 @@ class Definition:
         self.contract = contract
         self._function: Adapter = adapt(contract.function, framework="rawseg")
 
+    def wanted(self, case: Case) -> list[bool]:
+        """Return which arrays of the case have a gradient."""
+        return case.arguments(*self.contract.gradients)
+
     def values(self, case: Case) -> Arrays:
         """Return the outputs in float64 (integers as they are)."""
         wide = case.astype(np.float64)
@@ -34,13 +38,13 @@ class Definition:
 
     def gradients(self, case: Case, directions: Sequence[np.ndarray]) -> Arrays:
         """Return the gradients of the sum of outputs times directions, for the arrays of the contract that are there."""
-        wide, wanted = case.astype(np.float64), case.arguments(*self.contract.gradients)
+        wide, wanted = case.astype(np.float64), self.wanted(case)
         with plain_kernels():
             return self._called_as(case).gradients(wide.values, dict(wide.options), wanted, _wide(directions))
 
     def second(self, case: Case, directions: Sequence[np.ndarray], seeds: Sequence[np.ndarray]) -> Arrays:
         """Return the gradients of the sum of gradients times seeds: for the arrays, then for the directions."""
-        wide, wanted = case.astype(np.float64), case.arguments(*self.contract.gradients)
+        wide, wanted = case.astype(np.float64), self.wanted(case)
         with plain_kernels():
             return self._called_as(case).second(wide.values, dict(wide.options), wanted, _wide(directions), _wide(seeds))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from inspect import signature
+from inspect import Signature, signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,21 +11,20 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from .case import Case
 from .comparison import Comparison, compare
-from .contracts import contract_of
+from .contracts import Contract, contract_of
 from .definition import Definition
-from .rounding import Arrays, Smooth
-
-MOST = 1024  # elements of a smooth function that are looked at one by one: those with the largest errors
+from .rounding import Arrays
 
 
 class Explanation(NamedTuple):
-    """What `explain` found: a `Comparison` for each output.
-
-    ``partial`` tells that only the elements with the largest errors were compared with their bounds.
-    """
+    """What `explain` found: a `Comparison` for each output."""
 
     outputs: tuple[Comparison, ...]
-    partial: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether only some elements were compared: those with the largest errors, where every one takes a pass of its own."""
+        return any(output.unbounded for output in self.outputs)
 
     @property
     def is_rounding(self) -> bool:
@@ -41,7 +40,7 @@ class Explanation(NamedTuple):
         lines = [str(output) for output in self.outputs]
         if len(lines) > 1:
             lines = [f"output {position}: {line}" for position, line in enumerate(lines)]
-        return "\n".join(lines) + (f" (of the {MOST} elements with the largest errors)" if self.partial else "")
+        return "\n".join(lines)
 
 
 def explain(op: str, inputs: Sequence[Any] | Mapping[str, Any], got: Any, **options: Any) -> Explanation:
@@ -52,9 +51,10 @@ def explain(op: str, inputs: Sequence[Any] | Mapping[str, Any], got: Any, **opti
     op : str
         Public name in `rawseg.functional` or `rawseg.ops`.
     inputs : sequence of array_like, or mapping of str to array_like
-        The array arguments, in the order of the signature or by name, as the result was computed from them.
+        The array arguments, in the order of the signature or by name, as the result was computed from them: arrays or tensors
+        of any library, or lists of numbers. None leaves an optional one out.
     got : array_like, or a sequence of them
-        The result, in the dtype that it was computed in.
+        The result, or all of several outputs, in the dtype that it was computed in; lists of numbers are float64.
     **options
         The other arguments of the operation.
 
@@ -66,7 +66,8 @@ def explain(op: str, inputs: Sequence[Any] | Mapping[str, Any], got: Any, **opti
     Raises
     ------
     ArgumentError, ShapeError
-        If there is no such operation, or the result has another shape than the operation gives.
+        If there is no such operation, arguments of it are missing or too many, or the result has another shape or number of
+        outputs than the operation gives, or is no float32 or float64.
 
     Examples
     --------
@@ -81,33 +82,64 @@ def explain(op: str, inputs: Sequence[Any] | Mapping[str, Any], got: Any, **opti
     >>> print(str(explain("conv2d", [x, weight], mine)).partition(":")[0])
     cannot be rounding
     """
-    contract = contract_of(op)
-    if not isinstance(inputs, Mapping):
-        names = [name for name in signature(contract.function).parameters if name not in options]
-        inputs = dict(zip(names, inputs))
-    arrays = {name: None if array is None else np.asarray(array) for name, array in inputs.items()}
-    case, exact = Case(op, arrays, options), Definition(contract)
-    results = [np.asarray(one) for one in (got if isinstance(got, (tuple, list)) else [got])]
+    contract = contract_of(op, "explain")
+    case, exact = _case(contract, inputs, options), Definition(contract)
     want = exact.values(case)
-    if [one.shape for one in results] != [other.shape for other in want]:
-        raise ShapeError("explain", "got", f"shapes {[w.shape for w in want]}", [g.shape for g in results])
+    results = _results(got, [one.shape for one in want])
     dtype = next((g.dtype for g in results if g.dtype.kind == "f"), np.dtype(np.float64))
     if dtype not in (np.float32, np.float64):
         raise ArgumentError("explain", "got", "a result in float32 or float64", dtype)
-    errors = [_errors(one, other) for one, other in zip(results, want)]
-    bounds, partial = _bounds(exact, case, want, errors, dtype)
-    return Explanation(tuple(map(compare, results, want, bounds)), partial)
+    bounds = contract.rounding.of_values(exact, case, want, dtype, results)
+    return Explanation(tuple(map(compare, results, want, bounds)))
 
 
-def _errors(got: np.ndarray, want: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.abs(np.asarray(got, np.float64) - np.asarray(want, np.float64))
+def _case(contract: Contract, inputs: Any, options: dict[str, Any]) -> Case:
+    """Return the call; it has every argument that the operation needs, and none that it does not have."""
+    parameters, names = signature(contract.function), contract.arrays()
+    if isinstance(inputs, Mapping):
+        arrays = dict(inputs)
+    else:
+        taken, given = [name for name in names if name not in options], list(inputs)
+        if len(given) > len(taken):
+            raise ArgumentError("explain", "inputs", f"{len(taken)} arrays at most ({', '.join(taken)})", f"{len(given)}")
+        arrays = dict(zip(taken, given))
+    arrays |= {name: options[name] for name in options if name in names}
+    if strange := [name for name in arrays if name not in names]:
+        raise ArgumentError("explain", "inputs", f"arrays named {', '.join(names)}", ", ".join(map(repr, strange)))
+    options = {name: value for name, value in options.items() if name not in names}
+    try:
+        parameters.bind(**arrays, **options)
+    except TypeError as error:
+        expected = f"with the options what {contract.op}{_shown(parameters)} takes"
+        raise ArgumentError("explain", "inputs", expected, f"a call with {error}") from error
+    arrays = {name: arrays[name] for name in names if name in arrays}
+    return Case(contract.op, {name: None if a is None else _array(a, "inputs") for name, a in arrays.items()}, options)
 
 
-def _bounds(exact: Definition, case: Case, want: Arrays, errors: Arrays, dtype: Any) -> tuple[Arrays, bool]:
-    """Return a bound for every element; of a large result of a smooth function, for the elements that err most."""
-    rule = exact.contract.rounding
-    if not isinstance(rule, Smooth) or all(one.size <= MOST for one in want):
-        return rule.of_values(exact, case, want, dtype), False
-    where = [one >= np.partition(one.ravel(), max(one.size - MOST, 0))[max(one.size - MOST, 0)] for one in errors]
-    return rule.of_values(exact, case, want, dtype, where), True
+def _shown(parameters: Signature) -> str:
+    return f"({', '.join(parameters.parameters)})"
+
+
+def _array(values: Any, argument: str) -> np.ndarray:
+    """Return an array of NumPy, of a tensor that records a graph or lies on a GPU too."""
+    for step in ("detach", "cpu", "get"):
+        values = getattr(values, step)() if hasattr(values, step) else values
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            "explain", argument, "what NumPy makes an array of", f"{type(values).__name__} ({error})"
+        ) from error
+
+
+def _results(got: Any, shapes: list[tuple[int, ...]]) -> Arrays:
+    """Return the outputs: a single one may be nested lists of numbers, or the only element of a sequence."""
+    several = isinstance(got, (tuple, list)) and len(got) == len(shapes)
+    if len(shapes) == 1 and not (several and np.shape(got[0]) == shapes[0] and shapes[0]):
+        got = [got]
+    elif not several:
+        raise ArgumentError("explain", "got", f"a sequence of {len(shapes)} outputs", type(got).__name__)
+    results = [_array(one, "got") for one in got]
+    if [one.shape for one in results] != shapes:
+        raise ShapeError("explain", "got", f"shapes {shapes}", [one.shape for one in results])
+    return results

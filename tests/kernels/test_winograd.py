@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
-from rawseg.testing.winograd_bounds import forward_bound, weight_bound
+from rawseg.testing.rounding.winograd import forward_bound, weight_bound
 from rawseg_kernels import _precision, _simd, conv2d
 from rawseg_kernels._errors import ArgumentError, DTypeError
 from rawseg_kernels._simd_winograd import MATRICES

@@ -56,13 +56,12 @@ def test_a_choice_must_be_exact():
     assert found.ratio == np.inf
 
 
-def test_a_smooth_function_of_many_elements_is_looked_at_where_it_errs_most():
+def test_a_smooth_function_of_many_elements_is_looked_at_where_it_may_err():
     x = images(40, 64)
     got = torch.nn.functional.softmax(torch.from_numpy(x), 1).numpy()
     found = explain("softmax", [x], got, dim=1)
     assert found.is_rounding
-    assert found.partial
-    assert "of the 1024 elements with the largest errors" in str(found)
+    assert not found.partial
     wrong = got.copy()
     wrong[7, 9] += 1e-3
     found = explain("softmax", [x], wrong, dim=1)
@@ -83,7 +82,9 @@ def test_several_outputs():
 
 def test_what_it_refuses():
     x = images(1, 1, 4, 4)
-    with pytest.raises(ArgumentError, match=r"op: expected one of .*conv2d.*, got 'convolve'"):
+    with pytest.raises(
+        ArgumentError, match=r"^explain: op: expected one of the \d+ operations \(.*conv2d.*\?\), got 'convolve'"
+    ):
         explain("convolve", [x], x)
     with pytest.raises(ShapeError, match=r"got: expected shapes \[\(1, 1, 2, 2\)\], got \[\(1, 1, 4, 4\)\]"):
         explain("max_pool2d", [x], x, kernel_size=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -26,14 +27,29 @@ def contracts() -> dict[str, Contract]:
     return {contract.op: contract for family in families for contract in getattr(family, "CONTRACTS", ())}
 
 
-def contract_of(op: str) -> Contract:
+def contract_of(op: str, caller: str = "check") -> Contract:
     """Return the contract of an operation.
+
+    Parameters
+    ----------
+    op : str
+        Its public name.
+    caller : str
+        Who is told where there is none.
 
     Raises
     ------
     ArgumentError
-        If there is none.
+        If there is none; it says which names are like it.
+
+    Examples
+    --------
+    >>> contract_of("sofmax")
+    Traceback (most recent call last):
+    rawseg_kernels._errors.ArgumentError: check: op: expected one of the 69 operations (softmax, log_softmax?), got 'sofmax'
     """
     if op not in contracts():
-        raise ArgumentError("check", "op", f"one of {', '.join(contracts())}", repr(op))
+        like = get_close_matches(str(op), contracts(), cutoff=0.5)
+        named = f"{', '.join(like)}?" if like else "public functions of rawseg.functional and rawseg.ops"
+        raise ArgumentError(caller, "op", f"one of the {len(contracts())} operations ({named})", repr(op))
     return contracts()[op]

@@ -12,6 +12,7 @@ from ...errors import ArgumentError, DTypeError, ShapeError
 from ..case import Case
 from ..rounding import Smooth
 from ..strategies import losses
+from .additions import over_elements
 from .contract import Contract, Edge, Refusal
 
 BCE, LOGITS, FOCAL = "binary_cross_entropy", "binary_cross_entropy_with_logits", "sigmoid_focal_loss"
@@ -65,7 +66,7 @@ def _edges(op: str) -> list[Edge]:
 def _refusals(op: str) -> list[Refusal]:
     of, (first, second) = partial(_case, op), NAMES.get(op, ("input", "target"))
     fits = of()
-    mixed = Case(op, {**fits.arrays, second: T.astype(np.float32)})
+    mixed = fits.having(**{second: T.astype(np.float32)})
     said = [
         Refusal("bce.target", "a target of 2", of(None, 2 * T), second, ArgumentError, own=op != BCE),
         Refusal("bce.target", "a target that is no number", of(None, T * np.nan), second, ArgumentError, own=op != BCE),
@@ -90,7 +91,7 @@ CONTRACTS = [
         getattr(F, op),
         losses.sigmoid_focal_loss if op == FOCAL else partial(losses.of_decisions, op),
         (*NAMES.get(op, ("input", "target")), *WEIGHTS[op]),
-        Smooth(),
+        Smooth(partial(over_elements, usual="none" if op == FOCAL else "mean")),
         partial(_edges, op),
         partial(_refusals, op),
         needed=NAMES.get(op, ("input", "target")),

@@ -177,7 +177,7 @@ CONTRACTS = [
         ops.box_area,
         boxes.box_area,
         ("boxes",),
-        Smooth(),
+        Smooth(lambda case: 0),  # a box or a pair of them at a time
         _box_area_edges,
         _box_area_refusals,
         needed=("boxes",),
@@ -187,7 +187,7 @@ CONTRACTS = [
         ops.box_convert,
         boxes.box_convert,
         ("boxes",),
-        Smooth(),
+        Smooth(lambda case: 0),  # a box or a pair of them at a time
         _box_convert_edges,
         _box_convert_refusals,
         needed=("boxes", "in_fmt", "out_fmt"),
@@ -217,7 +217,7 @@ CONTRACTS = [
         ops.box_iou,
         boxes.box_iou,
         SETS,
-        Smooth(),
+        Smooth(lambda case: 0),  # a box or a pair of them at a time
         lambda: _overlap_edges("box_iou"),
         _box_iou_refusals,
         needed=SETS,
@@ -227,7 +227,7 @@ CONTRACTS = [
         ops.generalized_box_iou,
         boxes.generalized_box_iou,
         SETS,
-        Smooth(),
+        Smooth(lambda case: 0),  # a box or a pair of them at a time
         lambda: _overlap_edges("generalized_box_iou"),
         lambda: _overlap_refusals("generalized_box_iou"),
         needed=SETS,

@@ -14,7 +14,17 @@ from ...errors import ArgumentError, DTypeError, ShapeError
 from ..case import Case
 from ..rounding import Smooth
 from ..strategies import rows
+from .additions import (
+    over_batch,
+    over_batch_gradient,
+    over_group,
+    over_group_gradient,
+    over_image,
+    over_image_gradient,
+    over_statistics,
+)
 from .contract import Contract, Edge, Refusal
+from .planes import spoilt
 
 INF, NAN = np.inf, np.nan
 MEAN, VAR = "running_mean", "running_var"
@@ -74,34 +84,29 @@ def _case(op: str, shape: tuple[int, ...], stats: bool = False, affine: bool = F
     return Case(op, arrays, options)
 
 
-def _with(case: Case, name: str, array: Any, at: Any = ...) -> Case:
-    """Put an array, or a number somewhere in one, into a case."""
-    if isinstance(array, float):
-        changed = case.arrays[name].copy()
-        changed[at] = array
-        array = changed
-    return Case(case.op, {**case.arrays, name: array}, case.options)
+def _spoilt(case: Case, name: str, number: float, at: Any = 0) -> Case:
+    return case.having(**{name: spoilt(case.arrays[name], at, number)})
 
 
 def _far(case: Case) -> Case:
     """Return the case in float32, with means of 4096 and deviations of 1."""
-    return _with(case, "input", case.arrays["input"] + 4096).astype(np.float32)
+    return case.having(input=case.arrays["input"] + 4096).astype(np.float32)
 
 
 def _shift_alone(case: Case) -> Case:
-    return _with(case, "weight", None)
+    return case.having(weight=None)
 
 
 def _batch_norm_edges() -> list[Edge]:
     op, train = "batch_norm", {"training": True}
     learned = _case(op, (3, 2, 2), True, True, **train)
-    spoilt = [(bad, _with(_case(op, (3, 2, 2), True, **train), "input", bad, (0, 1, 1))) for bad in (INF, NAN)]
+    spoilt = [(bad, _spoilt(_case(op, (3, 2, 2), True, **train), "input", bad, (0, 1, 1))) for bad in (INF, NAN)]
     plain, row = _case(op, (3, 2), False, **train), "batch_norm.training"
     return [
         Edge(row, "the variance is the biased one", plain, True),
         Edge(row, "every channel by itself, then weight and bias", learned, True),
         Edge(row, "a mean far above the deviation, in float32", _far(_case(op, (4, 2, 2), False, **train))),
-        Edge(row, "a channel of equal numbers", _with(plain, "input", np.ones((3, 2)))),
+        Edge(row, "a channel of equal numbers", plain.having(input=np.ones((3, 2)))),
         Edge(row, "a shift without a scale", _shift_alone(learned), True),
         Edge("batch_norm.one-value", "no image leaves the statistics", _case(op, (0, 2, 2), True, True, **train), True),
         Edge("batch_norm.running", "the unbiased variance", _case(op, (3, 2), True, training=True, momentum=1.0)),
@@ -125,12 +130,12 @@ def _batch_norm_refusals() -> list[Refusal]:
     return [
         Refusal("batch_norm.one-value", "one value", _case(op, (1, 2), True, True, **train), "input", ShapeError),
         Refusal("batch_norm.running", "no statistics in evaluation", _case(op, (3, 2)), MEAN, ArgumentError),
-        Refusal("batch_norm.running", "a mean without a variance", _with(fits, VAR, None), VAR, ArgumentError),
+        Refusal("batch_norm.running", "a mean without a variance", fits.having(running_var=None), VAR, ArgumentError),
         *(
-            Refusal("batch_norm.domain", what, _with(fits, VAR, bad, 0), VAR, ArgumentError, own=True)
+            Refusal("batch_norm.domain", what, _spoilt(fits, VAR, bad), VAR, ArgumentError, own=True)
             for what, bad in bad_variance
         ),
-        Refusal("batch_norm.domain", "an infinite mean", _with(fits, MEAN, INF, 0), MEAN, ArgumentError, own=True),
+        Refusal("batch_norm.domain", "an infinite mean", _spoilt(fits, MEAN, INF), MEAN, ArgumentError, own=True),
         Refusal("batch_norm.domain", "an eps of 0", _case(op, (3, 2), True, eps=0.0), "eps", ArgumentError, own=True),
         Refusal(
             "batch_norm.domain", "an eps of 0 in training", _case(op, (3, 2), eps=0.0, training=True), "eps", ArgumentError
@@ -146,9 +151,9 @@ def _batch_norm_refusals() -> list[Refusal]:
             )
             for what, share in (("more than all", 1.5), ("less than nothing", -0.5))
         ),
-        Refusal("all.layout", "statistics for other channels", _with(fits, MEAN, np.zeros(3)), MEAN, ShapeError),
-        Refusal("all.layout", "weights for other channels", _with(fits, "weight", np.ones(3)), "weight", ShapeError),
-        Refusal("all.layout", "two dtypes", _with(fits, "weight", np.ones(2, np.float32)), "weight", DTypeError),
+        Refusal("all.layout", "statistics for other channels", fits.having(running_mean=np.zeros(3)), MEAN, ShapeError),
+        Refusal("all.layout", "weights for other channels", fits.having(weight=np.ones(3)), "weight", ShapeError),
+        Refusal("all.layout", "two dtypes", fits.having(weight=np.ones(2, np.float32)), "weight", DTypeError),
     ]
 
 
@@ -168,7 +173,7 @@ def _group_norm_edges() -> list[Edge]:
 
 def _group_norm_refusals() -> list[Refusal]:
     op, domain = "group_norm", "group_norm.domain"
-    short = _with(_case(op, (2, 4, 2), False, True, num_groups=2), "weight", np.ones(2))
+    short = _case(op, (2, 4, 2), False, True, num_groups=2).having(weight=np.ones(2))
     return [
         Refusal(domain, "groups that do not divide", _case(op, (2, 4, 2), num_groups=3), "num_groups", ArgumentError),
         Refusal(domain, "no groups", _case(op, (2, 4, 2), num_groups=0), "num_groups", ArgumentError),
@@ -183,7 +188,7 @@ def _group_norm_refusals() -> list[Refusal]:
 
 def _instance_norm_edges() -> list[Edge]:
     op, row, running = "instance_norm", "instance_norm.statistics", "instance_norm.running"
-    spoilt = _with(_case(op, (2, 2, 3), True), "input", NAN, (0, 1, 1))
+    spoilt = _spoilt(_case(op, (2, 2, 3), True), "input", NAN, (0, 1, 1))
     return [
         Edge(row, "every channel of every image", _case(op, (2, 3, 2, 2), False, True), True),
         Edge(row, "the variance is the biased one", _case(op, (1, 1, 3)), True),
@@ -203,8 +208,8 @@ def _instance_norm_refusals() -> list[Refusal]:
         Refusal("instance_norm.statistics", "no spatial axis", _case(op, (2, 4)), "input", ShapeError),
         Refusal("instance_norm.statistics", "an eps of 0", _case(op, (2, 4, 3), eps=0.0), "eps", ArgumentError, own=True),
         Refusal(running, "none to normalise by", _case(op, (2, 2, 3), use_input_stats=False), MEAN, ArgumentError),
-        Refusal(running, "a mean without a variance", _with(fits, VAR, None), VAR, ArgumentError),
-        Refusal(running, "a negative variance", _with(fits, VAR, -1.0, 0), VAR, ArgumentError, own=True),
+        Refusal(running, "a mean without a variance", fits.having(running_var=None), VAR, ArgumentError),
+        Refusal(running, "a negative variance", _spoilt(fits, VAR, -1.0), VAR, ArgumentError, own=True),
     ]
 
 
@@ -215,19 +220,19 @@ CONTRACTS = [
         F.batch_norm,
         rows.batch_norm,
         AFFINE,
-        Smooth(),
+        Smooth(over_batch, over_batch_gradient),
         _batch_norm_edges,
         _batch_norm_refusals,
         needed=("input", MEAN, VAR),
         writes=(MEAN, VAR),
-        written=batch_norm_written,
+        written=(batch_norm_written, Smooth(over_statistics)),
     ),
     Contract(
         "group_norm",
         F.group_norm,
         rows.group_norm,
         AFFINE,
-        Smooth(),
+        Smooth(over_group, over_group_gradient),
         _group_norm_edges,
         _group_norm_refusals,
         needed=("input", "num_groups"),
@@ -237,10 +242,10 @@ CONTRACTS = [
         F.instance_norm,
         rows.instance_norm,
         AFFINE,
-        Smooth(),
+        Smooth(over_image, over_image_gradient),
         _instance_norm_edges,
         _instance_norm_refusals,
         writes=(MEAN, VAR),
-        written=instance_norm_written,
+        written=(instance_norm_written, Smooth(over_statistics)),
     ),
 ]

@@ -12,6 +12,7 @@ from ...errors import ArgumentError, DTypeError, IndexRangeError, RawsegError, S
 from ..case import Case
 from ..rounding import Smooth
 from ..strategies import losses
+from .additions import over_classes
 from .contract import Contract, Edge, Refusal
 
 INF, NAN = np.inf, np.nan
@@ -97,7 +98,7 @@ def _refusals(op: str) -> list[Refusal]:
     of, ids, row = partial(_case, op), IDS.astype(np.int32), "cross_entropy.target"
     short = of(X, [0])
     if op == "weighted_cross_entropy":
-        short = Case(op, {**of().arrays, "target": np.array([0])})
+        short = of().having(target=np.array([0]))
 
     def refused(row: str, what: str, case: Case, argument: str, error: type[RawsegError], own: bool = False) -> Refusal:
         return Refusal(row, what, case, argument, error, own)
@@ -123,7 +124,7 @@ def _refusals(op: str) -> list[Refusal]:
         ],
         "nll_loss": [refused(row, "probabilities for ids", of(X, [0.0, 1.0]), "target", DTypeError)],
         "weighted_cross_entropy": [
-            refused("weighted_cross_entropy.rule", what, Case(op, {**of().arrays, "pixel_weight": np.array(w)}), name, error)
+            refused("weighted_cross_entropy.rule", what, of().having(pixel_weight=np.array(w)), name, error)
             for what, w, name, error in (
                 ("a negative weight", [1.0, -1.0], "pixel_weight", ArgumentError),
                 ("weights for other pixels", [[1.0, 1.0]], "pixel_weight", ShapeError),
@@ -141,7 +142,7 @@ CONTRACTS = [
         getattr(F, op),
         partial(losses.of_classes, op),
         ("input", "target") if op == "cross_entropy" else ("input",),  # of a pixel's weight it is a difference that may cancel
-        Smooth(),
+        Smooth(over_classes),
         partial(_edges, op),
         partial(_refusals, op),
         needed=(*NEEDED, "pixel_weight") if op == "weighted_cross_entropy" else NEEDED,

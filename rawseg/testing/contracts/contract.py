@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import RawsegError
 from ..case import Case
-from ..rounding import Rounding, Smooth
+from ..rounding import Rule
 
 Offered = Callable[[str], bool]  # whether an implementation takes an argument of this name
 
@@ -56,7 +57,7 @@ class Contract:
         does not take, as ``offered(name)`` says, have their defaults. Values keep a distance from kinks and ties.
     gradients : tuple of str
         The arrays that have a gradient.
-    rounding : Rounding
+    rounding : Rule
         How far a result may be from the exact one.
     edges, refusals : callable
         Lists of `Edge` and `Refusal`.
@@ -68,8 +69,9 @@ class Contract:
         Arguments that no implementation can do without, whatever it calls them.
     writes : tuple of str
         Arrays that a call may write to.
-    written : callable, optional
-        A function of the same arguments on Tensors that returns what those arrays, if they are there, hold after the call.
+    written : tuple of callable and Rule, optional
+        A function of the same arguments on Tensors that returns what those arrays, if they are there, hold after the call; and
+        how far that may be from the exact numbers.
     may_lack : tuple of str
         Arrays whose gradient an implementation may do without: it is told, and not failed.
     moving : mapping of str to index
@@ -80,18 +82,24 @@ class Contract:
     function: Callable[..., Any]
     cases: Callable[[Any, Offered], Any]
     gradients: tuple[str, ...]
-    rounding: Rounding
+    rounding: Rule
     edges: Callable[[], list[Edge]] = list
     refusals: Callable[[], list[Refusal]] = list
     dtypes: tuple[Any, ...] = (np.float64, np.float32)
     second: bool = True
     needed: tuple[str, ...] = ("input",)
     writes: tuple[str, ...] = ()
-    written: Callable[..., Any] | None = None
+    written: tuple[Callable[..., Any], Rule] | None = None
     may_lack: tuple[str, ...] = ()
     moving: Mapping[str, Any] = field(default_factory=dict)
 
     def after(self) -> Contract:
-        """Return the contract of what a call writes: a smooth function of what is written to as well."""
+        """Return the contract of what a call writes: a function of what is written to as well."""
         assert self.written is not None, self.op
-        return replace(self, function=self.written, gradients=(*self.gradients, *self.writes), rounding=Smooth(), writes=())
+        function, rounding = self.written
+        return replace(self, function=function, gradients=(*self.gradients, *self.writes), rounding=rounding, writes=())
+
+    def arrays(self) -> list[str]:
+        """Return the names of all array arguments, in the order of the signature: those that its edges have."""
+        seen = {name for edge in self.edges() for name in edge.case.arrays} | {*self.gradients, *self.writes}
+        return [name for name in signature(self.function).parameters if name in seen]

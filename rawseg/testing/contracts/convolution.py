@@ -7,10 +7,11 @@ import numpy as np
 from ... import functional as F
 from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..case import Case
-from ..rounding import Multilinear
+from ..rounding import Counted, Multilinear
 from ..strategies import convolution
 from ..strategies.values import integers
 from .contract import Contract, Edge, Refusal
+from .planes import spoilt
 
 
 def _case(op: str, x: tuple[int, ...], weight: tuple[int, ...], bias: int = 0, /, **options) -> Case:
@@ -21,14 +22,9 @@ def _case(op: str, x: tuple[int, ...], weight: tuple[int, ...], bias: int = 0, /
     return Case(op, arrays, options)
 
 
-def _with(case: Case, name: str, at: tuple[int, ...], value: float) -> Case:
-    array = case.arrays[name].copy()
-    array[at] = value
-    return Case(case.op, {**case.arrays, name: array}, case.options)
-
-
 def _conv2d_edges() -> list[Edge]:
     op, plain = "conv2d", _case("conv2d", (1, 1, 3, 4), (1, 1, 3, 3), padding=1)
+    infinite = plain.having(weight=spoilt(plain.arrays["weight"], (0, 0, 0, 0), np.inf))
     return [
         Edge("conv2d.formula", "the kernel is not flipped", _case(op, (1, 1, 3, 3), (1, 1, 2, 2)), True),
         Edge("conv2d.empty", "a batch without images", _case(op, (0, 2, 4, 5), (3, 2, 3, 2), 3), True),
@@ -43,8 +39,10 @@ def _conv2d_edges() -> list[Edge]:
             extra=True,
         ),
         Edge("conv2d.shapes", "images without a batch axis", _case(op, (2, 4, 5), (3, 2, 3, 2), 3), extra=True),
-        Edge("all.nonfinite", "NaN stays in its windows", _with(plain, "input", (0, 0, 0, 1), np.nan)),
-        Edge("conv2d.nonfinite", "a weight of inf meets no padding", _with(plain, "weight", (0, 0, 0, 0), np.inf), own=True),
+        Edge(
+            "all.nonfinite", "NaN stays in its windows", plain.having(input=spoilt(plain.arrays["input"], (0, 0, 0, 1), np.nan))
+        ),
+        Edge("conv2d.nonfinite", "a weight of inf meets no padding", infinite, own=True),
     ]
 
 
@@ -52,7 +50,7 @@ def _conv2d_refusals() -> list[Refusal]:
     op = "conv2d"
     fitting = (1, 4, 5, 6), (6, 4, 3, 2)
     mixed = _case(op, *fitting)
-    mixed = Case(op, {**mixed.arrays, "weight": mixed.arrays["weight"].astype(np.float32)})
+    mixed = mixed.having(weight=mixed.arrays["weight"].astype(np.float32))
     return [
         Refusal("conv2d.shapes", "weights for other channels", _case(op, (1, 4, 5, 6), (6, 3, 3, 2)), "weight", ShapeError),
         Refusal("conv2d.shapes", "a bias of another length", _case(op, *fitting, 5), "bias", ShapeError),
@@ -110,12 +108,6 @@ def _conv_transpose2d_refusals() -> list[Refusal]:
     ]
 
 
-def _terms(case: Case) -> int:
-    """Count the products of one output, at most one a tap of its channel, and the bias."""
-    weight = case.arrays["weight"]
-    return weight.size // (weight.shape[0] if case.op == "conv2d" else weight.shape[1]) + 1
-
-
 NEEDED = "input", "weight"
 CONTRACTS = [
     Contract(
@@ -123,7 +115,7 @@ CONTRACTS = [
         F.conv2d,
         convolution.conv2d,
         ("input", "weight", "bias"),
-        Multilinear(2, _terms),
+        Multilinear(2, Counted()),
         _conv2d_edges,
         _conv2d_refusals,
         needed=NEEDED,
@@ -133,7 +125,7 @@ CONTRACTS = [
         F.conv_transpose2d,
         convolution.conv_transpose2d,
         ("input", "weight", "bias"),
-        Multilinear(2, _terms),
+        Multilinear(2, Counted()),
         _conv_transpose2d_edges,
         _conv_transpose2d_refusals,
         needed=NEEDED,

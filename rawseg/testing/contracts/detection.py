@@ -178,7 +178,7 @@ CONTRACTS = [
         ops.paste_masks,
         boxes.paste_masks,
         (),
-        Smooth(),
+        Smooth(lambda case: 0),  # four cells at a time
         _paste_edges,
         _paste_refusals,
         needed=("masks", "boxes", "image_size"),

@@ -12,6 +12,7 @@ from ...errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from ..case import Case
 from ..rounding import Smooth
 from ..strategies import losses
+from .additions import over_masks, over_ranks
 from .contract import Contract, Edge, Refusal
 
 SOFTMAX, HINGE = "lovasz_softmax", "lovasz_hinge"
@@ -126,7 +127,7 @@ CONTRACTS = [
         getattr(F, op),
         partial(losses.of_masks, op) if op in OVERLAPS else getattr(losses, op),
         ("input",),
-        Smooth(),
+        Smooth(over_masks if op in OVERLAPS else over_ranks),
         partial(_overlap_edges if op in OVERLAPS else _lovasz_edges, op),
         partial(_overlap_refusals if op in OVERLAPS else _lovasz_refusals, op),
         needed=("input", "target"),

@@ -16,6 +16,13 @@ def shuffled(op: str, shape: tuple[int, ...], dtype: Any = np.float64, /, **opti
     return Case(op, {"input": numbers.reshape(shape).astype(dtype)}, options)
 
 
+def spoilt(array: np.ndarray, at: Any, number: float) -> np.ndarray:
+    """Return the array with one number put somewhere."""
+    changed = array.copy()
+    changed[at] = number
+    return changed
+
+
 def plane(op: str, rows: Any, dtype: Any = np.float64, /, **options: Any) -> Case:
     """Return a call on one image of one channel."""
     return Case(op, {"input": np.array(rows, dtype)[None, None]}, options)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ... import functional as F
 from ...errors import ArgumentError, DTypeError, ShapeError
-from ..rounding import Moved, Multilinear
+from ..case import Case
+from ..rounding import Counted, Moved, Multilinear, Stated
 from ..strategies import pooling
 from .contract import Contract, Edge, Refusal
 from .planes import plane, shuffled
@@ -166,12 +168,25 @@ def _adaptive_avg_pool2d_edges() -> list[Edge]:
 
 
 CHOSEN = ("input",), Moved()
+
+
+def _bin(case: Case, out: tuple[int, ...]) -> int:
+    """Return the pixels of a bin, at most: n / m of an axis, and a part of one more at each end."""
+    return math.prod(-(-n // m) + 1 for n, m in zip(case.arrays["input"].shape[-2:], out[-2:]))
+
+
+def _bins(case: Case, out: tuple[int, ...]) -> int:
+    """Return the bins that a pixel is in, at most."""
+    return math.prod(-(-m // n) + 1 for n, m in zip(case.arrays["input"].shape[-2:], out[-2:]))
+
+
 # A mean is a sum of its pixels, each times 1 / count: two factors, whether it is divided once or every term is.
-AVERAGED = ("input",), Multilinear(2)
+MEANS = ("input",), Multilinear(2, Counted({"divisor_override": 1}))
+MEANS_OF_BINS = ("input",), Multilinear(2, Stated(_bin, _bins))
 WINDOW, BINS = ("input", "kernel_size"), ("input", "output_size")
 CONTRACTS = [
     Contract("max_pool2d", F.max_pool2d, pooling.max_pool2d, *CHOSEN, _max_pool2d_edges, _max_pool2d_refusals, needed=WINDOW),
-    Contract("avg_pool2d", F.avg_pool2d, pooling.avg_pool2d, *AVERAGED, _avg_pool2d_edges, _avg_pool2d_refusals, needed=WINDOW),
+    Contract("avg_pool2d", F.avg_pool2d, pooling.avg_pool2d, *MEANS, _avg_pool2d_edges, _avg_pool2d_refusals, needed=WINDOW),
     Contract(
         "adaptive_max_pool2d",
         F.adaptive_max_pool2d,
@@ -185,7 +200,7 @@ CONTRACTS = [
         "adaptive_avg_pool2d",
         F.adaptive_avg_pool2d,
         pooling.adaptive_avg_pool2d,
-        *AVERAGED,
+        *MEANS_OF_BINS,
         _adaptive_avg_pool2d_edges,
         lambda: _bin_refusals("adaptive_avg_pool2d"),
         needed=BINS,

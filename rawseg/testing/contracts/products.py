@@ -7,7 +7,7 @@ import numpy as np
 from ... import functional as F
 from ...errors import DTypeError, ShapeError
 from ..case import Case
-from ..rounding import Multilinear
+from ..rounding import Counted, Multilinear
 from ..strategies import products
 from ..strategies.values import integers
 from .contract import Contract, Edge, Refusal
@@ -41,7 +41,7 @@ def _edges() -> list[Edge]:
 
 def _refusals() -> list[Refusal]:
     mixed = _case((2, 4), (3, 4))
-    mixed = Case(OP, {**mixed.arrays, "weight": mixed.arrays["weight"].astype(np.float32)})
+    mixed = mixed.having(weight=mixed.arrays["weight"].astype(np.float32))
     return [
         Refusal(ROW, "weights for other features", _case((2, 4), (3, 5)), "input", ShapeError),
         Refusal(ROW, "a bias for other outputs", _case((2, 4), (3, 4), 4), "bias", ShapeError),
@@ -56,7 +56,7 @@ CONTRACTS = [
         F.linear,
         products.linear,
         ("input", "weight", "bias"),
-        Multilinear(2),
+        Multilinear(2, Counted()),
         _edges,
         _refusals,
         needed=("input", "weight"),

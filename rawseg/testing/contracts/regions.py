@@ -9,8 +9,7 @@ import numpy as np
 from ... import ops
 from ...errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from ..case import Case
-from ..resampling import Resampled
-from ..rounding import Moved
+from ..rounding import Moved, Resampled
 from ..strategies import regions
 from ..strategies.values import integers
 from .contract import Contract, Edge, Refusal
@@ -73,24 +72,20 @@ def _region_refusals(op: str) -> list[Refusal]:
     single = {name: array.astype(np.float32) for name, array in fitting.arrays.items()}
     corners = fitting.arrays["boxes"][:, 1:]
     return [
-        Refusal("roi_align.boxes", "no batch index", _with(fitting, boxes=corners), "boxes", ShapeError),
+        Refusal("roi_align.boxes", "no batch index", fitting.having(boxes=corners), "boxes", ShapeError),
         Refusal("roi_align.boxes", "an image that is not there", _case(op, (1, *BOX[1:])), "boxes", IndexRangeError, True),
         Refusal("roi_align.boxes", "half an image", _case(op, (0.5, *BOX[1:])), "boxes", IndexRangeError, True),
         Refusal("roi_align.boxes", "a corner that is no number", _case(op, (0, 0, 0, NAN, 2)), "boxes", ArgumentError, True),
         Refusal("roi_align.boxes", "x2 below x1", _case(op, (0, 2, 0, 1, 2)), "boxes", ArgumentError, True),
         Refusal("roi_align.boxes", "y2 below y1", _case(op, (0, 0, 2, 1, 1)), "boxes", ArgumentError, True),
-        Refusal("all.layout", "two dtypes", _with(fitting, boxes=single["boxes"]), "boxes", DTypeError),
+        Refusal("all.layout", "two dtypes", fitting.having(boxes=single["boxes"]), "boxes", DTypeError),
         Refusal(
-            "all.layout", "a map without a batch axis", _with(fitting, input=fitting.arrays["input"][0]), "input", ShapeError
+            "all.layout", "a map without a batch axis", fitting.having(input=fitting.arrays["input"][0]), "input", ShapeError
         ),
         Refusal("roi_align.arithmetic", "no scale", _case(op, BOX, spatial_scale=0.0), "spatial_scale", ArgumentError, True),
         Refusal("all.integers", "no bin", _case(op, BOX, output_size=(0, 2)), "output_size", ArgumentError, True),
         Refusal("all.integers", "half a bin", _case(op, BOX, output_size=1.5), "output_size", ArgumentTypeError),
     ]
-
-
-def _with(case: Case, **arrays: np.ndarray) -> Case:
-    return Case(case.op, {**case.arrays, **arrays}, case.options)
 
 
 def _roi_align_refusals() -> list[Refusal]:

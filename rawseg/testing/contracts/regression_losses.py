@@ -12,6 +12,7 @@ from ...errors import ArgumentError, DTypeError, ShapeError
 from ..case import Case
 from ..rounding import Smooth
 from ..strategies import losses
+from .additions import over_elements
 from .contract import Contract, Edge, Refusal
 
 X, T = np.array([[1.0, -2.0, 3.0], [0.5, 0.25, -1.0]]), np.array([[0.5, 0.75, 2.75], [0.0, 4.0, -3.5]])
@@ -53,7 +54,7 @@ def _edges(op: str) -> list[Edge]:
 
 def _refusals(op: str) -> list[Refusal]:
     of, row = partial(_case, op), "regression.shapes"
-    mixed = Case(op, {**of().arrays, "target": T.astype(np.float32)})
+    mixed = of().having(target=T.astype(np.float32))
     said = [
         Refusal(row, "fewer targets", of(X, T[:, :2]), "target", ShapeError),
         Refusal(row, "targets that would broadcast", of(X, T[0]), "target", ShapeError, own=True),
@@ -75,7 +76,7 @@ CONTRACTS = [
         getattr(F, op),
         partial(losses.of_numbers, op),
         ("input", "target") if op == "smooth_l1_loss" else ("input", "target", "weight"),
-        Smooth(),
+        Smooth(over_elements),
         partial(_edges, op),
         partial(_refusals, op),
         needed=("input", "target"),

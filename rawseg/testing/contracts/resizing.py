@@ -8,68 +8,11 @@ import numpy as np
 
 from ... import functional as F
 from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from ..bounds import gamma
 from ..case import Case
-from ..rounding import Arrays, Definition, Moved, Multilinear
+from ..rounding import Moved, Resized
 from ..strategies import resizing
 from .contract import Contract, Edge, Refusal
 from .planes import plane, shuffled
-
-COORDINATE = 5  # roundings: in / out, or 1 / factor and the factor itself; o + 1/2; their product; - 1/2
-
-
-class Resized:
-    r"""Copied by the nearest modes; "bilinear" is a sum of products of three factors, two of them weights of at least 0.
-
-    A weight is the distance of a coordinate from a pixel. Coordinates are numbers up to the size n of their axis, and come
-    with five roundings, so that they are off by :math:`\delta = \gamma_5 (H + W + 2)` at most, both axes together. A value
-    that lies between two pixels changes by at most the sum of their magnitudes times that, and the neighbour's pixels count
-    too where a coordinate rounds across a pixel. Summing every 3 x 3 pixels first, as S does, gives all of them their part:
-    :math:`|\hat y - y| \le \gamma_K A |x| + \delta A S |x|`, and for the adjoint :math:`\gamma_K A^T |g| + \delta S A^T |g|`.
-    """
-
-    def of_values(self, exact: Definition, case: Case, results: Arrays, dtype: Any) -> Arrays:
-        """Return the bound on the images."""
-        if case.options.get("mode", "nearest") != "bilinear":
-            return Moved().of_values(exact, case, results, dtype)
-        (around,) = exact.values(case.map(lambda x: _of_nine(np.abs(x))))
-        (plain,) = Multilinear(3).of_values(exact, case, results, dtype)
-        return [plain + _shift(case, dtype) * around]
-
-    def of_gradients(self, exact: Definition, case: Case, directions: Arrays, results: Arrays, dtype: Any) -> Arrays:
-        """Return that on the adjoint."""
-        if case.options.get("mode", "nearest") != "bilinear":
-            return Moved().of_gradients(exact, case, directions, results, dtype)
-        (around,) = exact.gradients(case, [abs(d) for d in directions])
-        (plain,) = Multilinear(3).of_gradients(exact, case, directions, results, dtype)
-        return [plain + _shift(case, dtype) * _of_nine(around)]
-
-    def of_second(
-        self, exact: Definition, case: Case, directions: Arrays, seeds: Arrays, results: Arrays, dtype: Any
-    ) -> Arrays:
-        """Return that on the adjoint's adjoint, the map itself: seeds are resized, and nothing depends on the image."""
-        plain = Multilinear(3).of_second(exact, case, directions, seeds, results, dtype)
-        if case.options.get("mode", "nearest") != "bilinear":
-            return plain
-        around = exact.second(case, directions, [_of_nine(np.abs(seed)) for seed in seeds])
-        return [one + _shift(case, dtype) * abs(other) for one, other in zip(plain, around)]
-
-
-def _shift(case: Case, dtype: Any) -> float:
-    return gamma(COORDINATE, dtype) * (sum(case.arrays["input"].shape[2:]) + 2)
-
-
-def _of_nine(array: np.ndarray) -> np.ndarray:
-    """Return the sum of every pixel and its eight neighbours; what is no number is nothing: no result that is one read it."""
-    array = np.where(np.isfinite(array), array, 0.0)
-    for axis in (-1, -2):
-        sums = array.copy()
-        low, high = ([slice(None)] * array.ndim for _ in range(2))
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        sums[tuple(low)] += array[tuple(high)]
-        sums[tuple(high)] += array[tuple(low)]
-        array = sums
-    return array
 
 
 def _interpolate_edges() -> list[Edge]:

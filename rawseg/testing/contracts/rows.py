@@ -12,6 +12,7 @@ from ...errors import ArgumentError, DTypeError, ShapeError
 from ..case import Case
 from ..rounding import Smooth
 from ..strategies import rows
+from .additions import over_layer, over_layer_gradient, over_softmax, over_softmax_gradient
 from .contract import Contract, Edge, Refusal
 
 INF = np.inf
@@ -55,7 +56,7 @@ def _layer(shape: tuple[int, ...], last: int = 1, affine: bool = False, dtype: A
 
 def _shifted(shape: tuple[int, ...], by: float) -> Case:
     case = _layer(shape, 1, False, np.float32)
-    return Case(case.op, {"input": case.arrays["input"] + np.float32(by)}, case.options)
+    return case.having(input=case.arrays["input"] + np.float32(by))
 
 
 def _layer_norm_edges() -> list[Edge]:
@@ -65,7 +66,7 @@ def _layer_norm_edges() -> list[Edge]:
     return [
         Edge(row, "the last axis, not the leading ones", learned, True),
         Edge(row, "two axes together, with a weight an element", _layer((2, 2, 3), 2, True), True),
-        Edge(row, "a shift without a scale", Case("layer_norm", {**learned.arrays, "weight": None}, learned.options), True),
+        Edge(row, "a shift without a scale", learned.having(weight=None), True),
         Edge(row, "the variance is the biased one", _layer((1, 3)), True),
         Edge(row, "a mean far above the deviation, in float32", _shifted((2, 6), 4096.0)),
         Edge(row, "equal numbers: 0", constant),
@@ -78,8 +79,8 @@ def _layer_norm_edges() -> list[Edge]:
 
 def _layer_norm_refusals() -> list[Refusal]:
     op, domain, fitting = "layer_norm", "layer_norm.domain", _layer((2, 3), 1, True)
-    short = Case(op, {**fitting.arrays, "weight": np.ones(2)}, fitting.options)
-    mixed = Case(op, {**fitting.arrays, "bias": np.ones(3, np.float32)}, fitting.options)
+    short = fitting.having(weight=np.ones(2))
+    mixed = fitting.having(bias=np.ones(3, np.float32))
     other = Case(op, {"input": np.ones((2, 3))}, {"normalized_shape": (2,)})
     return [
         Refusal(domain, "no size", _layer((2, 3), 0), "normalized_shape", ArgumentError),
@@ -98,7 +99,7 @@ CONTRACTS = [
             getattr(F, op),
             partial(rows.softmax, op),
             ("input",),
-            Smooth(),
+            Smooth(over_softmax, over_softmax_gradient),
             partial(_softmax_edges, op),
             partial(_softmax_refusals, op),
             needed=("input", "dim"),
@@ -110,7 +111,7 @@ CONTRACTS = [
         F.layer_norm,
         rows.layer_norm,
         ("input", "weight", "bias"),
-        Smooth(),
+        Smooth(over_layer, over_layer_gradient),
         _layer_norm_edges,
         _layer_norm_refusals,
         needed=("input", "normalized_shape"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,7 @@ import numpy as np
 from ... import functional as F
 from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..case import Case
-from ..resampling import Resampled
-from ..rounding import Smooth
+from ..rounding import Resampled, Smooth
 from ..strategies import sampling
 from ..strategies.sampling import NOT_FINITE
 from ..strategies.values import integers
@@ -128,6 +128,10 @@ def _held(case: Case) -> Case:
     return Case(case.op, case.arrays, {**case.options, "padding_mode": "border"})
 
 
+def _positions(case: Case) -> int:
+    return math.prod(case.options["size"][2:])
+
+
 CONTRACTS = [
     Contract(
         "grid_sample",
@@ -144,7 +148,7 @@ CONTRACTS = [
         F.affine_grid,
         sampling.affine_grid,
         ("theta",),
-        Smooth(),
+        Smooth(lambda case: 3, _positions),  # a row of a matrix times (x, y, 1); its gradient sums over the image
         _affine_grid_edges,
         _affine_grid_refusals,
         needed=("theta", "size"),

@@ -22,7 +22,7 @@ def _case(indices: Any, /, kernel_size: Any = 2, **options: Any) -> Case:
     where = np.array(indices, np.int64)
     where = where[None, None] if where.ndim == 2 else where
     case = shuffled(OP, where.shape, kernel_size=kernel_size, **options)
-    return Case(OP, {**case.arrays, "indices": where}, case.options)
+    return case.having(indices=where)
 
 
 def _edges() -> list[Edge]:
@@ -45,8 +45,8 @@ def _edges() -> list[Edge]:
 def _refusals() -> list[Refusal]:
     plain, row = [[0, 3], [9, 15]], "max_unpool2d.plain-indices"
     fitting = _case(plain)
-    narrow = Case(OP, {**fitting.arrays, "indices": fitting.arrays["indices"].astype(np.int32)}, fitting.options)
-    fewer = Case(OP, {**fitting.arrays, "indices": fitting.arrays["indices"][..., :1]}, fitting.options)
+    narrow = fitting.having(indices=fitting.arrays["indices"].astype(np.int32))
+    fewer = fitting.having(indices=fitting.arrays["indices"][..., :1])
     return [
         Refusal("max_unpool2d.indices", "an index beyond the plane", _case([[0, 16], [3, 5]]), "indices", IndexRangeError),
         Refusal("max_unpool2d.indices", "an index below 0", _case([[0, -1], [3, 5]]), "indices", IndexRangeError),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import functional as F
 from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from ..rounding import Moved, Multilinear
+from ..rounding import Counted, Moved, Multilinear
 from ..strategies import windows
 from .contract import Contract, Edge, Refusal
 from .planes import plane, shuffled
@@ -136,7 +136,7 @@ CONTRACTS = [
         F.fold,
         windows.fold,
         ("input",),
-        Multilinear(1),
+        Multilinear(1, Counted()),
         _fold_edges,
         _fold_refusals,
         needed=("input", "output_size", "kernel_size"),

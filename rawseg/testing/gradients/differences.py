@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..adapters.adapter import Adapter, Arrays, Options
-from ..bounds import unit_roundoff
+from ..rounding.bounds import unit_roundoff
 
 # Relative to max(1, |x|): what rounding leaves, ROUNDINGS u / h, and h^2 are both small there; kinks are seldom so near.
 STEPS = {"float64": 1e-4, "float32": 2.0**-6}
