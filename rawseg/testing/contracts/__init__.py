@@ -41,12 +41,6 @@ def contract_of(op: str, caller: str = "check") -> Contract:
     ------
     ArgumentError
         If there is none; it says which names are like it.
-
-    Examples
-    --------
-    >>> contract_of("sofmax")
-    Traceback (most recent call last):
-    rawseg_kernels._errors.ArgumentError: check: op: expected one of the 69 operations (softmax, log_softmax?), got 'sofmax'
     """
     if op not in contracts():
         like = get_close_matches(str(op), contracts(), cutoff=0.5)
