@@ -1,0 +1,1 @@
+"""ONNX both ways: networks of elsewhere on rawseg's kernels, and rawseg's networks for elsewhere."""
