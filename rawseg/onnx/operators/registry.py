@@ -2,52 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, RawsegError
 from ..node import Node
 
-__all__ = ["compute", "known", "operator"]
-
-# name -> [(first version, function)], the newest first; a function answers until the next one's first version.
-_OPERATORS: dict[tuple[str, str], list[tuple[int, Callable[..., Any]]]] = {}
+__all__ = ["Operator", "compute", "known", "missing", "operator"]
 
 
-def operator(name: str, since: int = 1, domain: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+class Operator(NamedTuple):
+    """How an operator is computed, from a version of its set on.
+
+    Attributes
+    ----------
+    since : int
+        The first version.
+    function : callable
+        ``function(node, *inputs)``; with ``trains`` it also takes ``training``.
+    trains : bool
+        Whether the result depends on the graph being trained, as that of Dropout.
+    """
+
+    since: int
+    function: Callable[..., Any]
+    trains: bool = False
+
+
+# of each name, the newest first; one answers until the next one's first version
+_OPERATORS: dict[tuple[str, str], list[Operator]] = {}
+
+
+def operator(
+    name: str, since: int = 1, domain: str = "", *, trains: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register ``function(node, *inputs)`` for an operator from a version of its set on.
 
     The function gets Tensors, and None for optional inputs that the node leaves out at the end or in between; it returns a
-    Tensor, or a tuple of them, one for each output. Several decorators may stand over one function.
+    Tensor, or a tuple of them, one for each output. Several decorators may stand over one function. With ``trains`` it is also
+    told, as ``training``, whether the graph is being trained.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         versions = _OPERATORS.setdefault((domain, name), [])
-        versions.append((since, function))
-        versions.sort(key=lambda entry: -entry[0])
+        versions.append(Operator(since, function, trains))
+        versions.sort(key=lambda entry: -entry.since)
         return function
 
     return register
 
 
-def known(node: Node) -> Callable[..., Any] | None:
+def known(node: Node) -> Operator | None:
     """Return what computes a node's operator at its version, or None."""
     versions = _OPERATORS.get((node.domain, node.op), [])
-    return next((function for since, function in versions if since <= node.version), None)
+    return next((entry for entry in versions if entry.since <= node.version), None)
 
 
-def compute(node: Node, *inputs: Any) -> tuple[Any, ...]:
+def missing(nodes: Iterable[Node]) -> list[str]:
+    """Return a line for each operator that rawseg lacks: its name, its version and the nodes that want it."""
+    wanted: dict[tuple[str, str, int], list[str]] = {}
+    for node in nodes:
+        if known(node) is None:
+            wanted.setdefault((node.domain, node.op, node.version), []).append(node.name or f"-> {', '.join(node.outputs)}")
+    return [
+        f"{domain + '.' if domain else ''}{op} of version {version} ({'; '.join(names[:8])}{'; ...' if len(names) > 8 else ''})"
+        for (domain, op, version), names in wanted.items()
+    ]
+
+
+def compute(node: Node, *inputs: Any, training: bool = False) -> tuple[Any, ...]:
     """Return the outputs of one node.
 
     Raises
     ------
-    ArgumentError
-        If rawseg lacks the operator, or the node asks for what the operator's function does not do.
+    RawsegError
+        Of the class that the operation below raises, naming the node; ArgumentError if rawseg lacks the operator, the node
+        asks for what its function does not do, or its inputs make no sense.
     """
-    function = known(node)
-    if function is None:
-        names = ", ".join(sorted({name for domain, name in _OPERATORS if domain == node.domain}))
-        operators = f"an operator that rawseg has ({names})" if names else f"an operator of ONNX's own set, not of {node.domain}"
-        raise ArgumentError("onnx", node.label, operators, f"{node.op} of version {node.version}")
-    found = function(node, *inputs)
+    entry = known(node)
+    if entry is None:
+        raise ArgumentError("onnx", "nodes", "operators that rawseg has", missing([node])[0])
+    options = {"training": training} if entry.trains else {}
+    try:
+        found = entry.function(node, *inputs, **options)
+    except RawsegError as error:
+        if not error.op.startswith(node.label):
+            error.__init__(f"{node.label}: {error.op}", error.argument, error.expected, error.got)  # keeps its traceback
+        raise
+    except MemoryError as error:
+        raise ArgumentError(node.label, "out", "what fits into memory", str(error) or "more") from error
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError) as error:
+        text = f"{type(error).__name__}: {error}"  # of NumPy or Python, about inputs that no check foresaw
+        raise ArgumentError(node.label, "inputs", "ones that the operator can take", text) from error
     return found if isinstance(found, tuple) else (found,)

@@ -1,0 +1,47 @@
+"""The declared inputs of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import onnx
+
+from ...errors import CheckpointError
+from ..signature import Signature
+from .tensors import DTYPES
+
+__all__ = ["signatures"]
+
+
+def signatures(values: Iterable[onnx.ValueInfoProto], label: str) -> list[Signature]:
+    """Return what the inputs must be.
+
+    Raises
+    ------
+    CheckpointError
+        If an input is no tensor, or one of a type that rawseg has not.
+    """
+    return [_signature(value, label) for value in values]
+
+
+def _signature(value: onnx.ValueInfoProto, label: str) -> Signature:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        raise CheckpointError("load", label, f"a tensor as input {value.name!r}", kind or "nothing")
+    declared = value.type.tensor_type
+    if declared.elem_type not in DTYPES:
+        name = onnx.TensorProto.DataType.Name(declared.elem_type) if declared.elem_type in TYPES else declared.elem_type
+        raise CheckpointError("load", label, f"an input {value.name!r} of bools, integers or floats", name)
+    if not declared.HasField("shape"):
+        return Signature(value.name, DTYPES[declared.elem_type])
+    return Signature(value.name, DTYPES[declared.elem_type], tuple(_size(dim) for dim in declared.shape.dim))
+
+
+TYPES = frozenset(onnx.TensorProto.DataType.values())
+
+
+def _size(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
+    """Return a fixed size, the name of a free one, or None; exporters also write -1 for a free one."""
+    if dim.HasField("dim_value"):
+        return dim.dim_value if dim.dim_value >= 0 else None
+    return dim.dim_param or None
