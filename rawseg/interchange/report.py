@@ -9,6 +9,7 @@ from difflib import get_close_matches
 __all__ = ["Report"]
 
 SHOWN = 40  # rows of the printed table
+NAMED = 6  # keys of a kind in a message
 COMPARED = 64  # missing keys for which a renamed one is looked for: every comparison costs
 
 
@@ -97,14 +98,18 @@ class Report:
         return "\n".join(lines)
 
     def faults(self) -> str:
-        """Return all that does not fit in one line, for a message."""
+        """Return what does not fit in one line, for a message: of many keys the first."""
         close = self.suggestions()
         lists = {
             "missing": [f"{name} (renamed from {close[name]}?)" if name in close else name for name in self.missing],
             "unexpected": self.unexpected,
             "mismatched": [f"{name} ({note})" for name, note in self.mismatched.items()],
         }
-        return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in lists.items() if names)
+        return "; ".join(f"{len(names)} {kind}: {_first(names)}" for kind, names in lists.items() if names)
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _text(shapes: Mapping[str, tuple[int, ...]], name: str) -> str:

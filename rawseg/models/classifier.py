@@ -14,9 +14,7 @@ from ..errors import ArgumentError, ShapeError
 from .inference import evaluating
 from .summary import no_images
 
-__all__ = ["IMAGENET", "Classifier"]
-
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its colours
+__all__ = ["Classifier"]
 
 
 class Classifier(nn.Module):

@@ -21,7 +21,8 @@ from .. import nn
 from ..autograd import Tensor
 from ..autograd.shaping import cat
 from ..errors import ArgumentError
-from .classifier import IMAGENET, Classifier
+from ..interchange.imagenet import COLOURS
+from .classifier import Classifier
 from .mobilenet_v1 import mobilenet_v1
 from .mobilenet_v2 import mobilenet_v2
 from .mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
@@ -100,7 +101,7 @@ class EncoderUNet(Segmenter):
             if in_channels != 3:
                 raise ArgumentError(self.name, "imagenet", "False but for images of 3 channels", f"{in_channels} channels")
             self.config["imagenet"] = True  # not where it is False: files from before this option lack it
-            for name, values in zip(("mean", "deviation"), IMAGENET):
+            for name, values in zip(("mean", "deviation"), COLOURS):
                 self.register_buffer(name, Tensor(np.array(values, np.float32).reshape(1, 3, 1, 1)), persistent=False)
         scale = {"width_mult": width_mult} if encoder in SCALABLE else {}
         self.encoder = _without_classifier(ENCODERS[encoder](in_channels=in_channels, classes=1, **scale))

@@ -43,8 +43,8 @@ def load_pretrained(model: Any, path: str | os.PathLike[str], strict: bool = Tru
     Raises
     ------
     CheckpointError
-        If the file is damaged, or does not fit; the message lists every key at fault, and the error's ``report`` is the table.
-        Then the model is unchanged. With ``strict=False``, if nothing in the file fits.
+        If the file is damaged, or does not fit; the message names the first keys at fault, and the error's ``report`` is the
+        table of all. Then the model is unchanged. With ``strict=False``, if nothing in the file fits.
 
     Notes
     -----

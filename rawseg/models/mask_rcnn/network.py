@@ -13,8 +13,8 @@ from ... import nn
 from ...autograd import Tensor
 from ...creation import as_tensor
 from ...errors import ArgumentError, ArgumentTypeError
+from ...interchange.imagenet import COLOURS
 from ...random import generator
-from ..classifier import IMAGENET
 from .anchors import Anchors
 from .backbone import PyramidBackbone, SingleLevelBackbone, freeze_norms, freeze_stages, parts_of
 from .heads import BoxPredictor, MaskHead, MaskPredictor, RoIHeads, StageHead, TwoLayerHead
@@ -101,7 +101,7 @@ class MaskRCNN(nn.Module):
         super().__init__()
         self.config = {name: _plain(value) for name, value in locals().items() if name not in ("self", "__class__")}
         counts = self._checked()
-        mean, std = IMAGENET if in_channels == 3 else ((0.5,) * in_channels, (0.25,) * in_channels)
+        mean, std = COLOURS if in_channels == 3 else ((0.5,) * in_channels, (0.25,) * in_channels)
         self.transform = Transform(min_size, max_size, mean, std)
         if neck == "fpn":
             self.backbone = PyramidBackbone(backbone, in_channels, channels, width_mult)
