@@ -1,4 +1,4 @@
-"""Graph: a list of nodes as a Module, so that what was loaded can be run, differentiated, trained and saved like any network."""
+"""Graph: a list of nodes as a Module, so that what was loaded can be run, differentiated, trained and saved."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Graph(Module):
         return f"{inputs} -> {', '.join(self.output_names)}; {len(self.nodes)} nodes: {counts}; {size} parameters"
 
     def summary(self) -> str:
-        """Return a table with a line for each node: its operator and name, the shapes of its weights, what it reads and writes."""
+        """Return a line for each node: its operator and name, the shapes of its weights, what it reads and writes."""
         lines = [("operator", "name", "weights", "reads", "writes")]
         for node in self.nodes:
             held = [name for name in node.inputs if name in self._parameters or name in self._buffers]

@@ -8,7 +8,7 @@ from ..errors import ArgumentError
 from .node import Node
 from .operators import missing
 
-__all__ = ["check_order", "check_operators", "last_readers"]
+__all__ = ["check_operators", "check_order", "last_readers"]
 
 
 def check_order(nodes: Sequence[Node], inputs: Sequence[str], outputs: Sequence[str], weights: Collection[str]) -> None:
@@ -28,7 +28,9 @@ def check_order(nodes: Sequence[Node], inputs: Sequence[str], outputs: Sequence[
         for name in node.inputs:
             if name and name not in written:
                 later = any(name in other.outputs for other in nodes)
-                found = f"{name!r} of {node.label}, written {'later: the nodes have a cycle or no order' if later else 'nowhere'}"
+                found = (
+                    f"{name!r} of {node.label}, written {'later: the nodes have a cycle or no order' if later else 'nowhere'}"
+                )
                 raise ArgumentError("Graph", "nodes", "inputs that were written before", found)
         for name in node.outputs:
             if name:

@@ -33,7 +33,11 @@ def conv_transpose(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = 
     extra = spread["output_padding"] or (0, 0)
     full = [(n - 1) * s + r for n, s, r in zip(images.shape[2:], where.strides, where.reach)]
     begins, ends = _crops(node, axes, where, images.shape[2:], full, extra, spread["output_shape"])
-    allocatable(node, (x.shape[0], kernels.shape[1] * _groups(node), *(max(n, n - b - e) for n, b, e in zip(full, begins, ends))), x.dtype)
+    allocatable(
+        node,
+        (x.shape[0], kernels.shape[1] * _groups(node), *(max(n, n - b - e) for n, b, e in zip(full, begins, ends))),
+        x.dtype,
+    )
     options: dict[str, Any] = {"stride": where.strides, "dilation": where.dilations, "groups": _groups(node)}
     if begins == ends and min(begins) >= 0:
         return restored(F.conv_transpose2d(images, kernels, bias, padding=begins, **options), x)
@@ -55,7 +59,7 @@ def _crops(
     totals = [n + more - wanted for n, more, wanted in zip(full, extra, asked)]
     less = [max(0, total) // 2 for total in totals]
     more = [total - half for total, half in zip(totals, less)]
-    first, second = (less, more) if mode == "SAME_UPPER" else (more, less)
+    first = less if mode == "SAME_UPPER" else more
     begins = tuple(max(0, n) for n in first)  # what is missing is added at the end
     ends = tuple(total - begin for total, begin in zip(totals, begins))
     return begins, tuple(end - more for end, more in zip(ends, extra))

@@ -14,7 +14,7 @@ from ...autograd import Tensor
 from ...functional import pad
 from ..node import Node
 
-__all__ = ["Window", "as_images", "explicit", "padded", "restored", "window"]
+__all__ = ["Window", "as_images", "explicit", "overhang", "padded", "restored", "window"]
 
 Pair = tuple[int, int]
 MOST = 2**31 - 1  # of a geometry number, as the kernels say it
@@ -113,6 +113,22 @@ def _spread(node: Node, argument: str, numbers: Sequence[int], axes: int, least:
     if len(numbers) != axes or not all(isinstance(n, int) and least <= n <= MOST for n in numbers):
         node.refuse(argument, f"{axes} numbers from {least} to {MOST}, one for each spatial axis", tuple(numbers))
     return (neutral, numbers[0]) if axes == 1 else (numbers[0], numbers[1])
+
+
+def overhang(where: Window, size: Sequence[int], ceil_mode: bool) -> Pair:
+    """Return what to add below and right of images of a size so that windows which hang over the edge have room.
+
+    With ``ceil_mode`` the last window may reach beyond the padding, but has to begin in the image or the padding before it.
+    """
+    ends = []
+    for axis in (0, 1):
+        stride, begin, end = where.strides[axis], where.begins[axis], where.ends[axis]
+        room = size[axis] + begin + end - where.reach[axis]
+        count = (-(-room // stride) if ceil_mode else room // stride) + 1
+        if ceil_mode and (count - 1) * stride >= size[axis] + begin:
+            count -= 1
+        ends.append((count - 1) * stride + where.reach[axis] - begin - size[axis] if ceil_mode else end)
+    return ends[0], ends[1]
 
 
 def padded(node: Node, x: Tensor, begins: Sequence[int], ends: Sequence[int], value: float = 0.0) -> Tensor:

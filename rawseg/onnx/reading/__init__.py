@@ -29,7 +29,9 @@ def read(source: Any, free_dims: bool = False) -> Graph:
     except RawsegError:
         raise
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError, MemoryError) as cause:
-        text = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"  # of protobuf or NumPy: text that is no UTF-8, say
+        text = (
+            f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"  # of protobuf or NumPy: text that is no UTF-8, say
+        )
         raise CheckpointError("load", label, "an intact ONNX model", text) from cause
 
 

@@ -8,7 +8,7 @@ import onnx
 
 from ...errors import CheckpointError
 from ..signature import Signature
-from .tensors import DTYPES
+from .tensors import DTYPES, kind_of
 
 __all__ = ["signatures"]
 
@@ -29,15 +29,13 @@ def _signature(value: onnx.ValueInfoProto, label: str) -> Signature:
     if kind != "tensor_type":
         raise CheckpointError("load", label, f"a tensor as input {value.name!r}", kind or "nothing")
     declared = value.type.tensor_type
-    if declared.elem_type not in DTYPES:
-        name = onnx.TensorProto.DataType.Name(declared.elem_type) if declared.elem_type in TYPES else declared.elem_type
-        raise CheckpointError("load", label, f"an input {value.name!r} of bools, integers or floats", name)
-    if not declared.HasField("shape"):
-        return Signature(value.name, DTYPES[declared.elem_type])
-    return Signature(value.name, DTYPES[declared.elem_type], tuple(_size(dim) for dim in declared.shape.dim))
-
-
-TYPES = frozenset(onnx.TensorProto.DataType.values())
+    dtype = DTYPES.get(declared.elem_type)
+    if dtype is None:
+        raise CheckpointError(
+            "load", label, f"an input {value.name!r} of bools, integers or floats", kind_of(declared.elem_type)
+        )
+    shape = tuple(_size(dim) for dim in declared.shape.dim) if declared.HasField("shape") else None
+    return Signature(value.name, dtype, shape)
 
 
 def _size(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:

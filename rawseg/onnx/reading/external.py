@@ -20,7 +20,7 @@ def content_of(entries: Mapping[str, str], needed: int, folder: str | None, labe
     Parameters
     ----------
     entries : mapping
-        ``location``, and where in the file: ``offset`` and ``length`` in bytes, as text; by default the start, and what is needed.
+        ``location``, and as text ``offset`` and ``length`` in bytes; by default the start of the file, and what is needed.
     needed : int
         Bytes that the tensor's shape and dtype ask for.
     folder : str or None

@@ -54,7 +54,7 @@ def check(node: Node, kinds: dict[str, int], label: str) -> None:
         if name not in schema.attributes:
             known = ", ".join(schema.attributes) or "none"
             raise CheckpointError("load", label, f"attributes of {node.label} among: {known}", repr(name))
-        wanted = schema.attributes[name].type.value
+        wanted = int(schema.attributes[name].type.value)  # type: ignore[attr-defined]  # an enum of the C++ library
         if kind != wanted:
             expected = f"{name} of {node.label} as {KINDS.get(wanted, wanted)}"
             raise CheckpointError("load", label, expected, KINDS.get(kind, kind))

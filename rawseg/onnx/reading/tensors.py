@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -14,7 +14,7 @@ from rawseg_kernels._memory import limit_bytes
 from ...errors import CheckpointError
 from .external import content_of
 
-__all__ = ["DTYPES", "Tensors"]
+__all__ = ["DTYPES", "Tensors", "kind_of"]
 
 T = onnx.TensorProto
 DTYPES = MappingProxyType(
@@ -34,8 +34,15 @@ DTYPES = MappingProxyType(
     }
 )
 # The field of a message that holds the elements if they are not raw bytes.
-FIELDS = MappingProxyType({T.FLOAT: "float_data", T.DOUBLE: "double_data", T.INT64: "int64_data"} | dict.fromkeys((T.UINT32, T.UINT64), "uint64_data"))
+FIELDS = MappingProxyType(
+    {T.FLOAT: "float_data", T.DOUBLE: "double_data", T.INT64: "int64_data"} | dict.fromkeys((T.UINT32, T.UINT64), "uint64_data")
+)
 MOST_AXES = 64  # NumPy's
+
+
+def kind_of(number: int) -> str:
+    """Return the format's word for a type of elements."""
+    return {value: name for name, value in T.DataType.items()}.get(number, f"type {number}")
 
 
 class Tensors:
@@ -66,9 +73,7 @@ class Tensors:
         """
         dtype = DTYPES.get(tensor.data_type)
         if dtype is None:
-            known = tensor.data_type in T.DataType.values()
-            kind = T.DataType.Name(tensor.data_type) if known else f"type {tensor.data_type}"
-            self._refuse(name, "bools, integers or floats of at least 8 bits", kind)
+            self._refuse(name, "bools, integers or floats of at least 8 bits", kind_of(tensor.data_type))
         shape = tuple(tensor.dims)
         if len(shape) > MOST_AXES or any(size < 0 for size in shape):
             self._refuse(name, f"at most {MOST_AXES} sizes, none of them negative", shape[: MOST_AXES + 1])
@@ -76,7 +81,9 @@ class Tensors:
             self._refuse(name, "a tensor in one piece", "a segment of one")
         needed = math.prod(shape) * dtype.itemsize  # Python ints: cannot overflow
         if self.total + needed > limit_bytes() or math.prod(filter(None, shape)) > np.iinfo(np.int64).max // 8:
-            self._refuse(name, f"tensors of at most {limit_bytes()} bytes together", f"{self.total + needed} with shape {shape}")
+            self._refuse(
+                name, f"tensors of at most {limit_bytes()} bytes together", f"{self.total + needed} with shape {shape}"
+            )
         self.total += needed
         return self._elements(tensor, name, dtype, needed).reshape(shape)
 
@@ -105,7 +112,9 @@ class Tensors:
             return np.array(numbers, dtype)
         if dtype.kind == "b":
             return np.array(numbers, np.int32) != 0
-        return self._narrowed(np.array(numbers, np.uint64 if dtype.kind == "u" and dtype.itemsize > 2 else np.int64), dtype, name)
+        return self._narrowed(
+            np.array(numbers, np.uint64 if dtype.kind == "u" and dtype.itemsize > 2 else np.int64), dtype, name
+        )
 
     def _narrowed(self, numbers: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
         narrow = numbers.astype(dtype)
@@ -113,5 +122,5 @@ class Tensors:
             self._refuse(name, f"numbers that fit into {dtype}", "others")
         return narrow
 
-    def _refuse(self, name: str, expected: str, got: Any) -> Any:
+    def _refuse(self, name: str, expected: str, got: Any) -> NoReturn:
         raise CheckpointError("load", f"{self.label}: {name}", expected, got)
