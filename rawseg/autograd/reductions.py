@@ -12,6 +12,7 @@ from ..errors import DTypeError, ShapeError
 from .arithmetic import where
 from .function import Function
 from .operands import is_floating
+from .recording import recordable
 from .shaping import Expand, axes_of, axis_of
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def extremum(name: str, x: Tensor, dim: Any = None, keepdim: bool = False) -> Te
     return Extremum.apply(x, axes=axes, keepdims=keepdim, name=name)
 
 
+@recordable
 def position(name: str, x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return ``argmax`` or ``argmin`` as int64, ties to the first; without an axis, of the flattened array."""
     from .tensor import Tensor
@@ -154,6 +156,7 @@ def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return out if keepdim else out.squeeze(axes)
 
 
+@recordable
 def truth(name: str, x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Return ``all`` or ``any`` as bool."""
     from .tensor import Tensor

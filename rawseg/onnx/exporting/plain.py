@@ -1,0 +1,96 @@
+"""Networks that are one program from their inputs to their outputs: all but detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...autograd import Tensor
+from ...errors import ArgumentError, GraphError, RawsegError
+from .agreement import agreed
+from .checking import check, compare, session
+from .description import about, symbols_of
+from .examples import as_inputs, others
+from .model_builder import OP, ModelBuilder, value_info
+from .program import Program
+from .recording import Recording, record
+from .settings import Settings, names_for
+from .simplification import simplified
+from .translations import untranslated
+from .writer import Writer
+
+__all__ = ["export", "refuse_untranslated", "state_of"]
+
+MULTIPLE = 32  # of the sizes that a network takes if it does not say
+
+
+def export(model: Any, x: Any, settings: Settings) -> Any:
+    """Return the checked ONNX model of a network in eval mode; see `rawseg.onnx.export`."""
+    inputs, state = as_inputs(x), state_of(model)
+    examples = [inputs, *others(inputs, settings.dynamic_batch, _multiple(model) if settings.dynamic_size else None)]
+    recordings, form = _recorded(model, state, examples)
+    program = simplified(agreed(recordings))
+    refuse_untranslated(program)
+    found = _written(model, program, form, state, settings)
+    check(found)
+    if settings.verify:
+        run = session(found.SerializeToString())
+        names = [one.name for one in found.graph.input]
+        for example, recording in zip(examples, recordings):
+            arrays = [one.numpy().astype(_dtype_in(settings, one), copy=False) for one in example]
+            compare(run, dict(zip(names, arrays)), recording.results)
+    return found
+
+
+def state_of(model: Any) -> dict[str, Tensor]:
+    """Return all parameters and buffers by name."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def _multiple(model: Any) -> tuple[int, int]:
+    multiple = getattr(model, "multiple", MULTIPLE)
+    return multiple, multiple
+
+
+def _dtype_in(settings: Settings, x: Tensor) -> Any:
+    return settings.dtype if x.dtype == "float64" else x.dtype
+
+
+def _recorded(model: Any, state: dict[str, Tensor], examples: Sequence[Sequence[Tensor]]) -> tuple[list[Recording], Any]:
+    """Record the network on all examples; the first one's errors are the caller's, later ones' tell what it cannot take."""
+    recordings, form = [], None
+    for number, example in enumerate(examples):
+        try:
+            recording, returned = record(model, model, state, example)
+        except RawsegError as error:
+            if number == 0 or isinstance(error, GraphError) and error.op == OP:
+                raise
+            shapes = [one.shape for one in example]
+            argument = "dynamic_size" if number == 2 else "dynamic_batch"
+            raise ArgumentError(OP, argument, f"a network that takes inputs of shapes {shapes}", str(error)) from error
+        recordings.append(recording)
+        form = returned if number == 0 else form
+    return recordings, form
+
+
+def refuse_untranslated(program: Program) -> None:
+    """Raise a GraphError that names all operations without a translation."""
+    missing = untranslated(program.steps)
+    if missing:
+        raise GraphError(OP, "model", "operations that have a translation to ONNX", "; ".join(missing))
+
+
+def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> Any:
+    keys = list(form) if isinstance(form, dict) and all(isinstance(part, int) for part in form.values()) else None
+    ins = names_for("input_names", settings.input_names, "input", len(program.inputs))
+    outs = names_for("output_names", settings.output_names, keys or "output", len(program.outputs))
+    builder = ModelBuilder(settings.opset, settings.dtype, [*ins, *outs, *state])
+    names = Writer(builder, program, {value.number: name for value, name in zip(program.inputs, ins)}).run()
+    for name, value in zip(outs, names):
+        builder.give(name, value)
+    described = symbols_of(program, ins, outs)
+    infos = [
+        [value_info(name, builder.dtype(value.dtype), shape) for value, name, shape in zip(values, group, shapes)]
+        for values, group, shapes in ((program.inputs, ins, described[0]), (program.outputs, outs, described[1]))
+    ]
+    return builder.model(getattr(model, "name", type(model).__name__), *infos, about(model))
