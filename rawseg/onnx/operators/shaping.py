@@ -63,7 +63,7 @@ def transpose(node: Node, x: Tensor) -> Tensor:
 def squeeze(node: Node, x: Tensor, axes: Tensor | None = None) -> Tensor:
     """Return x without axes of size 1: those named, or all."""
     named = setting(node, "axes", axes)
-    if named is None:
+    if named is None or (axes is None and not named):  # an empty attribute means all axes, an empty input none
         return x.squeeze()
     gone = axes_of(node, named, x.ndim)
     if any(x.shape[axis] != 1 for axis in gone):
