@@ -73,6 +73,15 @@ def _cut(node: Node, x: Tensor, starts, ends, axes, steps) -> Tensor:
     if 0 in steps:
         node.refuse("steps", "steps other than 0", steps)
     index = [slice(None)] * x.ndim
-    for axis, *bounds in zip(axes_of(node, axes, x.ndim), starts, ends, steps):
-        index[axis] = slice(*bounds)  # Python's rules for what is negative or out of range are ONNX's
+    for axis, start, end, step in zip(axes_of(node, axes, x.ndim), starts, ends, steps):
+        index[axis] = _span(start, end, step, x.shape[axis])
     return x[tuple(index)]
+
+
+def _span(start: int, end: int, step: int, size: int) -> slice:
+    """Return the slice that ONNX means: not always Python's, as a start far below 0 with a negative step is 0."""
+    start, end = (at + size if at < 0 else at for at in (start, end))
+    if step > 0 or size == 0:
+        return slice(min(max(start, 0), size), min(max(end, 0), size), step)
+    end = min(max(end, -1), size - 1)
+    return slice(min(max(start, 0), size - 1), None if end < 0 else end, step)
