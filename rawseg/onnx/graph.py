@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -33,6 +33,8 @@ class Graph(Module):
     weights : dict of ndarray
         By name. Floats with at least one axis become parameters, but for what is a setting of its reader or a running
         statistic; those, and all others, become buffers.
+    constants : collection of str, optional
+        Names of weights that are not to be trained in any case.
     signatures : list of Signature, optional
         What the inputs must be, by the names in ``inputs``; those without one take anything.
 
@@ -78,6 +80,7 @@ class Graph(Module):
         outputs: Sequence[str],
         weights: Mapping[str, np.ndarray],
         *,
+        constants: Collection[str] = (),
         signatures: Sequence[Signature] = (),
     ) -> None:
         super().__init__()
@@ -87,7 +90,7 @@ class Graph(Module):
         self._signatures = {name: Signature(name) for name in inputs}
         self._signatures.update((signature.name, signature) for signature in signatures)
         self._spent = last_readers(self.nodes, outputs)
-        parameters, statistics = roles(nodes, weights)
+        parameters, statistics = roles(nodes, weights, constants)
         for name, array in weights.items():  # directly: the names are the graph's own, dots and all
             if name in parameters:
                 self._parameters[name] = Parameter(Tensor(array))

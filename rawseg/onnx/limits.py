@@ -11,7 +11,7 @@ from rawseg_kernels._memory import limit_bytes
 
 from .node import Node
 
-__all__ = ["allocatable"]
+__all__ = ["allocatable", "broadcasts"]
 
 
 def allocatable(node: Node, shape: Sequence[int], dtype: Any) -> tuple[int, ...]:
@@ -45,3 +45,10 @@ def allocatable(node: Node, shape: Sequence[int], dtype: Any) -> tuple[int, ...]
     if spanned > limit_bytes():
         node.refuse("shape", f"an output of at most {limit_bytes()} bytes", f"{spanned} bytes for {sizes} of {np.dtype(dtype)}")
     return sizes
+
+
+def broadcasts(node: Node, argument: str, x: Any, shape: tuple[int, ...]) -> None:
+    """Raise an ArgumentError that names the argument unless it broadcasts to a shape, which it may not enlarge."""
+    longer = x.ndim > len(shape)
+    if longer or any(size not in (1, wanted) for size, wanted in zip(x.shape[::-1], shape[::-1])):
+        node.refuse(argument, f"what broadcasts to {shape}", f"shape {x.shape}")

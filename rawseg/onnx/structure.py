@@ -44,7 +44,7 @@ def check_operators(nodes: Sequence[Node]) -> None:
     """Raise one ArgumentError that names every operator that rawseg lacks."""
     lacking = missing(nodes)
     if lacking:
-        raise ArgumentError("Graph", "nodes", "operators that rawseg has", f"{len(lacking)} others: {', '.join(lacking)}")
+        raise ArgumentError("Graph", "nodes", "operators that rawseg has", f"others: {', '.join(lacking)}")
 
 
 def last_readers(nodes: Sequence[Node], kept: Collection[str]) -> list[tuple[str, ...]]:

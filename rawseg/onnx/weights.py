@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -37,13 +37,15 @@ STATISTICS = MappingProxyType({"BatchNormalization": (3, 4)})  # mean and varian
 TRAINABLE = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def roles(nodes: Sequence[Node], weights: Mapping[str, np.ndarray]) -> tuple[set[str], set[str]]:
+def roles(
+    nodes: Sequence[Node], weights: Mapping[str, np.ndarray], constants: Collection[str] = ()
+) -> tuple[set[str], set[str]]:
     """Return the names of the parameters and those of the running statistics.
 
     A parameter is of float32 or float64, has at least one axis (numbers such as the 3 and the 6 of a hand-made hard swish have
     none), and is no setting or statistic of any node that reads it.
     """
-    settings, statistics = _read_as(nodes, SETTINGS), _read_as(nodes, STATISTICS)
+    settings, statistics = _read_as(nodes, SETTINGS) | set(constants), _read_as(nodes, STATISTICS)
     parameters = {
         name
         for name, array in weights.items()

@@ -12,7 +12,7 @@ from .registry import operator
 from .windows import Window, as_images, overhang, padded, restored, window
 
 
-@operator("AveragePool")
+@operator("AveragePool", widens=True)
 def average_pool(node: Node, x: Tensor) -> Tensor:
     """Return the mean of each window."""
     images = as_images(node, x)
@@ -25,7 +25,7 @@ def average_pool(node: Node, x: Tensor) -> Tensor:
     return restored(_sums(node, images, where, ceil_mode) / Tensor(move(shares, x.device)), x)
 
 
-@operator("LpPool", since=2)
+@operator("LpPool", since=2, widens=True)
 def lp_pool(node: Node, x: Tensor) -> Tensor:
     """Return the p-norm of each window."""
     images, p = as_images(node, x), node.attribute("p", 2)
@@ -49,6 +49,8 @@ def _counts(where: Window, axis: int, length: int, ceil_mode: bool, whole: bool)
     begin, end = where.begins[axis], where.ends[axis]
     last = overhang(where, (length, length), ceil_mode)[axis]
     windows = (begin + length + last - where.reach[axis]) // where.strides[axis] + 1
-    taps = np.arange(windows)[:, None] * where.strides[axis] + np.arange(where.kernel[axis]) * where.dilations[axis] - begin
-    inside = (taps < length + end) & (taps >= -begin) if whole else (taps >= 0) & (taps < length)
-    return np.maximum(inside.sum(1), 1)
+    starts, step = np.arange(windows) * where.strides[axis] - begin, where.dilations[axis]
+    low, high = (-begin, length + end) if whole else (0, length)
+    first = np.maximum(0, -((starts - low) // step))  # the first tap that is not before low
+    last_tap = np.minimum(where.kernel[axis] - 1, (high - 1 - starts) // step)
+    return np.maximum(last_tap - first + 1, 1)

@@ -12,7 +12,7 @@ from .registry import operator
 from .windows import Window, as_images, explicit, padded, restored, window
 
 
-@operator("Conv")
+@operator("Conv", widens=True)
 def conv(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolve; opposite sides may be padded differently."""
     images, kernels = as_images(node, x), as_images(node, weight)
@@ -23,7 +23,7 @@ def conv(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     return restored(F.conv2d(padded(node, images, where.begins, where.ends), kernels, bias, **options), x)
 
 
-@operator("ConvTranspose")
+@operator("ConvTranspose", widens=True)
 def conv_transpose(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolve transposed; the output is cropped, or lengthened by zeros, to what the paddings or ``output_shape`` say."""
     images, kernels = as_images(node, x), as_images(node, weight)

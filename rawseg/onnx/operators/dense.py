@@ -5,14 +5,14 @@ from __future__ import annotations
 from ...autograd import Tensor
 from ...autograd.linear import einsum, matmul
 from ...device import array_module
-from ..limits import allocatable
+from ..limits import allocatable, broadcasts
 from ..node import Node
 from .registry import operator
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@operator("Gemm")
+@operator("Gemm", widens=True)
 def gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     """Return alpha * A @ B + beta * C, with A and B as they are or transposed."""
     if a.ndim != 2 or b.ndim != 2:
@@ -24,13 +24,11 @@ def gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     out = out if alpha == 1 else out * alpha
     if c is None or beta == 0:
         return out
-    total = out + (c if beta == 1 else c * beta)
-    if total.shape != out.shape:
-        node.refuse("C", f"what broadcasts to {out.shape}", f"shape {c.shape}")
-    return total
+    broadcasts(node, "C", c, out.shape)
+    return out + (c if beta == 1 else c * beta)
 
 
-@operator("MatMul")
+@operator("MatMul", widens=True)
 def matrix_product(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return the product of stacks of matrices, NumPy's rules for vectors included."""
     return _product(node, a, b)
@@ -41,10 +39,12 @@ def _product(node: Node, a: Tensor, b: Tensor) -> Tensor:
         return matmul(a, b)
     if a.dtype != b.dtype or a.dtype.kind not in "iu":
         node.refuse("B", f"floats or integers, of the dtype of A, {a.dtype}", b.dtype)
+    if a.ndim > 1 and b.ndim > 1:
+        allocatable(node, (max(a.size, 1) // max(a.shape[-1], 1), max(b.size, 1) // max(b.shape[-2], 1)), a.dtype)
     return Tensor(array_module(a.array).matmul(a.array, b.array))
 
 
-@operator("Einsum", since=12)
+@operator("Einsum", since=12, widens=True)
 def einstein_sum(node: Node, *operands: Tensor) -> Tensor:
     """Return a sum of products over named axes; "..." stands for axes that broadcast, a letter twice for a diagonal."""
     equation = node.attributes["equation"].replace(" ", "")

@@ -8,11 +8,12 @@ from typing import Any
 from ... import functional as F
 from ...autograd import Tensor
 from ...autograd.shaping import axis_of
+from ..limits import broadcasts
 from ..node import Node
 from .registry import operator
 
 
-@operator("BatchNormalization", trains=True)
+@operator("BatchNormalization", trains=True, widens=True)
 def batch_normalization(
     node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, *, training: bool
 ) -> Any:
@@ -33,7 +34,7 @@ def batch_normalization(
     return F.batch_norm(x, mean, variance, scale, bias, eps=eps)
 
 
-@operator("InstanceNormalization")
+@operator("InstanceNormalization", widens=True)
 def instance_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     """Normalise every plane by itself; a plane of one pixel becomes its bias."""
     if x.ndim < 3:
@@ -45,7 +46,7 @@ def instance_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -
     return plain * _of_channels(scale, x) + _of_channels(bias, x)
 
 
-@operator("GroupNormalization", since=18)
+@operator("GroupNormalization", since=18, widens=True)
 def group_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     """Normalise groups of channels; until version 21 of the set there is one scale a group, since then one a channel."""
     groups = node.attributes["num_groups"]
@@ -57,7 +58,7 @@ def group_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> T
     return F.group_norm(x, groups, scale, bias, node.attribute("epsilon", 1e-5))
 
 
-@operator("LayerNormalization", since=17)
+@operator("LayerNormalization", since=17, widens=True)
 def layer_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Any:
     """Normalise the axes from one on; also return means and reciprocals of standard deviations if they are wanted."""
     first = axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim)
@@ -65,6 +66,9 @@ def layer_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor | Non
     if scale.shape == shape and (bias is None or bias.shape == shape):
         out = F.layer_norm(x, shape, scale, bias, eps)
     else:
+        broadcasts(node, "Scale", scale, x.shape)
+        if bias is not None:
+            broadcasts(node, "B", bias, x.shape)
         out = F.layer_norm(x, shape, eps=eps) * scale
         out = out if bias is None else out + bias
     if not (node.asks_for(1) or node.asks_for(2)):
@@ -73,15 +77,16 @@ def layer_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor | Non
     return out, x.mean(axes, keepdim=True), 1 / (x.var(axes, correction=0, keepdim=True) + eps).sqrt()
 
 
-@operator("RMSNormalization", since=23)
+@operator("RMSNormalization", since=23, widens=True)
 def rms_normalization(node: Node, x: Tensor, scale: Tensor) -> Tensor:
     """Divide by the root of the mean square of the axes from one on."""
     first = axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim)
+    broadcasts(node, "scale", scale, x.shape)
     squares = (x * x).mean(tuple(range(first, x.ndim)), keepdim=True)
     return x / (squares + node.attribute("epsilon", 1e-5)).sqrt() * scale
 
 
-@operator("MeanVarianceNormalization", since=9)
+@operator("MeanVarianceNormalization", since=9, widens=True)
 def mean_variance_normalization(node: Node, x: Tensor) -> Tensor:
     """Shift and scale along axes to mean 0 and variance 1."""
     axes = tuple(axis_of(node.label, "axes", axis, x.ndim) for axis in node.attribute("axes", (0, 2, 3)))
@@ -89,7 +94,7 @@ def mean_variance_normalization(node: Node, x: Tensor) -> Tensor:
     return centred / ((centred * centred).mean(axes, keepdim=True).sqrt() + 1e-9)
 
 
-@operator("LpNormalization")
+@operator("LpNormalization", widens=True)
 def lp_normalization(node: Node, x: Tensor) -> Tensor:
     """Divide by the sum of absolute values, or by the root of the sum of squares, along an axis; nothing by 0."""
     axis, p = axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim), node.attribute("p", 2)
@@ -99,7 +104,7 @@ def lp_normalization(node: Node, x: Tensor) -> Tensor:
     return x / length.masked_fill(length == 0, 1)
 
 
-@operator("LRN")
+@operator("LRN", widens=True)
 def local_response_normalization(node: Node, x: Tensor) -> Tensor:
     """Divide every element by a power of the mean square of its neighbours in the channels."""
     if x.ndim < 3:

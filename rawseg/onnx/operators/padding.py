@@ -15,13 +15,13 @@ from .registry import operator
 MODES = MappingProxyType({"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"})
 
 
-@operator("Pad", since=2)
+@operator("Pad", since=2, widens=True)
 def pad_by_attribute(node: Node, x: Tensor) -> Tensor:
     """Frame an array as the node's attributes say."""
     return _pad(node, x, node.attribute("pads", node.attribute("paddings", ())), node.attribute("value", 0.0), range(x.ndim))
 
 
-@operator("Pad", since=11)
+@operator("Pad", since=11, widens=True)
 def pad(node: Node, x: Tensor, pads: Tensor, value: Tensor | None = None, axes: Tensor | None = None) -> Tensor:
     """Frame an array; negative widths crop."""
     chosen = range(x.ndim) if axes is None else [axis_of(node.label, "axes", int(axis), x.ndim) for axis in axes.tolist()]
@@ -47,7 +47,7 @@ def _pad(node: Node, x: Tensor, pads: Any, value: Any, axes: Any) -> Tensor:
     return F.pad(x, flat, mode, value if mode == "constant" else None)
 
 
-@operator("CenterCropPad", since=18)
+@operator("CenterCropPad", since=18, widens=True)
 def center_crop_pad(node: Node, x: Tensor, shape: Tensor) -> Tensor:
     """Crop or frame with zeros, so that the centre stays."""
     axes = [axis_of(node.label, "axes", axis, x.ndim) for axis in node.attribute("axes", tuple(range(x.ndim)))]

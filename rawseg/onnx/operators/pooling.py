@@ -19,7 +19,7 @@ from .windows import as_images, overhang, padded, restored, window
 KERNELS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-@operator("MaxPool")
+@operator("MaxPool", widens=True)
 def max_pool(node: Node, x: Tensor) -> Any:
     """Return the largest element of each window, and where it was."""
     if x.dtype not in KERNELS:
@@ -60,7 +60,7 @@ def _counted(node: Node, indices: Any, framed_width: int, begins: tuple[int, int
     return within + array_module(indices).arange(n * c).reshape(n, c, 1, 1) * (h * w)
 
 
-@operator("MaxUnpool")
+@operator("MaxUnpool", widens=True)
 def max_unpool(node: Node, x: Tensor, indices: Tensor, output_shape: Tensor | None = None) -> Tensor:
     """Put every element back where its index points; of several with one index the last stays."""
     images, places = as_images(node, x), as_images(node, indices)
@@ -86,19 +86,19 @@ def max_unpool(node: Node, x: Tensor, indices: Tensor, output_shape: Tensor | No
     return restored(out, x)
 
 
-@operator("GlobalAveragePool")
+@operator("GlobalAveragePool", widens=True)
 def global_average_pool(node: Node, x: Tensor) -> Tensor:
     """Return the mean of every plane."""
     return x.mean(_plane(node, x), keepdim=True)
 
 
-@operator("GlobalMaxPool")
+@operator("GlobalMaxPool", widens=True)
 def global_max_pool(node: Node, x: Tensor) -> Tensor:
     """Return the largest element of every plane."""
     return x.amax(_plane(node, x), keepdim=True)
 
 
-@operator("GlobalLpPool", since=2)
+@operator("GlobalLpPool", since=2, widens=True)
 def global_lp_pool(node: Node, x: Tensor) -> Tensor:
     """Return the p-norm of every plane."""
     p = node.attribute("p", 2)

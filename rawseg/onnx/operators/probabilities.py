@@ -15,13 +15,13 @@ from ..node import Node
 from .registry import operator
 
 
-@operator("Softmax")
+@operator("Softmax", widens=True)
 def softmax(node: Node, x: Tensor) -> Tensor:
     """Return probabilities along an axis; until version 13 of the set along all axes from one on."""
     return _along(node, x, F.softmax)
 
 
-@operator("LogSoftmax")
+@operator("LogSoftmax", widens=True)
 def log_softmax(node: Node, x: Tensor) -> Tensor:
     """Return the logarithms of what Softmax returns."""
     return _along(node, x, F.log_softmax)
@@ -49,13 +49,13 @@ def _along(node: Node, x: Tensor, function: Callable[..., Tensor]) -> Tensor:
     return function(x.reshape(rows, x.size // rows if rows else 0), 1).reshape(x.shape)
 
 
-@operator("Dropout", trains=True)
+@operator("Dropout", trains=True, widens=True)
 def dropout_by_attribute(node: Node, x: Tensor, *, training: bool) -> Any:
     """Return the input; while the graph is trained, with random zeros."""
     return _dropped(x, node.attribute("ratio", 0.5), training)
 
 
-@operator("Dropout", since=12, trains=True)
+@operator("Dropout", since=12, trains=True, widens=True)
 def dropout(node: Node, x: Tensor, ratio: Tensor | None = None, training_mode: Tensor | None = None, *, training: bool) -> Any:
     """Return the input; where ``training_mode`` says so, or while the graph is trained, with random zeros."""
     dropping = training or (training_mode is not None and bool(training_mode))

@@ -51,7 +51,7 @@ def _block(node: Node) -> int:
     return size
 
 
-@operator("Col2Im", since=18)
+@operator("Col2Im", since=18, widens=True)
 def col2im(node: Node, x: Tensor, image_shape: Tensor, block_shape: Tensor) -> Tensor:
     """Add columns back to the pixels of their windows."""
     size, block = image_shape.tolist(), block_shape.tolist()

@@ -14,7 +14,7 @@ from ..node import Node
 from .registry import operator
 
 
-@operator("RoiAlign", since=10)
+@operator("RoiAlign", since=10, widens=True)
 def roi_align(node: Node, x: Tensor, rois: Tensor, batch_indices: Tensor) -> Tensor:
     """Resample boxes to one size; until version 16 of the set half a pixel off, as the original."""
     if rois.ndim != 2 or batch_indices.ndim != 1 or len(batch_indices) != len(rois):
@@ -34,13 +34,13 @@ def roi_align(node: Node, x: Tensor, rois: Tensor, batch_indices: Tensor) -> Ten
     return ops.roi_align(x, boxes, size, **options, aligned=shift == "half_pixel", mode=mode)
 
 
-@operator("MaxRoiPool")
+@operator("MaxRoiPool", widens=True)
 def max_roi_pool(node: Node, x: Tensor, rois: Tensor) -> Tensor:
     """Return the largest pixel in every bin of rounded boxes."""
     return ops.roi_pool(x, rois, tuple(node.attributes["pooled_shape"]), node.attribute("spatial_scale", 1.0))
 
 
-@operator("NonMaxSuppression", since=10)
+@operator("NonMaxSuppression", since=10, widens=True)
 def non_max_suppression(
     node: Node, boxes: Tensor, scores: Tensor, most: Any = None, iou_threshold: Any = None, score_threshold: Any = None
 ) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...errors import ArgumentError, RawsegError
 from ..node import Node
 
@@ -22,11 +24,14 @@ class Operator(NamedTuple):
         ``function(node, *inputs)``; with ``trains`` it also takes ``training``.
     trains : bool
         Whether the result depends on the graph being trained, as that of Dropout.
+    widens : bool
+        Whether halves are computed as float32, and rounded once: rawseg's kernels have no halves.
     """
 
     since: int
     function: Callable[..., Any]
     trains: bool = False
+    widens: bool = False
 
 
 # of each name, the newest first; one answers until the next one's first version
@@ -34,18 +39,19 @@ _OPERATORS: dict[tuple[str, str], list[Operator]] = {}
 
 
 def operator(
-    name: str, since: int = 1, domain: str = "", *, trains: bool = False
+    name: str, since: int = 1, domain: str = "", *, trains: bool = False, widens: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register ``function(node, *inputs)`` for an operator from a version of its set on.
 
     The function gets Tensors, and None for optional inputs that the node leaves out at the end or in between; it returns a
     Tensor, or a tuple of them, one for each output. Several decorators may stand over one function. With ``trains`` it is also
-    told, as ``training``, whether the graph is being trained.
+    told, as ``training``, whether the graph is being trained; with ``widens`` it gets float32 for float16, and what it then
+    returns in float32 is rounded.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         versions = _OPERATORS.setdefault((domain, name), [])
-        versions.append(Operator(since, function, trains))
+        versions.append(Operator(since, function, trains, widens))
         versions.sort(key=lambda entry: -entry.since)
         return function
 
@@ -70,6 +76,16 @@ def missing(nodes: Iterable[Node]) -> list[str]:
     ]
 
 
+def _is_half(x: Any) -> bool:
+    return x is not None and x.dtype == np.float16
+
+
+def _rounded(found: Any) -> Any:
+    if isinstance(found, tuple):
+        return tuple(_rounded(x) for x in found)
+    return found.astype(np.float16) if found.dtype == np.float32 else found
+
+
 def compute(node: Node, *inputs: Any, training: bool = False) -> tuple[Any, ...]:
     """Return the outputs of one node.
 
@@ -84,7 +100,11 @@ def compute(node: Node, *inputs: Any, training: bool = False) -> tuple[Any, ...]
         raise ArgumentError("onnx", "nodes", "operators that rawseg has", missing([node])[0])
     options = {"training": training} if entry.trains else {}
     try:
-        found = entry.function(node, *inputs, **options)
+        if entry.widens and any(_is_half(x) for x in inputs):
+            wide = [x.astype(np.float32) if _is_half(x) else x for x in inputs]
+            found = _rounded(entry.function(node, *wide, **options))
+        else:
+            found = entry.function(node, *inputs, **options)
     except RawsegError as error:
         if not error.op.startswith(node.label):
             error.__init__(f"{node.label}: {error.op}", error.argument, error.expected, error.got)  # keeps its traceback

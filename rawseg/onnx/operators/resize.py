@@ -22,14 +22,14 @@ from .resize_tables import COORDINATES, ROUNDINGS, Axis, coordinates, nearest, w
 CLOSE = 1e-9  # of coordinates: the same formula in another order of its terms
 
 
-@operator("Upsample", since=7)
+@operator("Upsample", since=7, widens=True)
 def upsample_by_attribute(node: Node, x: Tensor) -> Tensor:
     """Enlarge by factors that the node holds."""
     return _old_resize(node, x, node.attribute("scales"))
 
 
-@operator("Upsample", since=9)
-@operator("Resize", since=10)
+@operator("Upsample", since=9, widens=True)
+@operator("Resize", since=10, widens=True)
 def upsample(node: Node, x: Tensor, scales: Tensor) -> Tensor:
     """Resize by factors; the left ends of the first elements coincide."""
     return _old_resize(node, x, scales.tolist())
@@ -39,7 +39,7 @@ def _old_resize(node: Node, x: Tensor, scales: Sequence[float]) -> Tensor:
     return _resize(node, x, _axes(node, x, range(x.ndim), scales, None, None), "asymmetric", "floor")
 
 
-@operator("Resize", since=11)
+@operator("Resize", since=11, widens=True)
 def resize(
     node: Node, x: Tensor, roi: Tensor | None = None, scales: Tensor | None = None, sizes: Tensor | None = None
 ) -> Tensor:

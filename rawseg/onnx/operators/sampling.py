@@ -18,7 +18,7 @@ MODES = MappingProxyType(
 KEYS = -0.75  # the coefficient of the cubic kernel
 
 
-@operator("GridSample", since=16)
+@operator("GridSample", since=16, widens=True)
 def grid_sample(node: Node, x: Tensor, grid: Tensor) -> Tensor:
     """Sample images at the points of a grid."""
     if x.ndim != 4:
@@ -65,7 +65,7 @@ def _keys(distance: Tensor, near: bool) -> Tensor:
     return ((distance - 5) * distance + 8) * distance * KEYS - 4 * KEYS
 
 
-@operator("AffineGrid", since=20)
+@operator("AffineGrid", since=20, widens=True)
 def affine_grid(node: Node, theta: Tensor, size: Tensor) -> Tensor:
     """Return the points that affine maps send pixels to."""
     sizes = tuple(size.tolist())

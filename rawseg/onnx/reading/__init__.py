@@ -15,7 +15,7 @@ from .content import message
 from .declarations import signatures
 from .functions import expanded
 from .header import versions
-from .nodes import bare_nodes, complete_nodes
+from .nodes import bare_node, complete_nodes, is_constant
 from .tensors import Tensors
 
 __all__ = ["read"]
@@ -36,12 +36,12 @@ def read(source: Any, free_dims: bool = False) -> Graph:
 
 
 def _graph(model: Any, label: str, folder: str | None, free_dims: bool) -> Graph:
-    model = expanded(model, versions(model, label), label)
-    imported = versions(model, label)
     graph = model.graph
-    check_operators(bare_nodes(graph.node, imported))
+    protos, imported = expanded(model, versions(model, label), label)
+    check_operators([bare_node(proto, imported) for proto in protos if not is_constant(proto)])
     tensors = Tensors(label, folder)
-    nodes, constants = complete_nodes(graph.node, imported, tensors)
+    nodes, constants = complete_nodes(protos, imported, tensors)
+    own = {name for proto in graph.node for name in proto.output}  # other constants come from the standard's definitions
     outputs = [value.name for value in graph.output]
     used = {name for node in nodes for name in node.inputs} | set(outputs)
     weights = dict(constants)
@@ -61,6 +61,7 @@ def _graph(model: Any, label: str, folder: str | None, free_dims: bool) -> Graph
             [signature.name for signature in inputs],
             outputs,
             weights,
+            constants=constants.keys() - own,
             signatures=[signature.freed() for signature in inputs] if free_dims else inputs,
         )
     except ArgumentError as error:

@@ -29,7 +29,7 @@ def _signature(value: onnx.ValueInfoProto, label: str) -> Signature:
     if kind != "tensor_type":
         raise CheckpointError("load", label, f"a tensor as input {value.name!r}", kind or "nothing")
     declared = value.type.tensor_type
-    dtype = DTYPES.get(declared.elem_type)
+    dtype = DTYPES.get(declared.elem_type)  # type: ignore[arg-type]
     if dtype is None:
         raise CheckpointError(
             "load", label, f"an input {value.name!r} of bools, integers or floats", kind_of(declared.elem_type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,19 @@ from .header import domain_of
 from .schema import check
 from .tensors import Tensors
 
-__all__ = ["bare_nodes", "complete_nodes"]
+__all__ = ["bare_node", "complete_nodes", "is_constant"]
 
 
-def bare_nodes(nodes: Iterable[Any], imported: Mapping[str, int]) -> list[Node]:
-    """Return Nodes without attributes, and without the Constant ones: enough to tell which operators are wanted."""
-    return [_node(node, imported, {}) for node in nodes if not _is_constant(node)]
+def bare_node(proto: Any, imported: Mapping[str, int], found: Mapping[str, Any] = MappingProxyType({})) -> Node:
+    """Return a Node with attributes that were found; without any it is enough to tell which operator is wanted."""
+    domain = domain_of(proto.domain)
+    version = imported.get(domain, 0)  # a domain that is not imported has no operators
+    return Node(proto.op_type, tuple(proto.input), tuple(proto.output), dict(found), proto.name, domain, version)
+
+
+def is_constant(proto: Any) -> bool:
+    """Return whether a node is a Constant, which becomes a weight."""
+    return proto.op_type == "Constant" and domain_of(proto.domain) == ""
 
 
 def complete_nodes(
@@ -29,26 +37,16 @@ def complete_nodes(
     found: list[Node] = []
     constants: dict[str, np.ndarray] = {}
     for proto in nodes:
-        node = _node(proto, imported, {})
-        node = _node(proto, imported, attributes(proto, node.label, tensors))
+        label = bare_node(proto, imported).label
+        node = bare_node(proto, imported, attributes(proto, label, tensors))
         check(node, {attribute.name: attribute.type for attribute in proto.attribute}, tensors.label)
-        if not _is_constant(proto):
+        if not is_constant(proto):
             found.append(node)
         elif node.outputs[0] in constants:
             raise CheckpointError("load", tensors.label, "one Constant of each name", f"two of {node.outputs[0]!r}")
         else:
             constants[node.outputs[0]] = _constant(node, tensors.label)
     return found, constants
-
-
-def _node(proto: Any, imported: Mapping[str, int], found: dict[str, Any]) -> Node:
-    domain = domain_of(proto.domain)
-    version = imported.get(domain, 0)  # a domain that is not imported has no operators
-    return Node(proto.op_type, tuple(proto.input), tuple(proto.output), found, proto.name, domain, version)
-
-
-def _is_constant(proto: Any) -> bool:
-    return proto.op_type == "Constant" and domain_of(proto.domain) == ""
 
 
 def _constant(node: Node, label: str) -> np.ndarray:
