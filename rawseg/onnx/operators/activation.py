@@ -12,14 +12,13 @@ from ...autograd.arithmetic import where
 from ...errors import ShapeError
 from ...functional.nonlinearity import activated
 from ..node import Node
-from .operands import broadcast_shape, floating, half_as_float, on_arrays, same_dtype
+from .operands import broadcast_shape, floating, on_arrays, same_dtype
 from .registry import operator
 
 SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875  # float32, as ONNX writes them
 
 
-@operator("Relu")
-@half_as_float
+@operator("Relu", widens=True)
 def relu(node: Node, x: Tensor) -> Tensor:
     """Return max(x, 0), also of integers."""
     if x.dtype.kind != "f":
@@ -27,15 +26,13 @@ def relu(node: Node, x: Tensor) -> Tensor:
     return F.relu(x)
 
 
-@operator("LeakyRelu")
-@half_as_float
+@operator("LeakyRelu", widens=True)
 def leaky_relu(node: Node, x: Tensor) -> Tensor:
     """Return x where positive, else ``alpha * x``."""
     return F.leaky_relu(x, float(node.attribute("alpha", 0.01)))
 
 
-@operator("PRelu")
-@half_as_float
+@operator("PRelu", widens=True)
 def prelu(node: Node, x: Tensor, slope: Tensor) -> Tensor:
     """Return x where positive, else ``slope * x``; at 0 the gradient is the slope, as PyTorch has it."""
     same_dtype(node, x, slope)
@@ -49,102 +46,88 @@ def prelu(node: Node, x: Tensor, slope: Tensor) -> Tensor:
     )  # held: an unused inf would spoil the slope's gradient
 
 
-@operator("Elu")
-@half_as_float
+@operator("Elu", widens=True)
 def elu(node: Node, x: Tensor) -> Tensor:
     """Return x where positive, else ``alpha * (e**x - 1)``."""
     return F.elu(x, float(node.attribute("alpha", 1.0)))
 
 
-@operator("Celu")
-@half_as_float
+@operator("Celu", widens=True)
 def celu(node: Node, x: Tensor) -> Tensor:
     """Return x where positive, else ``alpha * (e**(x / alpha) - 1)``."""
     return F.celu(x, float(node.attribute("alpha", 1.0)))
 
 
-@operator("Selu")
-@half_as_float
+@operator("Selu", widens=True)
 def selu(node: Node, x: Tensor) -> Tensor:
     """Return gamma times x where positive, else gamma times ``alpha * (e**x - 1)``."""
     alpha, gamma = float(node.attribute("alpha", SELU_ALPHA)), float(node.attribute("gamma", SELU_GAMMA))
     return activated("elu", floating(node, x), gamma, gamma * alpha, 1.0)
 
 
-@operator("ThresholdedRelu")
-@half_as_float
+@operator("ThresholdedRelu", widens=True)
 def thresholded_relu(node: Node, x: Tensor) -> Tensor:
     """Return x where greater than ``alpha``, else 0."""
     return where(floating(node, x) > float(node.attribute("alpha", 1.0)), x, 0.0)
 
 
-@operator("HardSigmoid")
-@half_as_float
+@operator("HardSigmoid", widens=True)
 def hard_sigmoid(node: Node, x: Tensor) -> Tensor:
     """Return ``alpha * x + beta``, held between 0 and 1."""
     alpha, beta = float(node.attribute("alpha", 0.2)), float(node.attribute("beta", 0.5))
     return F.hardtanh(floating(node, x) * alpha + beta, 0.0, 1.0)
 
 
-@operator("HardSwish")
-@half_as_float
+@operator("HardSwish", widens=True)
 def hard_swish(node: Node, x: Tensor) -> Tensor:
     """Return x times ``x / 6 + 1 / 2``, this held between 0 and 1."""
     return F.hardswish(x)
 
 
-@operator("Sigmoid")
-@half_as_float
+@operator("Sigmoid", widens=True)
 def sigmoid(node: Node, x: Tensor) -> Tensor:
     """Return 1 / (1 + e**-x)."""
     return F.sigmoid(x)
 
 
-@operator("Tanh")
-@half_as_float
+@operator("Tanh", widens=True)
 def tanh(node: Node, x: Tensor) -> Tensor:
     """Return the hyperbolic tangent."""
     return F.tanh(x)
 
 
-@operator("Softplus")
-@half_as_float
+@operator("Softplus", widens=True)
 def softplus(node: Node, x: Tensor) -> Tensor:
     """Return log(1 + e**x)."""
     return F.softplus(x, threshold=math.inf)
 
 
-@operator("Softsign")
-@half_as_float
+@operator("Softsign", widens=True)
 def softsign(node: Node, x: Tensor) -> Tensor:
     """Return x / (1 + |x|)."""
     return floating(node, x) / (abs(x) + 1)
 
 
-@operator("Mish")
-@half_as_float
+@operator("Mish", widens=True)
 def mish(node: Node, x: Tensor) -> Tensor:
     """Return ``x * tanh(log(1 + e**x))``."""
     return F.mish(x)
 
 
-@operator("Gelu")
-@half_as_float
+@operator("Gelu", widens=True)
 def gelu(node: Node, x: Tensor) -> Tensor:
     """Return x times the probability that a standard normal number is below it, or an approximation by tanh."""
     return F.gelu(x, node.attribute("approximate", "none"))
 
 
-@operator("Swish")
-@half_as_float
+@operator("Swish", widens=True)
 def swish(node: Node, x: Tensor) -> Tensor:
     """Return ``x * sigmoid(alpha * x)``."""
     alpha = float(node.attribute("alpha", 1.0))
     return F.silu(x) if alpha == 1 else x * F.sigmoid(x * alpha)
 
 
-@operator("SwiGLU")
-@half_as_float
+@operator("SwiGLU", widens=True)
 def gated_swish(node: Node, gate: Tensor, x: Tensor) -> Tensor:
     """Return the swish of a gate times x, of one shape."""
     if gate.shape != x.shape:
@@ -152,8 +135,7 @@ def gated_swish(node: Node, gate: Tensor, x: Tensor) -> Tensor:
     return swish(node, gate) * x
 
 
-@operator("Shrink")
-@half_as_float
+@operator("Shrink", widens=True)
 def shrink(node: Node, x: Tensor) -> Tensor:
     """Return x moved by ``bias`` towards 0 where it is farther than ``lambd`` from it, else 0; also of integers."""
     lambd, bias = float(node.attribute("lambd", 0.5)), float(node.attribute("bias", 0.0))
@@ -162,8 +144,7 @@ def shrink(node: Node, x: Tensor) -> Tensor:
     return where(x < -lambd, x + bias, where(x > lambd, x - bias, 0.0))
 
 
-@operator("Clip")
-@half_as_float
+@operator("Clip", widens=True)
 def clip(node: Node, x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
     """Return x held between two bounds: attributes before version 11, then inputs.
 

@@ -11,22 +11,19 @@ from ...autograd import Tensor
 from ...errors import DTypeError, ShapeError
 from ...labels import check_class_ids
 from ..node import Node
-from .operands import half_as_float
 from .registry import operator
 
 NOWHERE = -(2**63)  # an ignored label that was refused before
 
 
-@operator("SoftmaxCrossEntropyLoss", since=12)
-@half_as_float
+@operator("SoftmaxCrossEntropyLoss", since=12, widens=True)
 def cross_entropy(node: Node, scores: Tensor, labels: Tensor, weights: Tensor | None = None) -> Any:
     """Return the cross entropy between labels and the softmax of scores along axis 1, and the logarithm of that softmax."""
     loss = F.cross_entropy(scores, *_targets(node, scores, labels, weights), node.attribute("reduction", "mean"))
     return (loss, F.log_softmax(scores, 1)) if node.asks_for(1) else loss
 
 
-@operator("NegativeLogLikelihoodLoss", since=12)
-@half_as_float
+@operator("NegativeLogLikelihoodLoss", since=12, widens=True)
 def negative_log_likelihood(node: Node, log_probabilities: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the negative of what stands at the labels along axis 1."""
     targets = _targets(node, log_probabilities, labels, weights)

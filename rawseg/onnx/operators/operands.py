@@ -1,8 +1,7 @@
-"""What operators on elements share: shapes that broadcast, dtypes that agree, float16 by way of float32."""
+"""What operators on elements share: shapes that broadcast, and dtypes that agree."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from ...errors import DeviceError, DTypeError, ShapeError
 from ..limits import allocatable
 from ..node import Node
 
-__all__ = ["aligned", "broadcast_shape", "floating", "half_as_float", "on_arrays", "same_dtype"]
+__all__ = ["aligned", "broadcast_shape", "floating", "on_arrays", "same_dtype"]
 
 
 def on_arrays(function: Callable[..., Any], *tensors: Tensor) -> Tensor:
@@ -62,19 +61,3 @@ def aligned(node: Node, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         b = b.reshape(*b.shape, *[1] * behind)
     broadcast_shape(node, a, b)
     return a, b
-
-
-def half_as_float(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function of floats take float16 too: computed in float32, each result rounded once."""
-
-    @functools.wraps(function)
-    def call(node: Node, x: Tensor, *others: Any) -> Any:
-        if x.dtype != np.float16:
-            return function(node, x, *others)
-        wider = [other.float() if other is not None and other.dtype == np.float16 else other for other in others]
-        found = function(node, x.float(), *wider)
-        if isinstance(found, tuple):
-            return tuple(out.astype(np.float16) if out.dtype == np.float32 else out for out in found)
-        return found.astype(np.float16)
-
-    return call

@@ -12,7 +12,7 @@ from ...autograd.arithmetic import where
 from ...device import array_module
 from ..node import Node
 from .arithmetic import truncated_quotient
-from .operands import half_as_float, on_arrays
+from .operands import on_arrays
 from .registry import operator
 from .scan import product_of_first
 from .settings import axes_of, setting
@@ -121,8 +121,7 @@ THROUGH_FLOATS: dict[str, Reduction] = {
 def _register(name: str, reduction: Reduction) -> None:
     """Register an operator of the two tables."""
 
-    @operator(name)
-    @half_as_float
+    @operator(name, widens=True)
     def reduce(node: Node, x: Tensor, axes: Tensor | None = None) -> Tensor:
         named = setting(node, "axes", axes)
         if not named:

@@ -48,10 +48,10 @@ def one_hot(node: Node, indices: Tensor, depth: Tensor, values: Tensor) -> Tenso
         node.refuse("depth", "at least 1", count)
     axis = axis_of(node, node.attribute("axis", -1), indices.ndim + 1)
     allocatable(node, (*indices.shape, count), max(np.dtype(np.bool_), values.dtype, key=lambda dtype: dtype.itemsize))
-    xp = array_module(indices.array)
-    places = indices.array
-    if places.dtype.kind in "if":
-        places = xp.where(places < 0, places + places.dtype.type(0) + count, places)
+    xp, places = array_module(indices.array), indices.array
+    if places.dtype.kind != "u":
+        places = places.astype(np.int64 if places.dtype.kind == "i" else places.dtype)  # int8 may not hold the depth
+        places = xp.where(places < 0, places + count, places)
     ramp = xp.arange(count).reshape(-1, *[1] * (indices.ndim - axis))
     hit = xp.expand_dims(places, axis) == ramp
     return values[1].where(hit, values[0])
