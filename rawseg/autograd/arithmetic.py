@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def div(a: Any, b: Any) -> Tensor:
 
 def floor_divide(a: Any, b: Any) -> Tensor:
     """Return ``a // b``; a step function, so it has no gradient."""
-    return without_derivative(lambda x, y: x // y, "floor_divide", a, b)
+    return without_derivative(operator.floordiv, "floor_divide", a, b)
 
 
 def remainder(a: Any, b: Any) -> Tensor:
@@ -199,7 +200,7 @@ def remainder(a: Any, b: Any) -> Tensor:
     a, b = pair_of_operands("remainder", a, b)
     if a.requires_grad or b.requires_grad:
         return a - floor_divide(a.detach(), b.detach()) * b
-    return without_derivative(lambda x, y: x % y, "remainder", a, b)
+    return without_derivative(operator.mod, "remainder", a, b)
 
 
 def power(a: Any, b: Any) -> Tensor:
@@ -213,7 +214,7 @@ def power(a: Any, b: Any) -> Tensor:
         return Pow.apply(a, b)
     if (b.array < 0).any():
         raise ArgumentError("power", "other", "exponents of at least 0 for integers (or a floating base)", b.array.min())
-    return without_derivative(lambda x, y: x**y, "power", a, b)
+    return without_derivative(operator.pow, "power", a, b)
 
 
 def maximum(a: Any, b: Any) -> Tensor:

@@ -63,7 +63,7 @@ def recordable(function: F) -> F:
         bound.apply_defaults()
         inputs = tuple(value for value in bound.arguments.values() if isinstance(value, Tensor))
         options = {name: value for name, value in bound.arguments.items() if not isinstance(value, Tensor)}
-        recorder.applied(call, inputs, options, (out,))
+        recorder.applied(call, inputs, options, tuple(out) if isinstance(out, tuple) else (out,))
         return out
 
     return call  # type: ignore[return-value]

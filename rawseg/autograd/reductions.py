@@ -130,6 +130,7 @@ class Extrema(NamedTuple):
     indices: Tensor
 
 
+@recordable
 def along(name: str, x: Tensor, dim: int, keepdim: bool = False) -> Extrema:
     """Return ``(values, indices)`` of the max or min along one axis; the gradient goes to the index returned."""
     axis = axis_of(name, "dim", dim, x.ndim)

@@ -17,6 +17,7 @@ __all__ = ["TOLERANCE", "check", "compare", "session"]
 # Of the largest number of an output. Sums of K float32 terms in another order differ by about sqrt(K) * 6e-8 of their terms, and
 # a network stacks a hundred of them, whose errors batch norm and skips carry on: some 1e-5; a wrong operator shows in the first digit.
 TOLERANCE = 1e-4
+RUNNABLE = "a model that this version of ONNX Runtime runs (an older opset may help)"
 
 
 def check(model: onnx.ModelProto) -> None:
@@ -41,7 +42,10 @@ def session(data: bytes) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its classes derive from nothing nearer
+        raise GraphError(OP, "verify", RUNNABLE, f"{type(error).__name__}: {error}") from error
 
 
 def compare(run: Any, inputs: Mapping[str, np.ndarray], wanted: Sequence[np.ndarray]) -> float:
@@ -53,7 +57,11 @@ def compare(run: Any, inputs: Mapping[str, np.ndarray], wanted: Sequence[np.ndar
         If it exceeds `TOLERANCE`, or an output has another shape.
     """
     names, largest = [output.name for output in run.get_outputs()], 0.0
-    for name, ours, theirs in zip(names, wanted, run.run(None, dict(inputs)), strict=True):
+    try:
+        found = run.run(None, dict(inputs))
+    except Exception as error:  # its classes derive from nothing nearer
+        raise GraphError(OP, "verify", RUNNABLE, f"{type(error).__name__}: {error}") from error
+    for name, ours, theirs in zip(names, wanted, found, strict=True):
         if ours.shape != theirs.shape:
             raise GraphError(OP, name, f"shape {ours.shape} from ONNX Runtime", f"shape {theirs.shape}")
         if not ours.size:

@@ -29,6 +29,7 @@ def export(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     dtype: str | None = None,
+    other_x: Any = None,
     verify: bool = False,
 ) -> Any:
     """Write a network down as an ONNX model that computes what it computes in eval mode.
@@ -52,6 +53,9 @@ def export(
         the keys of a dictionary that the network returns.
     dtype : {"float32", "float64"}, optional
         What a float64 network becomes: ONNX Runtime lacks many float64 kernels, so that has to be said.
+    other_x : as x, optional
+        A second example, where random numbers of the range of ``x`` would make no sense, as for boxes; with ``dynamic_batch``
+        of other lengths along axis 0.
     verify : bool
         Run the model with ONNX Runtime on all examples, and compare. Needs the package onnxruntime.
 
@@ -102,7 +106,7 @@ def export(
 
             found = detector.export(model, x, settings)
         else:
-            found = plain.export(model, x, settings)
+            found = plain.export(model, x, other_x, settings)
     if path is not None:
         write_bytes_atomically(path, found.SerializeToString(deterministic=True))
     return found

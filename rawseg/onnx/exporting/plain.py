@@ -10,7 +10,7 @@ from ...errors import ArgumentError, GraphError, RawsegError
 from .agreement import agreed
 from .checking import check, compare, session
 from .description import about, symbols_of
-from .examples import as_inputs, others
+from .examples import as_inputs, more_examples
 from .model_builder import OP, ModelBuilder, value_info
 from .program import Program
 from .recording import Recording, record
@@ -24,10 +24,11 @@ __all__ = ["export", "refuse_untranslated", "state_of"]
 MULTIPLE = 32  # of the sizes that a network takes if it does not say
 
 
-def export(model: Any, x: Any, settings: Settings) -> Any:
+def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
     """Return the checked ONNX model of a network in eval mode; see `rawseg.onnx.export`."""
     inputs, state = as_inputs(x), state_of(model)
-    examples = [inputs, *others(inputs, settings.dynamic_batch, _multiple(model) if settings.dynamic_size else None)]
+    multiple = _multiple(model) if settings.dynamic_size else None
+    examples = [inputs, *more_examples(inputs, other_x, settings.dynamic_batch, multiple)]
     recordings, form = _recorded(model, state, examples)
     program = simplified(agreed(recordings))
     refuse_untranslated(program)
@@ -66,8 +67,10 @@ def _recorded(model: Any, state: dict[str, Tensor], examples: Sequence[Sequence[
             if number == 0 or isinstance(error, GraphError) and error.op == OP:
                 raise
             shapes = [one.shape for one in example]
-            argument = "dynamic_size" if number == 2 else "dynamic_batch"
-            raise ArgumentError(OP, argument, f"a network that takes inputs of shapes {shapes}", str(error)) from error
+            expected = f"a network that takes inputs of shapes {shapes}"
+            if number == 1:
+                expected += ", of random numbers if there is no other_x"
+            raise ArgumentError(OP, "other_x" if number == 1 else "dynamic_size", expected, str(error)) from error
         recordings.append(recording)
         form = returned if number == 0 else form
     return recordings, form

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .model_builder import ModelBuilder
 
 __all__ = ["align", "align_largest", "pool", "rounded", "warp"]
@@ -51,27 +53,29 @@ def align_largest(
     return b.node("MaxPool", cells, kernel_shape=[samples, samples], strides=[samples, samples])
 
 
-def rounded(b: ModelBuilder, value: str) -> str:
+def rounded(b: ModelBuilder, value: str, dtype: Any) -> str:
     """Add the nearest whole numbers, halves away from zero (``Round`` takes the even one)."""
     size = b.node("Abs", value)
     below = b.node("Floor", size)
-    half = b.node("Less", b.node("Sub", size, below), b.constant(0.5, "float32"))
-    nearest = b.node("Where", half, below, b.node("Add", below, b.constant(1, "float32")))
+    half = b.node("Less", b.node("Sub", size, below), b.constant(0.5, dtype))
+    nearest = b.node("Where", half, below, b.node("Add", below, b.constant(1, dtype)))
     return b.node("Mul", b.node("Sign", value), nearest)
 
 
-def warp(b: ModelBuilder, x: str, batch: str, boxes: str, size: tuple[int, int], scale: float, samples: int) -> str:
-    """Add RoIWarp: RoIAlign of boxes in whole pixels of the map."""
-    corners = rounded(b, b.node("Mul", boxes, b.constant(scale, "float32")))
+def warp(
+    b: ModelBuilder, x: str, batch: str, boxes: str, size: tuple[int, int], scale: float, samples: int, dtype: Any
+) -> str:
+    """Add RoIWarp: RoIAlign of boxes, whose dtype is given, in whole pixels of the map."""
+    corners = rounded(b, b.node("Mul", boxes, b.constant(scale, dtype)), dtype)
     first = b.node("Slice", corners, b.ints(0), b.ints(2), b.ints(1))
     last = b.node("Slice", corners, b.ints(2), b.ints(4), b.ints(1))
-    extent = b.node("Max", b.node("Add", b.node("Sub", last, first), b.constant(1, "float32")), b.constant(1, "float32"))
+    extent = b.node("Max", b.node("Add", b.node("Sub", last, first), b.constant(1, dtype)), b.constant(1, dtype))
     whole = b.node("Concat", first, b.node("Add", first, extent), axis=1)
     return align(b, x, batch, whole, size, 1.0, samples, False)
 
 
-def pool(b: ModelBuilder, x: str, batch: str, boxes: str, size: tuple[int, int], scale: float) -> str:
-    """Add RoIPool."""
-    column = b.node("Reshape", b.cast(batch, "float32"), b.ints(-1, 1))
+def pool(b: ModelBuilder, x: str, batch: str, boxes: str, size: tuple[int, int], scale: float, dtype: Any) -> str:
+    """Add RoIPool of boxes, whose dtype is given."""
+    column = b.node("Reshape", b.cast(batch, dtype), b.ints(-1, 1))
     rois = b.node("Concat", column, boxes, axis=1)
     return b.node("MaxRoiPool", x, rois, pooled_shape=list(size), spatial_scale=float(scale))

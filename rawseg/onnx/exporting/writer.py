@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import GraphError
 from .model_builder import OP, ModelBuilder
 from .module_paths import spelled
-from .program import Program, Reference, Step, Value, Varying
+from .program import Differing, Program, Reference, Step, Value, Varying
 from .sizes import sizes_at_run_time
 
 __all__ = ["Writer", "refuse"]
@@ -46,6 +46,7 @@ class Writer:
 
         for step in self.program.steps:
             self.builder.path = spelled(step.module)
+            _refuse_differing(step, step.options)
             found = translation(step)(self, step)  # type: ignore[misc]
             found = [found] if isinstance(found, str) else found
             for value, name in zip(step.outputs, found):
@@ -126,6 +127,16 @@ class Writer:
         """Raise if the operator set is older than what a step needs."""
         if self.opset < opset:
             raise GraphError(OP, "opset", f"at least {opset}, for {step.name} in {step.module or 'the model'}", self.opset)
+
+
+def _refuse_differing(step: Step, option: Any) -> None:
+    """Raise if what a step was told differs in another way than sizes do."""
+    if isinstance(option, Differing):
+        refuse(step, "arguments that are the same for every input", f"{option!r:.200}")
+    if isinstance(option, dict):
+        option = list(option.values())
+    for part in option if isinstance(option, (tuple, list)) else ():
+        _refuse_differing(step, part)
 
 
 def refuse(step: Step, expected: str, got: Any) -> NoReturn:

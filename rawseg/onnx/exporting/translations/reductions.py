@@ -58,6 +58,16 @@ def position(w: Writer, step: Step) -> str:
     return w.node("Reshape", found, w.builder.ints(*[1] * step.out.ndim)) if keepdim else found
 
 
+@translates(reductions.along)
+def along(w: Writer, step: Step) -> list[str]:
+    """Translate the largest or the smallest along an axis, together with where it is."""
+    (x,), name = w.inputs(step), step.options["name"]
+    axis, keepdim = step.options["dim"], step.options["keepdim"]
+    axis = axis % step.inputs[0].ndim  # type: ignore[union-attr]
+    values = reduced(w, {"max": "ReduceMax", "min": "ReduceMin"}[name], x, (axis,), keepdim)
+    return [values, w.node({"max": "ArgMax", "min": "ArgMin"}[name], x, axis=axis, keepdims=int(keepdim))]
+
+
 @translates(reductions.truth)
 def truth(w: Writer, step: Step) -> str:
     """Translate ``all`` and ``any``: the smallest and the largest of zeros and ones."""

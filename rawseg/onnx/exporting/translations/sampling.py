@@ -48,14 +48,14 @@ def aligned_regions(w: Writer, step: Step) -> str:
 def warped_regions(w: Writer, step: Step) -> str:
     """Translate RoIWarp."""
     options = step.options
-    arguments = both(options["output_size"]), options["spatial_scale"], options["sampling_ratio"]
+    arguments = both(options["output_size"]), options["spatial_scale"], options["sampling_ratio"], step.out.dtype
     return regions.warp(w.builder, _argument(w, step, "input"), *_boxes(w, step), *arguments)
 
 
 @translates(roi_pool)
 def pooled_regions(w: Writer, step: Step) -> str:
     """Translate RoIPool."""
-    arguments = both(step.options["output_size"]), step.options["spatial_scale"]
+    arguments = both(step.options["output_size"]), step.options["spatial_scale"], step.out.dtype
     return regions.pool(w.builder, _argument(w, step, "input"), *_boxes(w, step), *arguments)
 
 
