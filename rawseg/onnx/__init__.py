@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .exporting import export
 from .graph import Graph
 from .node import Node
 from .package import require_onnx
 from .signature import Signature
 
-__all__ = ["Graph", "Node", "Signature", "load"]
+__all__ = ["Graph", "Node", "Signature", "export", "load"]
 
 
 def load(source: str | os.PathLike[str] | bytes | Any, *, free_dims: bool = False) -> Graph:

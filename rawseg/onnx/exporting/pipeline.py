@@ -6,11 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ...errors import ArgumentError, DTypeError, GraphError
 from ...files import write_bytes_atomically
-from ...models.inference import evaluating
 from ..package import require_onnx
 
 __all__ = ["export"]
@@ -96,6 +92,7 @@ def export(
     """
     require_onnx(OP)
     from ...models import MaskRCNN
+    from ...models.inference import evaluating
     from . import plain
     from .settings import settings_of
 
