@@ -44,7 +44,7 @@ def _one_at_largest(x: Tensor, axis: int) -> Tensor:
 def _along(node: Node, x: Tensor, function: Callable[..., Tensor]) -> Tensor:
     if node.version >= 13:
         return function(x, axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim))
-    axis = axis_of(node.label, "axis", node.attribute("axis", 1), x.ndim + 1)
+    axis = axis_of(node.label, "axis", node.attribute("axis", 1), x.ndim)
     rows = int(np.prod(x.shape[:axis], dtype=np.int64))
     return function(x.reshape(rows, x.size // rows if rows else 0), 1).reshape(x.shape)
 

@@ -69,9 +69,7 @@ def _saturated(numbers: Any, dtype: np.dtype) -> Any:
 
 
 @operator("ConvInteger", since=10)
-def conv_integer(
-    node: Node, x: Tensor, weight: Tensor, x_zero: Tensor | None = None, weight_zero: Tensor | None = None
-) -> Tensor:
+def conv_integer(node: Node, x: Tensor, w: Tensor, x_zero: Tensor | None = None, w_zero: Tensor | None = None) -> Tensor:
     """Convolve integers; float64 holds every product and sum of them exactly."""
     return conv(node, _centred(x, x_zero), _centred(w, w_zero)).astype(np.int32)
 

@@ -5,7 +5,7 @@ The onnx package expands them, in a model without weights: their names alone are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import onnx
@@ -45,6 +45,7 @@ def expanded(model: onnx.ModelProto, imported: Mapping[str, int], label: str) ->
         names = _defined(plain.graph.node, versions(plain, label))
         if not names:
             break
+        _say_defaults(plain.graph.node, names, versions(plain, label))
         try:
             plain = inliner.inline_selected_functions(plain, sorted(names), inline_schema_functions=True)
         except Exception:  # the definition does not suit these nodes: they are then named as what rawseg lacks
@@ -106,6 +107,18 @@ def _defined(nodes: Iterable[Any], imported: Mapping[str, int]) -> set[tuple[str
         if schema.has_function or schema.has_context_dependent_function:  # type: ignore[attr-defined]  # of the C++ library
             found.add((node.domain, node.op))
     return found
+
+
+def _say_defaults(nodes: Iterable[Any], names: Collection[tuple[str, str]], imported: Mapping[str, int]) -> None:
+    """Write attributes that nodes leave to their default, which definitions refer to."""
+    for proto in nodes:
+        node = bare_node(proto, imported)
+        if (node.domain, node.op) in names:
+            said = {attribute.name for attribute in proto.attribute}
+            schema = onnx.defs.get_schema(node.op, node.version, node.domain)
+            for name, described in schema.attributes.items():
+                if name not in said and described.default_value.type:  # type: ignore[attr-defined]  # of the C++ library
+                    proto.attribute.append(described.default_value)  # type: ignore[attr-defined]
 
 
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:

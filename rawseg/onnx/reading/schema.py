@@ -14,7 +14,7 @@ __all__ = ["check"]
 
 # Attributes of versions before 9 that changed what an operator means, with the value that means what it means today;
 # None: any value.
-OLD_ATTRIBUTES = MappingProxyType({"broadcast": 0, "consumed_inputs": None, "is_test": 1, "spatial": 1})
+OLD_ATTRIBUTES = MappingProxyType({"consumed_inputs": None, "is_test": 1, "spatial": 1})
 
 
 def check(node: Node, kinds: dict[str, int], label: str) -> None:
