@@ -1,4 +1,4 @@
-"""The standard's own cases through the backend interface: the committed table says exactly which of them do not pass, and why."""
+"""The standard's own cases through the backend interface: the committed table says which of them do not pass, and why."""
 
 from __future__ import annotations
 
