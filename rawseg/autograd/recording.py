@@ -1,8 +1,8 @@
 """Recording of what a network computes, for those who write it down elsewhere; no graph is kept meanwhile.
 
-A recorder has two methods. ``applied(operation, inputs, options, outputs)`` is told every application of a `Function`, and every
-call of a function that is decorated with `recordable`: inputs are Tensors or None, options all other arguments by name, and
-outputs a tuple of Tensors. ``overwritten(tensor, index, value)`` is told that elements of a Tensor were replaced in place.
+A recorder has two methods. ``applied(operation, inputs, options, outputs)`` is told every application of a `Function`, and
+every call of a function that is decorated with `recordable`: inputs are Tensors or None, options all other arguments by name,
+and outputs a tuple of Tensors. ``overwritten(tensor, index, value)`` is told that elements of a Tensor were replaced in place.
 """
 
 from __future__ import annotations

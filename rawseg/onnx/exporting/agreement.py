@@ -1,7 +1,7 @@
 """Several recordings of one network on different inputs become one program: what differs among them follows the input.
 
-Numbers that differ are sizes. Arrays that differ were computed outside of recorded operations: writing down what they were would
-give a file that is right for one image only, so that they are found here.
+Numbers that differ are sizes. Arrays that differ were computed outside of recorded operations: writing down what they were
+would give a file that is right for one image only, so that they are found here.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from .model_builder import OP
 
 __all__ = ["TOLERANCE", "check", "compare", "session"]
 
-# Of the largest number of an output. Sums of K float32 terms in another order differ by about sqrt(K) * 6e-8 of their terms, and
-# a network stacks a hundred of them, whose errors batch norm and skips carry on: some 1e-5; a wrong operator shows in the first digit.
+# Of the largest number of an output. Sums of K float32 terms in another order differ by about sqrt(K) * 6e-8 of their terms,
+# and a network stacks a hundred of them, whose errors batch norm and skips carry on: some 1e-5. A wrong operator shows in the
+# first digits.
 TOLERANCE = 1e-4
 RUNNABLE = "a model that this version of ONNX Runtime runs (an older opset may help)"
 

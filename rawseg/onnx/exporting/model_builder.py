@@ -177,4 +177,3 @@ def element_type(dtype: np.dtype) -> int:
 def value_info(name: str, dtype: np.dtype, shape: Sequence[int | str]) -> ValueInfoProto:
     """Describe an input or an output; a text in the shape is the name of a size that varies."""
     return helper.make_tensor_value_info(name, element_type(dtype), list(shape))
-

@@ -64,7 +64,7 @@ def export(
     ------
     GraphError
         If an operation has no translation (the message names all of them, and where they are used), if what the network
-        computes depends on its input in a way that cannot be written down, or if the model fails a check. Then no file is written.
+        computes depends on its input in a way that cannot be written down, or if the model fails a check. No file is written.
     ArgumentError, ArgumentTypeError, DTypeError
         If an argument is outside its domain, or the weights exceed the 2 GB of one file.
     BackendError

@@ -64,7 +64,7 @@ def _recorded(model: Any, state: dict[str, Tensor], examples: Sequence[Sequence[
         try:
             recording, returned = record(model, model, state, example)
         except RawsegError as error:
-            if number == 0 or isinstance(error, GraphError) and error.op == OP:
+            if number == 0 or (isinstance(error, GraphError) and error.op == OP):
                 raise
             shapes = [one.shape for one in example]
             expected = f"a network that takes inputs of shapes {shapes}"

@@ -115,6 +115,11 @@ class Step:
         return name() if callable(name) else self.operation.__name__.strip("_")
 
     @property
+    def x(self) -> Value:
+        """The first input, where it is there for sure."""
+        return self.inputs[0]  # type: ignore[return-value]
+
+    @property
     def out(self) -> Value:
         """The first output."""
         return self.outputs[0]

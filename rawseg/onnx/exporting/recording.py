@@ -35,7 +35,7 @@ class Known:
         self._entries: dict[int, tuple[Any, int, int]] = {}  # id -> what has it, the value's number, version of the memory
 
     def remember(self, tensor: Tensor, number: int) -> None:
-        """Note that a Tensor, and its array, are a value; one that waits to be computed is computed now, or it were nobody's."""
+        """Note that a Tensor and its array are a value; what waits to be computed is computed now, or it were nobody's."""
         for thing in (tensor.array, tensor):
             self._entries[id(thing)] = weakref.ref(thing), number, tensor._version[0]
 
@@ -59,13 +59,15 @@ class Notes:
 
     def __init__(self, state: Mapping[str, Tensor], inputs: Sequence[Tensor], running: Sequence[str]) -> None:
         self._known, self._running = Known(), running
-        self._state = {id(tensor): name for name, tensor in reversed(state.items())}
-        self._state |= {id(tensor.array): name for name, tensor in reversed(state.items())}
+        self._state: dict[int, str] = {}
+        for name, tensor in state.items():
+            for thing in (tensor, tensor.array):
+                self._state.setdefault(id(thing), name)
         self._tensors = state
         self._of_state: dict[str, int] = {}
         self._versions: dict[str, int] = {}
         self.program = Recording([], [], [])
-        self._alive = [*inputs, *(tensor.array for tensor in state.values())]  # so that nothing else takes the place of their ids
+        self._alive = [*inputs, *(tensor.array for tensor in state.values())]  # so that nothing else gets their ids
         for tensor in inputs:
             self.program.inputs.append(self._new(tensor))
 
@@ -105,7 +107,7 @@ class Notes:
         """Raise a GraphError if the network changed what it is made of."""
         changed = [name for name, version in self._versions.items() if self._tensors[name]._version[0] != version]
         if changed:
-            raise GraphError(OP, "model", "parameters and buffers that a call does not change", f"changes of {', '.join(changed)}")
+            raise GraphError(OP, "model", "parameters and buffers that a call leaves alone", f"changes of {', '.join(changed)}")
 
     def _new(self, tensor: Tensor, constant: bool = False) -> Value:
         value = Value(len(self.program.values), tensor.shape, tensor.dtype, module=self._running[-1])
@@ -134,9 +136,7 @@ class Notes:
         raise GraphError(OP, self._running[-1] or "model", expected, got)
 
 
-def record(
-    model: Any, run: Callable[..., Any], state: Mapping[str, Tensor], inputs: Sequence[Tensor]
-) -> tuple[Recording, Any]:
+def record(model: Any, run: Callable[..., Any], state: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> tuple[Recording, Any]:
     """Run a network, or a part of it, and write down what it computes.
 
     Parameters

@@ -62,9 +62,7 @@ def rounded(b: ModelBuilder, value: str, dtype: Any) -> str:
     return b.node("Mul", b.node("Sign", value), nearest)
 
 
-def warp(
-    b: ModelBuilder, x: str, batch: str, boxes: str, size: tuple[int, int], scale: float, samples: int, dtype: Any
-) -> str:
+def warp(b: ModelBuilder, x: str, batch: str, boxes: str, size: tuple[int, int], scale: float, samples: int, dtype: Any) -> str:
     """Add RoIWarp: RoIAlign of boxes, whose dtype is given, in whole pixels of the map."""
     corners = rounded(b, b.node("Mul", boxes, b.constant(scale, dtype)), dtype)
     first = b.node("Slice", corners, b.ints(0), b.ints(2), b.ints(1))

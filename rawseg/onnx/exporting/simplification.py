@@ -13,7 +13,7 @@ from ...autograd.linear import MatMul
 from ...autograd.reductions import Sum
 from ...autograd.shaping import Expand, Permute, Reshape
 from ...nn.hooks import Gate
-from .program import Program, Step, Value, Varying
+from .program import Program, Reference, Step, Value, Varying
 
 __all__ = ["linear", "mean", "simplified"]
 
@@ -37,7 +37,7 @@ def simplified(program: Program) -> Program:
 
 def _is_idle(step: Step) -> bool:
     """Return whether the output is the input."""
-    x, out = step.inputs[0], step.out
+    x, out = step.x, step.out
     if x is None or x.shape != out.shape or x.dtype != out.dtype:
         return False
     if step.operation is Permute:
@@ -53,7 +53,7 @@ def _without_idle_steps(program: Program) -> Program:
         if step.operation is Gate:
             instead |= {out.number: x for out, x in zip(step.outputs, step.inputs) if x is not None}
         elif step.inputs and _is_idle(step):
-            instead[step.out.number] = step.inputs[0]  # type: ignore[assignment]
+            instead[step.out.number] = step.x
         else:
             steps.append(step)
     outputs = [instead.get(value.number, value) for value in program.outputs]
@@ -62,14 +62,13 @@ def _without_idle_steps(program: Program) -> Program:
 
 def _with_options(steps: list[Step], instead: dict[int, Value]) -> list[Step]:
     """Return steps whose options refer to no value that is gone."""
-    from .program import Reference
 
     def changed(option: Any) -> Any:
         if isinstance(option, Reference) and option.number in instead:
             return Reference(instead[option.number].number)
         if isinstance(option, dict):
             return {name: changed(part) for name, part in option.items()}
-        return type(option)(changed(part) for part in option) if type(option) in (tuple, list) else option
+        return type(option)([changed(part) for part in option]) if type(option) in (tuple, list) else option
 
     return [replace(step, options=changed(step.options)) for step in steps]
 
@@ -130,7 +129,7 @@ def _mean(step: Step, makers: dict[int, Step], readers: dict[int, int]) -> Step 
     if made is None or count is None or made.operation is not Sum or readers[made.out.number] != 1 or count.shape:
         return None
     x = made.inputs[0]
-    terms = [x.shape[axis] for axis in made.options["axes"]]  # type: ignore[union-attr]
+    terms = [x.shape[axis] for axis in made.options["axes"]]
     numbers = count.frozen or (() if count.array is None else (count.array,))
     for recording, number in enumerate(numbers):
         sizes = [size.numbers[recording] if isinstance(size, Varying) else size for size in terms]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def convolve(w: Writer, step: Step) -> str:
     """Translate both kinds."""
     weight = step.inputs[1]
     geometry = step.options["geometry"]
-    kernel_size, dilation = weight.shape[2:], both(geometry["dilation"])  # type: ignore[union-attr]
+    kernel_size, dilation = weight.shape[2:], both(geometry["dilation"])
     attributes: dict[str, Any] = {
         "kernel_shape": list(kernel_size),
         "strides": list(both(geometry["stride"])),
@@ -33,12 +34,12 @@ def convolve(w: Writer, step: Step) -> str:
 
 def _output_padding(step: Step, attributes: dict[str, Any]) -> list[int]:
     """Return by how much the output exceeds the smallest that the geometry gives."""
-    x, out = step.inputs[0], step.out
+    x, out = step.x, step.out
     found = []
     for axis in (0, 1):
         stride, pad, dilation, kernel = (attributes[key][axis] for key in ("strides", "pads", "dilations", "kernel_shape"))
         reach = dilation * (kernel - 1) + 1 - 2 * pad
-        sizes = x.shape[2 + axis], out.shape[2 + axis]  # type: ignore[union-attr]
+        sizes = x.shape[2 + axis], out.shape[2 + axis]
         excess = lambda n, m, s=stride, r=reach: m - ((n - 1) * s + r)  # noqa: E731
         found.append(in_each_recording(step, "an output padding", excess, *sizes))
     return found
@@ -64,11 +65,11 @@ def _window(geometry: dict[str, Any], channels: int) -> dict[str, Any]:
 @translates(windows.Unfold)
 def unfold(w: Writer, step: Step) -> str:
     """Translate windows as columns: a convolution of every channel by itself with one kernel for each tap."""
-    (channels,) = w.fixed(step, "a number of channels", step.inputs[0].shape[1])  # type: ignore[union-attr]
+    (channels,) = w.fixed(step, "a number of channels", step.x.shape[1])
     attributes = _window(step.options["geometry"], channels)
     kernels = w.builder.constant(_taps(channels, tuple(attributes["kernel_shape"]), step.out.dtype))
     spread = w.node("Conv", *w.inputs(step), kernels, **attributes)  # (N, C * kH * kW, out_h, out_w)
-    return w.node("Reshape", spread, w.builder.ints(0, step.out.shape[1], -1))
+    return w.node("Reshape", spread, w.builder.ints(0, channels * prod(attributes["kernel_shape"]), -1))
 
 
 @translates(windows.Fold)
@@ -81,10 +82,8 @@ def fold(w: Writer, step: Step) -> str:
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
     free = [n + 2 * p - r for n, p, r in zip((height, width), attributes["pads"], reach)]
     counts = [n // s + 1 for n, s in zip(free, stride)]
-    shape = w.shape((columns.shape[0], columns.shape[1], *counts), step.module)  # type: ignore[union-attr]
+    shape = w.shape((columns.shape[0], columns.shape[1], *counts), step.module)
     maps = w.node("Reshape", *w.inputs(step), shape)  # (N, C * kH * kW, out_h, out_w)
     kernels = w.builder.constant(_taps(channels, tuple(kernel), out.dtype))
     rest = [n % s for n, s in zip(free, stride)]  # rows and columns that no window reaches
     return w.node("ConvTranspose", maps, kernels, **attributes, output_padding=rest)
-
-

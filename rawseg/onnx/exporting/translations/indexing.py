@@ -47,13 +47,13 @@ def _parts(w: Writer, step: Step) -> list[Any]:
         if known is not None and known.dtype == bool:
             opened.extend(np.nonzero(known))  # what is chosen, axis by axis
         elif isinstance(part, Reference) and w.program.values[part.number].dtype.kind not in "iu":
-            refuse(step, "an index that tells how many elements it chooses (where() keeps them all)", "bools that follow the input")
+            refuse(step, "an index that chooses as many elements for every input (where keeps them all)", "computed bools")
         else:
             opened.append(part if known is None else known)
     if isinstance(index, (bool, np.bool_)) or any(isinstance(part, bool) for part in parts):
         refuse(step, "slices, integers and arrays", "a single bool")
-    x = step.inputs[0]
-    missing = x.ndim - sum(part is not None and part is not ... for part in opened)  # type: ignore[union-attr]
+    x = step.x
+    missing = x.ndim - sum(part is not None and part is not ... for part in opened)
     at = next((i for i, part in enumerate(opened) if part is ...), len(opened))
     return [*opened[:at], *[EVERYTHING] * missing, *opened[at + 1 :]]
 
@@ -66,9 +66,9 @@ def _without_new_axes(parts: list[Any], shape: tuple[Size, ...]) -> list[Size]:
 
 def _sliced(w: Writer, step: Step, parts: list[Any]) -> str:
     """Add the slice of all axes; an integer is a slice of length 1."""
-    x = step.inputs[0]
+    x = step.x
     cuts = []
-    for axis, (part, size) in enumerate(zip(parts, x.shape)):  # type: ignore[union-attr]
+    for axis, (part, size) in enumerate(zip(parts, x.shape)):
         if not isinstance(part, slice):
             part = slice(part, None if part == -1 else part + 1)
         start, stop, stride = _bounds(step, part, size)

@@ -16,7 +16,7 @@ from .registry import translates
 @translates(BatchNormEvaluation)
 def batch_norm(w: Writer, step: Step) -> str:
     """Translate normalisation by fixed statistics."""
-    x, weight, bias = step.inputs
+    x, (weight, bias) = step.x, step.inputs[1:]
     mean, var = step.options["mean"], step.options["var"]
     scale, shift = _or_constant(w, weight, x, 1), _or_constant(w, bias, x, 0)
     statistics = [w.builder.constant(s) if isinstance(s, np.ndarray) else w.name(s) for s in (mean, var)]
@@ -26,7 +26,7 @@ def batch_norm(w: Writer, step: Step) -> str:
 @translates(BatchNormTraining)
 def batch_statistics(w: Writer, step: Step) -> list[str]:
     """Translate normalisation by the batch's own statistics."""
-    x, weight, bias = step.inputs
+    x, (weight, bias) = step.x, step.inputs[1:]
     axes = (0, *range(2, x.ndim))
     out = _standardised(w, w.name(x), axes, step.options["eps"], step.out)
     shape = 1, -1, *[1] * (x.ndim - 2)
@@ -36,7 +36,7 @@ def batch_statistics(w: Writer, step: Step) -> list[str]:
 @translates(GroupNorm)
 def group_norm(w: Writer, step: Step) -> list[str]:
     """Translate normalisation in groups of channels: ``InstanceNormalization`` of the groups as if they were channels."""
-    x, weight, bias = step.inputs
+    x, (weight, bias) = step.x, step.inputs[1:]
     groups, channels = step.options["groups"], x.shape[1]
     epsilon = float(step.options["eps"])
     if groups == channels:
@@ -52,7 +52,7 @@ def group_norm(w: Writer, step: Step) -> list[str]:
 @translates(LayerNorm)
 def layer_norm(w: Writer, step: Step) -> str:
     """Translate normalisation of the last axes."""
-    x, weight, bias = step.inputs
+    x, (weight, bias) = step.x, step.inputs[1:]
     count, epsilon = len(step.options["shape"]), float(step.options["eps"])
     if w.opset >= 17:
         scale = w.name(weight) or w.builder.constant(np.ones(w.fixed(step, "a row", *x.shape[-count:]), x.dtype))
@@ -61,11 +61,11 @@ def layer_norm(w: Writer, step: Step) -> str:
     return _scaled(w, out, weight, bias, None)
 
 
-def _or_constant(w: Writer, value: Value | None, x: Value | None, number: float) -> str:
+def _or_constant(w: Writer, value: Value | None, x: Value, number: float) -> str:
     """Return the name of a value of one number a channel, or of a constant in its place."""
     if value is not None:
         return w.name(value)
-    return w.builder.constant(np.full(x.shape[1], number, x.dtype))  # type: ignore[union-attr,arg-type]
+    return w.builder.constant(np.full(x.shape[1], number, x.dtype))
 
 
 def _standardised(w: Writer, x: str, axes: tuple[int, ...], epsilon: float, like: Value) -> str:

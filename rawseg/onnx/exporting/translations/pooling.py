@@ -28,7 +28,7 @@ def max_pool(w: Writer, step: Step) -> Any:
     w.flat_indices[step.outputs[1].number] = flat
     if all(reader.operation is unpooling.MaxUnpool2d for reader in _readers(w, step.outputs[1])):
         return [out, ""]
-    height, width = w.fixed(step, "a plane of indices", *step.inputs[0].shape[2:])  # type: ignore[union-attr]
+    height, width = w.fixed(step, "a plane of indices", *step.x.shape[2:])
     return [out, w.node("Mod", flat, w.builder.constant(height * width, np.int64))]
 
 
@@ -61,7 +61,7 @@ def _overhang(step: Step, axis: int, kernel_size: Any, stride: Any, padding: Any
     def over(size: int, out: int) -> int:
         return max(0, (out - 1) * stride[axis] + reach - (size + 2 * padding[axis]))
 
-    sizes = step.inputs[0].shape[2 + axis], step.out.shape[2 + axis]  # type: ignore[union-attr]
+    sizes = step.x.shape[2 + axis], step.out.shape[2 + axis]
     return in_each_recording(step, "a window over the edge", over, *sizes)
 
 
@@ -74,7 +74,7 @@ def avg_pool(w: Writer, step: Step) -> str:
     plain = attributes["pads"] == [*padding, *padding] and geometry["divisor_override"] is None
     if plain:
         return w.node("AveragePool", *w.inputs(step), **attributes, count_include_pad=int(geometry["count_include_pad"]))
-    (height, width) = w.fixed(step, "a mean whose divisor depends on where the window is", *step.inputs[0].shape[2:])  # type: ignore[union-attr]
+    (height, width) = w.fixed(step, "a mean whose divisor depends on where the window is", *step.x.shape[2:])
     ones = Tensor(np.ones((1, 1, height, width)))
     with no_grad():
         shares = pooling.avg_pool2d(ones, **geometry).array  # sum of the weights of each window
@@ -89,12 +89,12 @@ def avg_pool(w: Writer, step: Step) -> str:
 @translates(adaptive_pooling.AdaptiveAvgPool2d)
 def adaptive_avg_pool(w: Writer, step: Step) -> str:
     """Translate the means of a number of bins: of equal ones as windows, of others as products with two matrices."""
-    x, out = step.inputs[0], step.out
+    x, out = step.x, step.out
     if out.shape[2:] == (1, 1):
         return w.node("GlobalAveragePool", w.name(x))
-    if out.shape[2:] == x.shape[2:]:  # type: ignore[union-attr]
+    if out.shape[2:] == x.shape[2:]:
         return w.name(x)
-    size = w.fixed(step, "a map (only one bin, 1, takes any)", *x.shape[2:], *out.shape[2:])  # type: ignore[union-attr]
+    size = w.fixed(step, "a map (only one bin, 1, takes any)", *x.shape[2:], *out.shape[2:])
     if size[0] % size[2] == 0 and size[1] % size[3] == 0:
         window = [size[0] // size[2], size[1] // size[3]]
         return w.node("AveragePool", w.name(x), kernel_shape=window, strides=window)
@@ -110,12 +110,12 @@ def _bins_along(count: int) -> Any:
 @translates(adaptive_pooling.AdaptiveMaxPool2d)
 def adaptive_max_pool(w: Writer, step: Step) -> list[str]:
     """Translate the largest of each bin: of all the map, of equal bins, or of positions that are gathered for each bin."""
-    x, out = step.inputs[0], step.out
+    x, out = step.x, step.out
     if _is_read(w, step.outputs[1]):
         refuse(step, "no indices of bins (max_pool2d has them)", "return_indices=True")
     if out.shape[2:] == (1, 1):
         return [w.node("GlobalMaxPool", w.name(x)), ""]
-    size = w.fixed(step, "a map (only one bin, 1, takes any)", *x.shape[2:], *out.shape[2:])  # type: ignore[union-attr]
+    size = w.fixed(step, "a map (only one bin, 1, takes any)", *x.shape[2:], *out.shape[2:])
     if size[0] % size[2] == 0 and size[1] % size[3] == 0:
         window = [size[0] // size[2], size[1] // size[3]]
         return [w.node("MaxPool", w.name(x), kernel_shape=window, strides=window), ""]
@@ -138,7 +138,7 @@ def max_unpool(w: Writer, step: Step) -> str:
     """
     x, indices = step.inputs
     pooled = w.maker(indices)
-    flat = w.flat_indices.get(indices.number)  # type: ignore[union-attr]
+    flat = w.flat_indices.get(indices.number)
     if step.options["duplicates"] == "sum":
         w.needs(step, 16)
     elif pooled is not None and flat is not None:
@@ -153,7 +153,7 @@ def _doubles(step: Step, attributes: dict[str, Any]) -> bool:
     """Return whether ``(size - 1) * stride + kernel`` is the size of the output."""
     for axis in (0, 1):
         stride, kernel = attributes["strides"][axis], attributes["kernel_shape"][axis]
-        small, large = step.inputs[0].shape[2 + axis], step.out.shape[2 + axis]  # type: ignore[union-attr]
+        small, large = step.x.shape[2 + axis], step.out.shape[2 + axis]
         pairs = zip(*(s.numbers if isinstance(s, Varying) else (s,) for s in (small, large)))
         if any((a - 1) * stride + kernel != b for a, b in pairs):
             return False
@@ -167,7 +167,7 @@ def _scattered(w: Writer, step: Step, flat: str | None) -> str:
         n, c, *plane = w.fixed(step, "indices into planes", *step.out.shape)
         firsts = np.arange(n * c, dtype=np.int64).reshape(n, c, 1, 1) * plane[0] * plane[1]
         flat = w.node("Add", w.name(indices), w.builder.constant(firsts))
-    places, values = (w.node("Reshape", name, w.builder.ints(-1)) for name in (flat, w.name(x)))
+    places, values = (w.node("Reshape", name, w.builder.ints(-1)) for name in (str(flat), w.name(x)))
     shape = w.shape(step.out.shape, step.module)
     dtype = w.builder.dtype(step.out.dtype)
     zeros = w.node("Expand", w.builder.constant(np.zeros(1, dtype)), reduced_product(w, shape))

@@ -25,13 +25,13 @@ def average(w: Writer, x: str, axes: tuple[int, ...], keepdims: bool) -> str:
 @translates(reductions.Sum)
 def total(w: Writer, step: Step) -> str:
     """Translate a sum."""
-    return reduced(w, "ReduceSum", *w.inputs(step), step.options["axes"], step.options["keepdims"])
+    return reduced(w, "ReduceSum", w.name(step.x), step.options["axes"], step.options["keepdims"])
 
 
 @translates(mean)
 def mean_over_axes(w: Writer, step: Step) -> str:
     """Translate a sum that is divided by the number of its terms."""
-    return average(w, *w.inputs(step), step.options["axes"], step.options["keepdims"])
+    return average(w, w.name(step.x), step.options["axes"], step.options["keepdims"])
 
 
 @translates(reductions.CumSum)
@@ -44,7 +44,7 @@ def cumsum(w: Writer, step: Step) -> str:
 def extremum(w: Writer, step: Step) -> str:
     """Translate the largest or the smallest over axes."""
     op = {"amax": "ReduceMax", "amin": "ReduceMin"}[step.options["name"]]
-    return reduced(w, op, *w.inputs(step), step.options["axes"], step.options["keepdims"])
+    return reduced(w, op, w.name(step.x), step.options["axes"], step.options["keepdims"])
 
 
 @translates(reductions.position)
@@ -63,7 +63,7 @@ def along(w: Writer, step: Step) -> list[str]:
     """Translate the largest or the smallest along an axis, together with where it is."""
     (x,), name = w.inputs(step), step.options["name"]
     axis, keepdim = step.options["dim"], step.options["keepdim"]
-    axis = axis % step.inputs[0].ndim  # type: ignore[union-attr]
+    axis = axis % step.x.ndim
     values = reduced(w, {"max": "ReduceMax", "min": "ReduceMin"}[name], x, (axis,), keepdim)
     return [values, w.node({"max": "ArgMax", "min": "ArgMin"}[name], x, axis=axis, keepdims=int(keepdim))]
 
@@ -72,11 +72,11 @@ def along(w: Writer, step: Step) -> list[str]:
 def truth(w: Writer, step: Step) -> str:
     """Translate ``all`` and ``any``: the smallest and the largest of zeros and ones."""
     (x,) = w.inputs(step)
-    value = step.inputs[0]
-    if value.dtype.kind != "b":  # type: ignore[union-attr]
+    value = step.x
+    if value.dtype.kind != "b":
         x = w.node("Not", w.node("Equal", x, w.number(0, value)))  # type: ignore[arg-type]
     dim = step.options["dim"]
-    axes = tuple(range(value.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)  # type: ignore[union-attr]
+    axes = tuple(range(value.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     op = {"all": "ReduceMin", "any": "ReduceMax"}[step.options["name"]]
     return w.builder.cast(reduced(w, op, w.builder.cast(x, "float32"), axes, step.options["keepdim"]), "bool")
 

@@ -48,7 +48,7 @@ def _is_exact(options: dict[str, Any], factors: list[int]) -> bool:
 
 def _whole_factor(step: Step, axis: int) -> int:
     """Return how many times larger the output is, 0 if that is no whole number or follows the input."""
-    small, large = step.inputs[0].shape[axis], step.out.shape[axis]  # type: ignore[union-attr]
+    small, large = step.x.shape[axis], step.out.shape[axis]
     count = max(len(size.numbers) if isinstance(size, Varying) else 1 for size in (small, large))
     pairs = [tuple(size.numbers[i] if isinstance(size, Varying) else size for size in (small, large)) for i in range(count)]
     factor = pairs[0][1] // pairs[0][0]
@@ -67,14 +67,14 @@ def _by_factors(w: Writer, step: Step, factors: list[int], **attributes: Any) ->
 
 
 def _by_sizes(w: Writer, step: Step, **attributes: Any) -> str:
-    x, out = step.inputs[0], step.out
-    lead = [size if isinstance(size, int) else own for size, own in zip(out.shape[:2], x.shape[:2])]  # type: ignore[union-attr]
+    x, out = step.x, step.out
+    lead = [size if isinstance(size, int) else own for size, own in zip(out.shape[:2], x.shape[:2])]
     return _resize(w, w.name(x), "", w.shape((*lead, *out.shape[2:]), step.module), attributes)
 
 
 def _fixed_size(w: Writer, step: Step) -> tuple[int, int]:
     what = "a resizing of maps"
-    h, w_, *_ = w.fixed(step, what, *step.inputs[0].shape[2:], *step.out.shape[2:])  # type: ignore[union-attr]
+    h, w_, *_ = w.fixed(step, what, *step.x.shape[2:], *step.out.shape[2:])
     return h, w_
 
 

@@ -23,7 +23,7 @@ def reshape(w: Writer, step: Step) -> str:
 
 def reshaped(w: Writer, step: Step, x: str, before: Sequence[Any] | None = None) -> str:
     """Add what gives a value, of the shape ``before`` or that of the step's input, the shape of the step's output."""
-    sizes, before = step.out.shape, step.inputs[0].shape if before is None else before  # type: ignore[union-attr]
+    sizes, before = step.out.shape, step.x.shape if before is None else before
     if 0 in sizes:
         refuse(step, "arrays with elements", f"shape {sizes}")
     open_sizes = [i for i, size in enumerate(sizes) if isinstance(size, Varying)]
@@ -31,7 +31,7 @@ def reshaped(w: Writer, step: Step, x: str, before: Sequence[Any] | None = None)
     inferred = [i for i in open_sizes if i not in kept]
     if len(inferred) > 1:
         return w.node("Reshape", x, w.shape(sizes, step.module))
-    numbers = [0 if i in kept else -1 if i in inferred else size for i, size in enumerate(sizes)]
+    numbers: list[Any] = [0 if i in kept else -1 if i in inferred else size for i, size in enumerate(sizes)]
     return w.node("Reshape", x, w.builder.ints(*numbers))
 
 
@@ -50,10 +50,10 @@ def expand(w: Writer, step: Step) -> str:
 @translates(shaping.SumTo)
 def sum_to(w: Writer, step: Step) -> str:
     """Translate the sum over axes along which a shape was broadcast."""
-    before, after = step.inputs[0].shape, step.out.shape  # type: ignore[union-attr]
+    before, after = step.x.shape, step.out.shape
     lead = len(before) - len(after)
     axes = (*range(lead), *(lead + i for i, n in enumerate(after) if n == 1 and before[lead + i] != 1))
-    return reshaped(w, step, reduced(w, "ReduceSum", *w.inputs(step), axes, True))
+    return reshaped(w, step, reduced(w, "ReduceSum", w.name(step.x), axes, True))
 
 
 @translates(shaping.Flip)
