@@ -88,7 +88,9 @@ class ModelBuilder:
     def constant(self, array: Any, dtype: Any = None) -> str:
         """Add an array that is no parameter; equal ones are one."""
         array = np.asarray(array, dtype)
-        array = np.ascontiguousarray(array, self.dtype(array.dtype)).reshape(array.shape)
+        return self._stored(np.ascontiguousarray(array, self.dtype(array.dtype)).reshape(array.shape))
+
+    def _stored(self, array: np.ndarray) -> str:
         key = array.shape, array.dtype.str, array.tobytes()
         if key not in self._constants:
             name = self._free(f"constant_{len(self._constants)}")
@@ -99,6 +101,10 @@ class ModelBuilder:
     def ints(self, *numbers: int) -> str:
         """Add a vector of int64."""
         return self.constant(np.asarray(numbers, np.int64))
+
+    def double(self, numbers: Any) -> str:
+        """Add float64 numbers that stay float64 whatever the network's become."""
+        return self._stored(np.asarray(numbers, np.float64))
 
     def scalar(self, number: float, dtype: Any) -> str:
         """Add a number of a network's dtype."""
