@@ -11,7 +11,7 @@ from ...autograd import Function, Tensor
 from ...autograd.shaping import sum_to
 from ...device import array_module
 from ..node import Node
-from .operands import aligned, broadcast_shape, on_arrays, same_dtype
+from .operands import aligned, broadcast_shape, on_arrays, pair, same_dtype
 from .registry import operator
 
 __all__ = ["truncated_quotient"]
@@ -20,31 +20,30 @@ __all__ = ["truncated_quotient"]
 @operator("Add")
 def add(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a + b."""
-    a, b = aligned(node, a, b)
+    a, b = pair(node, a, b)
     return a + b
 
 
 @operator("Sub")
 def sub(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a - b."""
-    a, b = aligned(node, a, b)
+    a, b = pair(node, a, b)
     return a - b
 
 
 @operator("Mul")
 def mul(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a * b."""
-    a, b = aligned(node, a, b)
+    a, b = pair(node, a, b)
     return a * b
 
 
 @operator("Div")
 def div(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a / b, of integers the quotient rounded towards 0."""
-    a, b = aligned(node, a, b)
+    a, b = pair(node, a, b)
     if a.dtype.kind == "f":
         return a / b
-    same_dtype(node, a, b)
     _refuse_zeros(node, b)
     return on_arrays(truncated_quotient, a, b)
 
@@ -95,8 +94,7 @@ class Remainder(Function):
 @operator("Mod")
 def mod(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return the remainder of a / b, with the sign of b, or with that of a where ``fmod``."""
-    a, b = aligned(node, a, b)
-    same_dtype(node, a, b)
+    a, b = pair(node, a, b)
     if a.dtype.kind != "f":
         _refuse_zeros(node, b)
     return Remainder.apply(a, b, towards_zero=bool(node.attribute("fmod", 0)))

@@ -5,38 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd import Tensor
+from ...errors import DTypeError
 from ..node import Node
-from .operands import aligned, on_arrays, same_dtype
+from .operands import on_arrays, pair
 from .registry import operator
 
 
-def _integers(node: Node, *inputs: Tensor) -> None:
-    same_dtype(node, *inputs)
-    if inputs[0].dtype.kind not in "iu":
-        node.refuse("inputs", "integers", inputs[0].dtype)
+def _integers(node: Node, *inputs: Tensor) -> tuple[Tensor, ...]:
+    for i, tensor in enumerate(inputs):
+        if tensor.dtype.kind not in "iu":
+            raise DTypeError(node.label, f"input {i}", "integers", tensor.dtype)
+    return inputs
 
 
 @operator("BitwiseAnd")
 def bitwise_and(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return the bits that both have."""
-    _integers(node, a, b)
-    a, b = aligned(node, a, b)
+    a, b = pair(node, *_integers(node, a, b))
     return a & b
 
 
 @operator("BitwiseOr")
 def bitwise_or(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return the bits that one of them has, or both."""
-    _integers(node, a, b)
-    a, b = aligned(node, a, b)
+    a, b = pair(node, *_integers(node, a, b))
     return a | b
 
 
 @operator("BitwiseXor")
 def bitwise_xor(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return the bits that one of them has alone."""
-    _integers(node, a, b)
-    a, b = aligned(node, a, b)
+    a, b = pair(node, *_integers(node, a, b))
     return a ^ b
 
 
@@ -50,8 +49,7 @@ def bitwise_not(node: Node, x: Tensor) -> Tensor:
 @operator("BitShift")
 def bit_shift(node: Node, x: Tensor, places: Tensor) -> Tensor:
     """Return x moved by so many bits; what leaves is lost, and to the right the sign moves in."""
-    _integers(node, x, places)
-    x, places = aligned(node, x, places)
+    x, places = pair(node, *_integers(node, x, places))
     direction = node.attribute("direction", "")
     if direction not in ("LEFT", "RIGHT"):
         node.refuse("direction", "LEFT or RIGHT", repr(direction))

@@ -5,13 +5,8 @@ from __future__ import annotations
 from ...autograd import Tensor
 from ...errors import DTypeError
 from ..node import Node
-from .operands import aligned, broadcast_shape, same_dtype
+from .operands import aligned, broadcast_shape, pair, same_dtype
 from .registry import operator
-
-
-def _comparable(node: Node, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    same_dtype(node, a, b)
-    return aligned(node, a, b)
 
 
 def _truths(node: Node, *inputs: Tensor) -> None:
@@ -23,35 +18,35 @@ def _truths(node: Node, *inputs: Tensor) -> None:
 @operator("Equal")
 def equal(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a == b."""
-    a, b = _comparable(node, a, b)
+    a, b = pair(node, a, b)
     return a == b
 
 
 @operator("Greater")
 def greater(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a > b."""
-    a, b = _comparable(node, a, b)
+    a, b = pair(node, a, b)
     return a > b
 
 
 @operator("GreaterOrEqual")
 def greater_or_equal(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a >= b."""
-    a, b = _comparable(node, a, b)
+    a, b = pair(node, a, b)
     return a >= b
 
 
 @operator("Less")
 def less(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a < b."""
-    a, b = _comparable(node, a, b)
+    a, b = pair(node, a, b)
     return a < b
 
 
 @operator("LessOrEqual")
 def less_or_equal(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """Return a <= b."""
-    a, b = _comparable(node, a, b)
+    a, b = pair(node, a, b)
     return a <= b
 
 

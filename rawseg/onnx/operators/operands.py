@@ -13,7 +13,7 @@ from ...errors import DeviceError, DTypeError, ShapeError
 from ..limits import allocatable
 from ..node import Node
 
-__all__ = ["aligned", "broadcast_shape", "floating", "on_arrays", "same_dtype"]
+__all__ = ["aligned", "broadcast_shape", "floating", "on_arrays", "pair", "same_dtype"]
 
 
 def on_arrays(function: Callable[..., Any], *tensors: Tensor) -> Tensor:
@@ -61,3 +61,9 @@ def aligned(node: Node, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         b = b.reshape(*b.shape, *[1] * behind)
     broadcast_shape(node, a, b)
     return a, b
+
+
+def pair(node: Node, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two operands of one dtype that broadcast."""
+    same_dtype(node, a, b)
+    return aligned(node, a, b)

@@ -10,6 +10,7 @@ import numpy as np
 from ...autograd import Tensor
 from ...autograd.arithmetic import where
 from ...device import array_module
+from ...errors import ShapeError
 from ..node import Node
 from .arithmetic import truncated_quotient
 from .operands import on_arrays
@@ -26,10 +27,12 @@ def total(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
 
 
 def mean(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
-    """Return means, of integers rounded towards 0: NaN over nothing."""
+    """Return means, of integers rounded towards 0: NaN over nothing, which no integer is."""
     if x.dtype.kind == "f":
         return x.mean(axes, keepdims)
     count = np.asarray(math.prod(x.shape[axis] for axis in axes), np.int64)
+    if count == 0:
+        raise ShapeError("mean", "data", "at least one whole number to average", f"shape {x.shape}")
     summed = x.sum(axes, keepdims)
     return on_arrays(lambda xp, array: truncated_quotient(xp, array, count.astype(array.dtype)).astype(x.dtype), summed)
 
