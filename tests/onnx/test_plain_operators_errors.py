@@ -196,11 +196,11 @@ JUNK = st.one_of(
     st.integers(-3, 3),
     st.just(X),
 )
-NAMES = (
-    "axis axes perm to k K largest split num_outputs starts ends start end value value_ints value_float batch_dims reduction"
-    " keepdims noop_with_empty_axes upper exclusive reverse fmod direction min max alpha beta gamma lambd bias dtype allowzero"
-    " broadcast select_last_index time_axis batch_axis ignore_index detect_negative sorted approximate"
-).split()  # noqa: SIM905
+NAMES = """
+    axis axes perm to k K largest split num_outputs starts ends start end value value_ints value_float batch_dims reduction
+    keepdims noop_with_empty_axes upper exclusive reverse fmod direction min max alpha beta gamma lambd bias dtype allowzero
+    broadcast select_last_index time_axis batch_axis ignore_index detect_negative sorted approximate
+""".split()  # noqa: SIM905
 ARRAYS = [
     X,
     floats(0.5, -2),
