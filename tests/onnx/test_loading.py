@@ -26,7 +26,7 @@ def network():
     return onnx_models.network()
 
 
-def runtime(proto: onnx.ModelProto, **inputs: np.ndarray) -> list[np.ndarray]:
+def runtime(proto: onnx.ModelProto, **inputs: np.ndarray):
     return onnxruntime.InferenceSession(proto.SerializeToString()).run(None, inputs)
 
 

@@ -20,9 +20,10 @@ def average_pool(node: Node, x: Tensor) -> Tensor:
     ceil_mode, whole = bool(node.attribute("ceil_mode", 0)), bool(node.attribute("count_include_pad", 0))
     if where.even and where.dilations == (1, 1) and all(p <= k // 2 for p, k in zip(where.begins, where.kernel)):
         return restored(F.avg_pool2d(images, where.kernel, where.strides, where.begins, ceil_mode, whole), x)
+    sums = _sums(node, images, where, ceil_mode)
     counts = [_counts(where, axis, images.shape[2 + axis], ceil_mode, whole) for axis in (0, 1)]
     shares = np.multiply.outer(*counts)[None, None].astype(x.dtype)
-    return restored(_sums(node, images, where, ceil_mode) / Tensor(move(shares, x.device)), x)
+    return restored(sums / Tensor(move(shares, x.device)), x)
 
 
 @operator("LpPool", since=2, widens=True)
