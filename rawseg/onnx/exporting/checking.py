@@ -12,7 +12,7 @@ import onnx
 from ...errors import BackendError, GraphError
 from .model_builder import OP
 
-__all__ = ["TOLERANCE", "check", "compare", "session"]
+__all__ = ["TOLERANCE", "answers", "check", "compare", "session"]
 
 # Of the largest number of an output. Sums of K float32 terms in another order differ by about sqrt(K) * 6e-8 of their terms,
 # and a network stacks a hundred of them, whose errors batch norm and skips carry on: some 1e-5. A wrong operator shows in the
@@ -49,6 +49,14 @@ def session(data: bytes) -> Any:
         raise GraphError(OP, "verify", RUNNABLE, f"{type(error).__name__}: {error}") from error
 
 
+def answers(run: Any, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Return ONNX Runtime's outputs."""
+    try:
+        return run.run(None, dict(inputs))
+    except Exception as error:  # its classes derive from nothing nearer
+        raise GraphError(OP, "verify", RUNNABLE, f"{type(error).__name__}: {error}") from error
+
+
 def compare(run: Any, inputs: Mapping[str, np.ndarray], wanted: Sequence[np.ndarray]) -> float:
     """Return the largest difference of ONNX Runtime's outputs from the network's, as a share of an output's largest number.
 
@@ -58,11 +66,7 @@ def compare(run: Any, inputs: Mapping[str, np.ndarray], wanted: Sequence[np.ndar
         If it exceeds `TOLERANCE`, or an output has another shape.
     """
     names, largest = [output.name for output in run.get_outputs()], 0.0
-    try:
-        found = run.run(None, dict(inputs))
-    except Exception as error:  # its classes derive from nothing nearer
-        raise GraphError(OP, "verify", RUNNABLE, f"{type(error).__name__}: {error}") from error
-    for name, ours, theirs in zip(names, wanted, found, strict=True):
+    for name, ours, theirs in zip(names, wanted, answers(run, inputs), strict=True):
         if ours.shape != theirs.shape:
             raise GraphError(OP, name, f"shape {ours.shape} from ONNX Runtime", f"shape {theirs.shape}")
         if not ours.size:

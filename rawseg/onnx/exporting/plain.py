@@ -84,16 +84,25 @@ def refuse_untranslated(program: Program) -> None:
 
 
 def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> Any:
-    keys = list(form) if isinstance(form, dict) and all(isinstance(part, int) for part in form.values()) else None
-    ins = names_for("input_names", settings.input_names, "input", len(program.inputs))
-    outs = names_for("output_names", settings.output_names, keys or "output", len(program.outputs))
+    ins, outs = _names(program, form, state, settings)
     builder = ModelBuilder(settings.opset, settings.dtype, [*ins, *outs, *state])
     names = Writer(builder, program, {value.number: name for value, name in zip(program.inputs, ins)}).run()
     for name, value in zip(outs, names):
         builder.give(name, value)
-    described = symbols_of(program, ins, outs)
-    infos = [
-        [value_info(name, builder.dtype(value.dtype), shape) for value, name, shape in zip(values, group, shapes)]
-        for values, group, shapes in ((program.inputs, ins, described[0]), (program.outputs, outs, described[1]))
-    ]
-    return builder.model(getattr(model, "name", type(model).__name__), *infos, about(model))
+    shapes = symbols_of(program, ins, outs)
+    inputs, outputs = (
+        [value_info(name, builder.dtype(value.dtype), shape) for value, name, shape in zip(values, group, own)]
+        for values, group, own in ((program.inputs, ins, shapes[0]), (program.outputs, outs, shapes[1]))
+    )
+    return builder.model(getattr(model, "name", type(model).__name__), inputs, outputs, about(model))
+
+
+def _names(program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> tuple[list[str], list[str]]:
+    """Return the names of inputs and outputs; a dictionary's keys are its outputs' names."""
+    keys = list(form) if isinstance(form, dict) and all(isinstance(part, int) for part in form.values()) else None
+    ins = names_for("input_names", settings.input_names, "input", len(program.inputs))
+    outs = names_for("output_names", settings.output_names, keys or "output", len(program.outputs))
+    taken = sorted(set(outs) & {*ins, *state} | set(ins) & set(state))
+    if taken:
+        raise ArgumentError(OP, "output_names", "names that are neither inputs' nor parameters'", taken)
+    return ins, outs

@@ -111,8 +111,7 @@ class Step:
     @property
     def name(self) -> str:
         """What the operation is called."""
-        name = getattr(self.operation, "name", None)
-        return name() if callable(name) else self.operation.__name__.strip("_")
+        return self.operation.name() if isinstance(self.operation, type) else self.operation.__name__
 
     @property
     def x(self) -> Value:

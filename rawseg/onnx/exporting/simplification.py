@@ -64,11 +64,11 @@ def _with_options(steps: list[Step], instead: dict[int, Value]) -> list[Step]:
     """Return steps whose options refer to no value that is gone."""
 
     def changed(option: Any) -> Any:
-        if isinstance(option, Reference) and option.number in instead:
-            return Reference(instead[option.number].number)
+        if isinstance(option, Reference):
+            return Reference(instead[option.number].number) if option.number in instead else option
         if isinstance(option, dict):
             return {name: changed(part) for name, part in option.items()}
-        return type(option)([changed(part) for part in option]) if type(option) in (tuple, list) else option
+        return type(option)([changed(part) for part in option]) if isinstance(option, (tuple, list)) else option
 
     return [replace(step, options=changed(step.options)) for step in steps]
 
@@ -128,8 +128,7 @@ def _mean(step: Step, makers: dict[int, Step], readers: dict[int, int]) -> Step 
     made = makers.get(total.number) if total is not None else None
     if made is None or count is None or made.operation is not Sum or readers[made.out.number] != 1 or count.shape:
         return None
-    x = made.inputs[0]
-    terms = [x.shape[axis] for axis in made.options["axes"]]
+    terms = [made.x.shape[axis] for axis in made.options["axes"]]
     numbers = count.frozen or (() if count.array is None else (count.array,))
     for recording, number in enumerate(numbers):
         sizes = [size.numbers[recording] if isinstance(size, Varying) else size for size in terms]

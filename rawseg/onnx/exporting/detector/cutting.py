@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import regions
 from ..model_builder import ModelBuilder
+from ..versions import reduced
 from .selection import columns
 
 __all__ = ["write_cutting"]
@@ -67,9 +68,7 @@ def _levels(b: ModelBuilder, boxes: str, strides: Sequence[int]) -> str:
     begins = [(SCALE * 2.0 ** (first + i - LEVEL - EPSILON)) ** 2 for i in range(1, len(strides))]
     below = b.node("Less", area, b.double(begins))  # (K, levels - 1)
     reached = b.cast(b.node("Not", below), np.int64)
-    if b.opset >= 13:
-        return b.node("ReduceSum", reached, b.ints(1), keepdims=0)
-    return b.node("ReduceSum", reached, axes=[1], keepdims=0)
+    return reduced(b, "ReduceSum", reached, [1], False)
 
 
 def _cut(b: ModelBuilder, pooling: Any, x: str, boxes: str, stride: int, dtype: np.dtype) -> str:

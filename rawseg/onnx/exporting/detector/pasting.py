@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..model_builder import ModelBuilder
-from .selection import columns, unsqueezed
+from ..versions import unsqueezed
+from .selection import columns
 
 __all__ = ["write_pasting"]
 
@@ -62,7 +63,7 @@ def _weights(b: ModelBuilder, first: str, last: str, axis: int, cells: int, pixe
     length = b.node("Add", b.node("Sub", high, low), b.double(1))
     inside = b.node("Add", b.node("Sub", place, low), b.double(0.5))  # (D, pixels)
     source = b.node("Sub", b.node("Mul", inside, b.node("Div", b.double(cells), length)), b.double(0.5))
-    source = b.node("Clip", source, b.double(0), b.double(cells - 1))
+    source = b.node("Min", b.node("Max", source, b.double(0)), b.double(cells - 1))
     apart = b.node("Abs", b.node("Sub", unsqueezed(b, source, 2), b.double(np.arange(cells))))
     weights = b.node("Max", b.node("Sub", b.double(1), apart), b.double(0))
     outside = b.node("Or", b.node("Less", place, low), b.node("Greater", place, high))

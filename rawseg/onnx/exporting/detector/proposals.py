@@ -9,8 +9,9 @@ import numpy as np
 from ....autograd import Tensor
 from ....ops import clip_boxes_to_image
 from ..model_builder import ModelBuilder
+from ..versions import unsqueezed
 from .sections import ROWS, some_boxes, write_section
-from .selection import best, columns, held_back, suppressed, unsqueezed
+from .selection import best, columns, held_back, suppressed
 
 __all__ = ["write_proposals"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..model_builder import ModelBuilder
+from ..versions import reduced, smaller
 
-__all__ = ["best", "columns", "held_back", "suppressed", "unsqueezed"]
+__all__ = ["best", "columns", "held_back", "suppressed"]
 
 
 def columns(b: ModelBuilder, x: str, start: int, end: int, axis: int) -> str:
@@ -14,17 +15,10 @@ def columns(b: ModelBuilder, x: str, start: int, end: int, axis: int) -> str:
     return b.node("Slice", x, b.ints(start), b.ints(end), b.ints(axis))
 
 
-def unsqueezed(b: ModelBuilder, x: str, axis: int) -> str:
-    """Add a new axis; which one became an input with opset 13."""
-    return b.node("Unsqueeze", x, b.ints(axis)) if b.opset >= 13 else b.node("Unsqueeze", x, axes=[axis])
-
-
 def held_back(b: ModelBuilder, boxes: str, scores: str, smallest: float, dtype: np.dtype) -> str:
     """Add scores that are -inf where a box (..., 4), given by its corners, is narrower or lower than ``smallest``."""
     sides = b.node("Sub", columns(b, boxes, 2, 4, -1), columns(b, boxes, 0, 2, -1))
-    axes = {"axes": [-1]} if b.opset < 18 else {}
-    least = b.node("ReduceMin", sides, *([] if axes else [b.ints(-1)]), keepdims=0, **axes)
-    small = b.node("Less", least, b.constant(smallest, dtype))
+    small = b.node("Less", reduced(b, "ReduceMin", sides, [-1], False), b.constant(smallest, dtype))
     return b.node("Where", small, b.constant(-np.inf, dtype), scores)
 
 
@@ -42,11 +36,5 @@ def suppressed(b: ModelBuilder, boxes: str, scores: str, most: int, overlap: flo
 
 def best(b: ModelBuilder, scores: str, most: int) -> str:
     """Add the places of the ``most`` highest of any number of scores, the highest first, equal ones by their places."""
-    count = b.node("Min", b.ints(most), b.node("Shape", scores)) if b.opset >= 12 else _smaller(b, most, scores)
+    count = smaller(b, b.ints(most), b.node("Shape", scores))
     return b.node("TopK", scores, count, outputs=2, axis=0, largest=1, sorted=1)[1]
-
-
-def _smaller(b: ModelBuilder, most: int, scores: str) -> str:
-    """Add the smaller of a number and a length: ``Min`` takes int64 only from opset 12 on."""
-    length, limit = b.node("Shape", scores), b.ints(most)
-    return b.node("Where", b.node("Less", length, limit), length, limit)

@@ -17,7 +17,7 @@ from .registry import translates
 @translates(convolution.Convolution)
 def convolve(w: Writer, step: Step) -> str:
     """Translate both kinds."""
-    weight = step.inputs[1]
+    weight: Any = step.inputs[1]
     geometry = step.options["geometry"]
     kernel_size, dilation = weight.shape[2:], both(geometry["dilation"])
     attributes: dict[str, Any] = {
@@ -25,7 +25,7 @@ def convolve(w: Writer, step: Step) -> str:
         "strides": list(both(geometry["stride"])),
         "dilations": list(dilation),
         "group": geometry["groups"],
-        "pads": pads_of(geometry["padding"], kernel_size, dilation),  # type: ignore[arg-type]
+        "pads": pads_of(geometry["padding"], kernel_size, dilation),
     }
     if step.options["room"] is convolution.conv2d_room:
         return w.node("Conv", *w.inputs(step), **attributes)
@@ -75,7 +75,7 @@ def unfold(w: Writer, step: Step) -> str:
 @translates(windows.Fold)
 def fold(w: Writer, step: Step) -> str:
     """Translate columns added up: the transposed convolution of `unfold`."""
-    columns, out = step.inputs[0], step.out
+    columns, out = step.x, step.out
     channels, height, width = w.fixed(step, "an image", *out.shape[1:])
     attributes = _window(step.options["geometry"], channels)
     kernel, stride, dilation = attributes["kernel_shape"], attributes["strides"], attributes["dilations"]

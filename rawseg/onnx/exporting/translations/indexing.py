@@ -10,6 +10,7 @@ from ....autograd.indexing import GetItem
 from ....errors import GraphError
 from ..geometry import in_each_recording
 from ..program import Reference, Size, Step
+from ..versions import unsqueezed
 from ..writer import Writer, refuse
 from .registry import translates
 from .shaping import reshaped
@@ -156,6 +157,4 @@ def _common_shape(w: Writer, parts: list[Any]) -> tuple[Any, ...]:
 def _column(w: Writer, step: Step, part: Any, shape: tuple[Any, ...]) -> str:
     """Add the positions along one axis, shape (*shape, 1)."""
     wide = w.node("Expand", _positions(w, part), w.shape(shape, step.module))
-    if w.opset >= 13:
-        return w.node("Unsqueeze", wide, w.builder.ints(len(shape)))
-    return w.node("Unsqueeze", wide, axes=[len(shape)])
+    return unsqueezed(w.builder, wide, len(shape))

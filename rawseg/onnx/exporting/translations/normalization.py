@@ -18,7 +18,7 @@ def batch_norm(w: Writer, step: Step) -> str:
     """Translate normalisation by fixed statistics."""
     x, (weight, bias) = step.x, step.inputs[1:]
     mean, var = step.options["mean"], step.options["var"]
-    scale, shift = _or_constant(w, weight, x, 1), _or_constant(w, bias, x, 0)
+    scale, shift = _or_constant(w, step, weight, 1), _or_constant(w, step, bias, 0)
     statistics = [w.builder.constant(s) if isinstance(s, np.ndarray) else w.name(s) for s in (mean, var)]
     return w.node("BatchNormalization", w.name(x), scale, shift, *statistics, epsilon=float(step.options["eps"]))
 
@@ -40,7 +40,7 @@ def group_norm(w: Writer, step: Step) -> list[str]:
     groups, channels = step.options["groups"], x.shape[1]
     epsilon = float(step.options["eps"])
     if groups == channels:
-        scale, shift = _or_constant(w, weight, x, 1), _or_constant(w, bias, x, 0)
+        scale, shift = _or_constant(w, step, weight, 1), _or_constant(w, step, bias, 0)
         return [w.node("InstanceNormalization", w.name(x), scale, shift, epsilon=epsilon), "", ""]
     grouped = w.node("Reshape", w.name(x), w.builder.ints(0, groups, -1))  # (N, G, the rest)
     one, zero = (w.builder.constant(np.full(groups, number, x.dtype)) for number in (1, 0))
@@ -61,11 +61,12 @@ def layer_norm(w: Writer, step: Step) -> str:
     return _scaled(w, out, weight, bias, None)
 
 
-def _or_constant(w: Writer, value: Value | None, x: Value, number: float) -> str:
+def _or_constant(w: Writer, step: Step, value: Value | None, number: float) -> str:
     """Return the name of a value of one number a channel, or of a constant in its place."""
     if value is not None:
         return w.name(value)
-    return w.builder.constant(np.full(x.shape[1], number, x.dtype))
+    (channels,) = w.fixed(step, "a number of channels", step.x.shape[1])
+    return w.builder.constant(np.full(channels, number, step.x.dtype))
 
 
 def _standardised(w: Writer, x: str, axes: tuple[int, ...], epsilon: float, like: Value) -> str:

@@ -10,9 +10,9 @@ from ....autograd import Tensor, no_grad
 from ....functional import adaptive_pooling, pooling, unpooling
 from ..geometry import both, in_each_recording
 from ..program import Step, Value, Varying
+from ..versions import reduced
 from ..writer import Writer, refuse
 from .matrices import applied_to_both_axes, matrix_of
-from .reductions import reduced
 from .registry import translates
 
 
@@ -126,7 +126,7 @@ def adaptive_max_pool(w: Writer, step: Step) -> list[str]:
         most = max(map(len, members))
         padded = np.stack([np.pad(own, (0, most - len(own)), "edge") for own in members])  # (count, most)
         gathered = w.node("Gather", y, w.builder.constant(padded, np.int64), axis=axis)
-        y = reduced(w, "ReduceMax", gathered, (axis + 1,), False)
+        y = reduced(w.builder, "ReduceMax", gathered, (axis + 1,), False)
     return [y, ""]
 
 
@@ -136,9 +136,8 @@ def max_unpool(w: Writer, step: Step) -> str:
 
     ``MaxUnpool`` where its own output size is right (what an explicit one means is understood in two ways), else a scatter.
     """
-    x, indices = step.inputs
-    pooled = w.maker(indices)
-    flat = w.flat_indices.get(indices.number)
+    x, indices = step.x, step.inputs[1]
+    pooled, flat = w.maker(indices), w.flat_indices.get(indices.number if indices is not None else -1)
     if step.options["duplicates"] == "sum":
         w.needs(step, 16)
     elif pooled is not None and flat is not None:
@@ -178,4 +177,4 @@ def _scattered(w: Writer, step: Step, flat: str | None) -> str:
 
 def reduced_product(w: Writer, shape: str) -> str:
     """Add the number of elements of a shape, a vector of one."""
-    return reduced(w, "ReduceProd", shape, (0,), True)
+    return reduced(w.builder, "ReduceProd", shape, (0,), True)

@@ -6,26 +6,20 @@ from ....autograd import reductions
 from ....functional.logistic import LogSoftmax, Softmax
 from ..program import Step
 from ..simplification import mean
+from ..versions import reduced
 from ..writer import Writer
 from .registry import translates
 
 
-def reduced(w: Writer, op: str, x: str, axes: tuple[int, ...], keepdims: bool) -> str:
-    """Add a reduction; its axes became an input with opset 13 (sums) or 18 (all others)."""
-    if w.opset >= (13 if op == "ReduceSum" else 18):
-        return w.node(op, x, w.builder.ints(*axes), keepdims=int(keepdims))
-    return w.node(op, x, axes=list(axes), keepdims=int(keepdims))
-
-
 def average(w: Writer, x: str, axes: tuple[int, ...], keepdims: bool) -> str:
     """Add a mean over axes."""
-    return reduced(w, "ReduceMean", x, axes, keepdims)
+    return reduced(w.builder, "ReduceMean", x, axes, keepdims)
 
 
 @translates(reductions.Sum)
 def total(w: Writer, step: Step) -> str:
     """Translate a sum."""
-    return reduced(w, "ReduceSum", w.name(step.x), step.options["axes"], step.options["keepdims"])
+    return reduced(w.builder, "ReduceSum", w.name(step.x), step.options["axes"], step.options["keepdims"])
 
 
 @translates(mean)
@@ -44,7 +38,7 @@ def cumsum(w: Writer, step: Step) -> str:
 def extremum(w: Writer, step: Step) -> str:
     """Translate the largest or the smallest over axes."""
     op = {"amax": "ReduceMax", "amin": "ReduceMin"}[step.options["name"]]
-    return reduced(w, op, w.name(step.x), step.options["axes"], step.options["keepdims"])
+    return reduced(w.builder, op, w.name(step.x), step.options["axes"], step.options["keepdims"])
 
 
 @translates(reductions.position)
@@ -64,7 +58,7 @@ def along(w: Writer, step: Step) -> list[str]:
     (x,), name = w.inputs(step), step.options["name"]
     axis, keepdim = step.options["dim"], step.options["keepdim"]
     axis = axis % step.x.ndim
-    values = reduced(w, {"max": "ReduceMax", "min": "ReduceMin"}[name], x, (axis,), keepdim)
+    values = reduced(w.builder, {"max": "ReduceMax", "min": "ReduceMin"}[name], x, (axis,), keepdim)
     return [values, w.node({"max": "ArgMax", "min": "ArgMin"}[name], x, axis=axis, keepdims=int(keepdim))]
 
 
@@ -78,7 +72,7 @@ def truth(w: Writer, step: Step) -> str:
     dim = step.options["dim"]
     axes = tuple(range(value.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     op = {"all": "ReduceMin", "any": "ReduceMax"}[step.options["name"]]
-    return w.builder.cast(reduced(w, op, w.builder.cast(x, "float32"), axes, step.options["keepdim"]), "bool")
+    return w.builder.cast(reduced(w.builder, op, w.builder.cast(x, "float32"), axes, step.options["keepdim"]), "bool")
 
 
 @translates(Softmax, LogSoftmax)

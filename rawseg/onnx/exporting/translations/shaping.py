@@ -10,8 +10,8 @@ import numpy as np
 from ....autograd import shaping
 from ....autograd.indexing import Interleave
 from ..program import Step, Varying
+from ..versions import reduced
 from ..writer import Writer, refuse
-from .reductions import reduced
 from .registry import translates
 
 
@@ -53,7 +53,7 @@ def sum_to(w: Writer, step: Step) -> str:
     before, after = step.x.shape, step.out.shape
     lead = len(before) - len(after)
     axes = (*range(lead), *(lead + i for i, n in enumerate(after) if n == 1 and before[lead + i] != 1))
-    return reshaped(w, step, reduced(w, "ReduceSum", w.name(step.x), axes, True))
+    return reshaped(w, step, reduced(w.builder, "ReduceSum", w.name(step.x), axes, True))
 
 
 @translates(shaping.Flip)
