@@ -27,7 +27,8 @@ CONVERT = (
     "import torch, safetensors.torch as s; "
     "s.save_file(torch.load('net.pth', weights_only=True, map_location='cpu'), 'net.safetensors')"
 )
-ASKS_FOR = re.compile(r"(?:Unsupported global: GLOBAL|Unsupported class|Trying to (?:instantiate|call reduce for)) (\S+)")
+ASKS_FOR = re.compile(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)")  # how PyTorch says it, in two of its messages
+ADVICE = re.compile(r"^.*(?:WeightsUnpickler error: |trusted source\. )| Check the documentation.*$")  # how to load it anyway
 NAMED = 8  # entries that a message lists
 
 
@@ -127,8 +128,8 @@ def _refused(where: str, error: Exception) -> CheckpointError:
     if asked:
         expected = "a file of tensors only (save model.state_dict(), not the model)"
         return CheckpointError("load", where, expected, f"one that asks for {asked[1]}, which was not run")
-    reason = re.sub(r"^Weights only load failed\..*WeightsUnpickler error: ", "", text).partition(" Check the documentation")[0]
-    return CheckpointError("load", where, "an intact file of torch.save", f"{type(error).__name__}: {reason[:200]}")
+    reason = ADVICE.sub("", text)[:200]
+    return CheckpointError("load", where, "an intact file of torch.save", f"{type(error).__name__}: {reason}")
 
 
 def _chosen(where: str, found: Any, entry: str | None, torch: Any) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ __all__ = ["Report"]
 
 SHOWN = 40  # rows of the printed table
 NAMED = 6  # keys of a kind in a message
-COMPARED = 64  # missing keys for which a renamed one is looked for: every comparison costs
+COMPARED = 16  # missing keys for which a renamed one is looked for: every comparison costs
 
 
 @dataclass(frozen=True)

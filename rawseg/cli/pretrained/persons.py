@@ -27,7 +27,7 @@ class Persons:
     def __init__(self, path: Path, device: str) -> None:
         from ... import tfjs
 
-        self.model = tfjs.load(path).to(device).eval()
+        self.model, self.path = tfjs.load(path).to(device).eval(), path
 
     def predict(self, paths: list[Path], out: Path, overlay: bool) -> None:
         """Write STEM_mask.png, 1 where a person is, and STEM_overlay.png for every image."""
@@ -51,10 +51,14 @@ class Persons:
     def probability(self, image: np.ndarray) -> np.ndarray:
         """Return how likely each pixel shows a person, shape (H, W), for an image (3, H, W) in [0, 1]."""
         from ... import functional as F
-        from ... import no_grad
+        from ... import Tensor, no_grad
+        from ...errors import CheckpointError
         from ...interchange.imagenet import resized
         from ...models.inference import as_input
 
         with no_grad():
-            small = self.model(as_input(resized(image, (SIDE, SIDE))[None], self.model))  # (1, 1, 256, 256)
+            small = self.model(as_input(resized(image, (SIDE, SIDE))[None], self.model))
+            if not isinstance(small, Tensor) or small.shape != (1, 1, SIDE, SIDE):
+                got = small.shape if isinstance(small, Tensor) else f"{len(small)} outputs"
+                raise CheckpointError("predict", str(self.path), f"a network with one map of {SIDE} x {SIDE} pixels", got)
             return F.interpolate(small, size=image.shape[1:], mode="bilinear").to("cpu").numpy()[0, 0]
