@@ -8,6 +8,7 @@ import onnx.defs
 
 from ...errors import CheckpointError
 from ..node import Node
+from ..operators import known
 from .attributes import KINDS
 
 __all__ = ["check"]
@@ -40,7 +41,8 @@ def check(node: Node, kinds: dict[str, int], label: str) -> None:
         if node.domain == "":
             raise CheckpointError("load", label, f"an operator of version {node.version}", node.label) from None
         return  # of another domain, which the onnx package does not describe
-    if schema.deprecated:
+    entry = known(node)
+    if schema.deprecated and entry is not None and entry.since < schema.since_version:
         raise CheckpointError("load", label, f"an operator that version {node.version} has", f"{node.label}, which is gone")
     inputs = len(node.inputs)
     if not schema.min_input <= inputs <= schema.max_input:
@@ -52,8 +54,8 @@ def check(node: Node, kinds: dict[str, int], label: str) -> None:
         raise CheckpointError("load", label, f"{', '.join(lacking)} of {node.label}", "none")
     for name, kind in kinds.items():
         if name not in schema.attributes:
-            known = ", ".join(schema.attributes) or "none"
-            raise CheckpointError("load", label, f"attributes of {node.label} among: {known}", repr(name))
+            names = ", ".join(schema.attributes) or "none"
+            raise CheckpointError("load", label, f"attributes of {node.label} among: {names}", repr(name))
         wanted = int(schema.attributes[name].type.value)  # type: ignore[attr-defined]  # an enum of the C++ library
         if kind != wanted:
             expected = f"{name} of {node.label} as {KINDS.get(wanted, wanted)}"
