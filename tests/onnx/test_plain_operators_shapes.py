@@ -190,6 +190,7 @@ def test_range_of_whole_numbers(start, limit, delta, dtype):
 def test_range_of_fractions_and_of_ends_of_int64():
     assert run("Range", *map(np.float32, (1, 2, 0.25))).tolist() == [1, 1.25, 1.5, 1.75]
     assert run("Range", *map(np.float32, (0, 1, 0.1))).size == 10
+    assert run("Range", *map(np.float64, (0, 0.35, 0.1))).tolist() == [0, 0.1, 0.2, 3 * 0.1]
     top = 2**63 - 1
     assert run("Range", *map(np.int64, (top - 3, top, 2))).tolist() == [top - 3, top - 1]
     assert run("Range", *map(np.int64, (-(2**63), -(2**63) + 2, 1))).tolist() == [-(2**63), -(2**63) + 1]

@@ -79,9 +79,8 @@ def _cut(node: Node, x: Tensor, starts, ends, axes, steps) -> Tensor:
 
 
 def _span(start: int, end: int, step: int, size: int) -> slice:
-    """Return the slice that ONNX means: not always Python's, as a start far below 0 with a negative step is 0."""
+    """Return the slice that ONNX means: not always Python's, as a start far below 0 is 0 with a negative step, too."""
     start, end = (at + size if at < 0 else at for at in (start, end))
     if step > 0 or size == 0:
-        return slice(min(max(start, 0), size), min(max(end, 0), size), step)
-    end = min(max(end, -1), size - 1)
-    return slice(min(max(start, 0), size - 1), None if end < 0 else end, step)
+        return slice(max(start, 0), max(end, 0), step)
+    return slice(max(start, 0), None if end < 0 else end, step)

@@ -22,19 +22,19 @@ Reduction = Callable[[Tensor, tuple[int, ...], bool], Tensor]
 
 
 def total(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
-    """Return sums in the dtype of x: 0 over nothing."""
-    return x.sum(axes, keepdims).astype(x.dtype)  # NumPy widens integers
+    """Return sums: 0 over nothing."""
+    return x.sum(axes, keepdims)
 
 
 def mean(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     """Return means, of integers rounded towards 0: NaN over nothing, which no integer is."""
     if x.dtype.kind == "f":
         return x.mean(axes, keepdims)
-    count = np.asarray(math.prod(x.shape[axis] for axis in axes), np.int64)
+    count = np.int64(math.prod(x.shape[axis] for axis in axes))
     if count == 0:
         raise ShapeError("mean", "data", "at least one whole number to average", f"shape {x.shape}")
     summed = x.sum(axes, keepdims)
-    return on_arrays(lambda xp, array: truncated_quotient(xp, array, count.astype(array.dtype)).astype(x.dtype), summed)
+    return on_arrays(lambda xp, array: truncated_quotient(xp, array, count.astype(array.dtype)), summed)
 
 
 def largest(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
@@ -69,7 +69,7 @@ def _reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool
 
 
 def product(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
-    """Return products in the dtype of x: 1 over nothing."""
+    """Return products: 1 over nothing."""
     others = [axis for axis in range(x.ndim) if axis not in axes]
     rows = x.permute(*axes, *others).reshape(math.prod(x.shape[axis] for axis in axes), *[x.shape[axis] for axis in others])
     return product_of_first(rows).reshape(*_reduced_shape(x.shape, axes, keepdims))
@@ -131,7 +131,7 @@ def _register(name: str, reduction: Reduction) -> None:
             named = () if node.attribute("noop_with_empty_axes", 0) else range(x.ndim)
         found = axes_of(node, named, x.ndim)
         wide = x.double() if name in THROUGH_FLOATS and x.dtype.kind != "f" else x
-        return reduction(wide, found, bool(node.attribute("keepdims", 1))).astype(x.dtype)
+        return reduction(wide, found, bool(node.attribute("keepdims", 1))).astype(x.dtype)  # NumPy widens integers
 
 
 for _name, _reduction in (EXACT | THROUGH_FLOATS).items():

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import Tensor
-from ...autograd.indexing import AddAt
+from ...autograd import Function, Tensor
 from ...autograd.shaping import cat
 from ...device import array_module
 from ...errors import ShapeError
@@ -30,6 +29,24 @@ JOINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "max": lambda old, new: old.maximum(new),
     "min": lambda old, new: old.minimum(new),
 }
+
+
+class Overwrite(Function):
+    """A copy with other elements or rows at some places, each of which occurs once; its gradients are of the same kind."""
+
+    @staticmethod
+    def forward(ctx, x, values, *, places):
+        """Return the copy."""
+        ctx.places, ctx.shape = places, values.shape
+        out = x.copy()
+        out[places] = values
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        """Return what stayed, and what stands at the places."""
+        nothing = Tensor(array_module(ctx.places).zeros(ctx.shape, grad_output.dtype))
+        return Overwrite.apply(grad_output, nothing, places=ctx.places), grad_output[ctx.places]
 
 
 @operator("Scatter", since=9)
@@ -77,9 +94,7 @@ def _scattered(node: Node, x: Tensor, places: Any, updates: Tensor) -> Tensor:
         return x
     join = JOINS[reduction]
     places, updates = _joined(places, updates, join)
-    written = array_module(places).zeros(x.shape, bool)
-    written[places] = True
-    return AddAt.apply(join(x[places], updates), index=(places,), shape=x.shape).where(written, x)
+    return Overwrite.apply(x, join(x[places], updates), places=places)
 
 
 def _joined(places: Any, updates: Tensor, join: Callable[[Tensor, Tensor], Tensor]) -> tuple[Any, Tensor]:
@@ -91,8 +106,8 @@ def _joined(places: Any, updates: Tensor, join: Callable[[Tensor, Tensor], Tenso
         starts = xp.concatenate([xp.ones(1, bool), places[1:] != places[:-1]])
         if starts.all():
             return places, updates
-        number = xp.arange(len(places))
-        rank = number - xp.maximum.accumulate(xp.where(starts, number, 0))  # among those of its place
+        (heads,) = xp.nonzero(starts)
+        rank = xp.arange(len(places)) - heads[xp.cumsum(starts) - 1]  # among those of its place
         (firsts,) = xp.nonzero(rank % 2 == 0)
         followed = xp.concatenate([rank[1:] % 2 == 1, xp.zeros(1, bool)])[firsts]
         pairs, alone = firsts[followed], firsts[~followed]
