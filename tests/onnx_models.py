@@ -9,8 +9,6 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-RNG = np.random.default_rng(0)
-
 
 def value(
     name: str, shape: Sequence[int | str | None] | None = None, kind: int = onnx.TensorProto.FLOAT
@@ -51,14 +49,15 @@ def of_one_node(
 
 def network() -> onnx.ModelProto:
     """Return a small network of segmentation: convolutions, normalisation, pooling, a way across, and upsampling."""
+    rng = np.random.default_rng(0)
     weights = {
-        "enc.weight": RNG.standard_normal((4, 3, 3, 3)).astype(np.float32) / 5,
-        "enc.bias": RNG.standard_normal(4).astype(np.float32),
+        "enc.weight": rng.standard_normal((4, 3, 3, 3)).astype(np.float32) / 5,
+        "enc.bias": rng.standard_normal(4).astype(np.float32),
         "norm.weight": np.float32([1, 2, 0.5, 1]),
         "norm.bias": np.float32([0, 0.1, -0.1, 0]),
         "norm.mean": np.float32([0.1, 0, -0.2, 0]),
         "norm.var": np.float32([1, 0.5, 2, 1]),
-        "up.weight": RNG.standard_normal((4, 4, 2, 2)).astype(np.float32) / 4,
+        "up.weight": rng.standard_normal((4, 4, 2, 2)).astype(np.float32) / 4,
         "scales": np.float32([1, 1, 2, 2]),
         "head.bias": np.float32([0.3]),
     }
@@ -71,7 +70,7 @@ def network() -> onnx.ModelProto:
         node("Resize", "d - scales", "f", mode="linear"),
         node("Concat", "c e f", "g", axis=1),
         node(
-            "Constant", "", "head.weight", value=numpy_helper.from_array(RNG.standard_normal((1, 12, 1, 1)).astype(np.float32))
+            "Constant", "", "head.weight", value=numpy_helper.from_array(rng.standard_normal((1, 12, 1, 1)).astype(np.float32))
         ),
         node("Constant", "", "three", value_float=3.0),
         node("Dropout", "g", "h"),
