@@ -67,6 +67,14 @@ def test_empty_sets_have_the_values_of_the_text():
     assert (run("ReduceMax", none.astype(bool)).tolist(), run("ReduceMin", none.astype(bool)).tolist()) == ([False], [True])
 
 
+@pytest.mark.parametrize("op", ORACLES)
+def test_no_element_is_left_out_of_any_number_of_them(op):
+    for count in range(1, 10):
+        x = np.stack([np.arange(1, count + 1), np.arange(count, 0, -1) * 0.5])
+        want = ORACLES[op](x, axis=1, keepdims=True)
+        np.testing.assert_allclose(run(op, x, ints(-1)), want, rtol=1e-14)  # float64, a few roundings
+
+
 def test_no_axes_mean_all_or_none():
     x = floats(-3, 4).reshape(2, 1)
     for empty in (None, ints()):
