@@ -146,6 +146,12 @@ class Graph(Module):
             raise ArgumentError("onnx", "inputs", wanted, f"{len(given)}: {', '.join(given) or 'none'}")
         return {name: self._signatures[name].checked(value) for name, value in given.items()}
 
+    def _get(self, registry: str, op: str, what: str, target: str) -> Any:
+        found = self.__dict__[registry].get(target)  # a whole name: dots in it are the graph's own, not a path to a child
+        if found is None:
+            raise ArgumentError(op, "target", f"{what} of {type(self).__name__}", repr(target))
+        return found
+
     def to(self, device: Any = None, dtype: Any = None) -> Self:
         """Move the weights to a device, or floating ones to a dtype, in which the inputs are then expected."""
         super().to(device, dtype)

@@ -53,6 +53,21 @@ def test_floats_that_are_learned_become_parameters_under_their_own_names(network
             np.testing.assert_array_equal(tensor.numpy(), stored[name])
 
 
+def test_parameters_are_found_by_their_whole_names(network):
+    graph = rawseg.onnx.load(network)
+    assert graph.get_parameter("enc.bias") is graph._parameters["enc.bias"]
+    assert graph.get_buffer("norm.mean").shape == (4,)
+    with pytest.raises(ArgumentError, match="get_parameter: target: expected a parameter of Graph, got 'enc'"):
+        graph.get_parameter("enc")
+
+
+def test_a_graph_is_a_module_among_others(network):
+    whole = rawseg.nn.Sequential(rawseg.onnx.load(network), rawseg.nn.Sigmoid())
+    assert "0.enc.weight" in whole.state_dict()
+    whole.load_state_dict(whole.state_dict())
+    assert whole(rawseg.tensor(IMAGE)).shape == (2, 1, 8, 8)
+
+
 def test_a_loaded_network_is_in_evaluation(network):
     graph = rawseg.onnx.load(network)
     assert graph.training is False
