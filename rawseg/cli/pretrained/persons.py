@@ -27,7 +27,7 @@ class Persons:
     def __init__(self, path: Path, device: str) -> None:
         from ... import tfjs
 
-        self.model, self.path = tfjs.load(path).to(device).eval(), path
+        self.model, self.path, self.device = tfjs.load(path).to(device).eval(), path, device
 
     def predict(self, paths: list[Path], out: Path, overlay: bool) -> None:
         """Write STEM_mask.png, 1 where a person is, and STEM_overlay.png for every image."""
@@ -54,10 +54,9 @@ class Persons:
         from ... import Tensor, no_grad
         from ...errors import CheckpointError
         from ...interchange.imagenet import resized
-        from ...models.inference import as_input
 
         with no_grad():
-            small = self.model(as_input(resized(image, (SIDE, SIDE))[None], self.model))
+            small = self.model(Tensor(resized(image, (SIDE, SIDE))[None]).to(self.device))
             if not isinstance(small, Tensor) or small.shape != (1, 1, SIDE, SIDE):
                 got = small.shape if isinstance(small, Tensor) else f"{len(small)} outputs"
                 raise CheckpointError("predict", str(self.path), f"a network with one map of {SIDE} x {SIDE} pixels", got)
