@@ -78,6 +78,9 @@ def export(
     hold for the file: a loop or an ``if`` that depends on values is frozen as the example went. Where the random images take
     another way, or give another array that NumPy computed, an error says so and names the module.
 
+    Other sums round otherwise. A network that chooses, by unpooling to where maxima were or by suppressing boxes, can choose
+    otherwise where two candidates are equal to the last digits of float32.
+
     Parameters keep the names of `Module.state_dict`, nodes have the path of their module. ``metadata_props`` hold name and
     configuration of a model of `rawseg.models` as JSON.
 

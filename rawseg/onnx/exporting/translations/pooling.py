@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ....autograd import Tensor, no_grad
 from ....functional import adaptive_pooling, pooling, unpooling
 from ..geometry import both, in_each_recording
-from ..program import Step, Value, Varying
+from ..program import Step, Value
 from ..versions import reduced
 from ..writer import Writer, refuse
 from .matrices import applied_to_both_axes, matrix_of
@@ -150,22 +151,20 @@ def max_unpool(w: Writer, step: Step) -> str:
 
 def _doubles(step: Step, attributes: dict[str, Any]) -> bool:
     """Return whether ``(size - 1) * stride + kernel`` is the size of the output."""
-    for axis in (0, 1):
+
+    def fits(axis: int) -> bool:
         stride, kernel = attributes["strides"][axis], attributes["kernel_shape"][axis]
-        small, large = step.x.shape[2 + axis], step.out.shape[2 + axis]
-        pairs = zip(*(s.numbers if isinstance(s, Varying) else (s,) for s in (small, large)))
-        if any((a - 1) * stride + kernel != b for a, b in pairs):
-            return False
-    return True
+        sizes = step.x.shape[2 + axis], step.out.shape[2 + axis]
+        return in_each_recording(step, "an unpooling", lambda small, large: (small - 1) * stride + kernel == large, *sizes)
+
+    return fits(0) and fits(1)
 
 
 def _scattered(w: Writer, step: Step, flat: str | None) -> str:
     """Add zeros with elements at positions counted over the whole batch."""
     x, indices = step.inputs
     if flat is None:
-        n, c, *plane = w.fixed(step, "indices into planes", *step.out.shape)
-        firsts = np.arange(n * c, dtype=np.int64).reshape(n, c, 1, 1) * plane[0] * plane[1]
-        flat = w.node("Add", w.name(indices), w.builder.constant(firsts))
+        flat = w.node("Add", w.name(indices), _first_of_planes(w, step))
     places, values = (w.node("Reshape", name, w.builder.ints(-1)) for name in (str(flat), w.name(x)))
     shape = w.shape(step.out.shape, step.module)
     dtype = w.builder.dtype(step.out.dtype)
@@ -173,6 +172,15 @@ def _scattered(w: Writer, step: Step, flat: str | None) -> str:
     adding = "add" if step.options["duplicates"] == "sum" else None
     filled = w.node("ScatterElements", zeros, places, values, axis=0, reduction=adding)
     return w.node("Reshape", filled, shape)
+
+
+def _first_of_planes(w: Writer, step: Step) -> str:
+    """Add where each plane of a step's output begins, counted over the whole batch, shape (N, C, 1, 1)."""
+    plane = prod(w.fixed(step, "indices into planes", *step.out.shape[2:]))
+    count = w.node("Reshape", reduced_product(w, w.shape(step.out.shape[:2], step.module)), w.builder.constant([], np.int64))
+    numbers = w.node("Range", w.builder.constant(0, np.int64), count, w.builder.constant(1, np.int64))
+    planes = w.node("Reshape", numbers, w.shape((*step.out.shape[:2], 1, 1), step.module))
+    return w.node("Mul", planes, w.builder.constant(plane, np.int64))
 
 
 def reduced_product(w: Writer, shape: str) -> str:
