@@ -57,7 +57,7 @@ def _crops(
     if asked is None:
         asked = tuple(n * s for n, s in zip(size, where.strides))
     totals = [n + more - wanted for n, more, wanted in zip(full, extra, asked)]
-    less = [max(0, total) // 2 for total in totals]
+    less = [total // 2 for total in totals]
     more = [total - half for total, half in zip(totals, less)]
     first = less if mode == "SAME_UPPER" else more
     begins = tuple(max(0, n) for n in first)  # what is missing is added at the end
