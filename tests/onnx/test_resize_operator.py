@@ -74,6 +74,19 @@ def test_crop_and_resize_with_a_value_outside(mode):
     assert 0 < (out == 7.5).mean() < 1
 
 
+def test_an_output_of_the_size_of_the_input_may_still_be_another():
+    """By hand, where onnxruntime just copies: five elements, scaled by 1.15 and rounded down, or cropped."""
+    x = np.float32([0, 10, 40, 90, 160])
+    scaled = Node("Resize", ("x", "", "s"), ("y",), {"mode": "linear"}, version=19)
+    (out,) = compute(scaled, rawseg.tensor(x), None, rawseg.tensor([1.15]))
+    want = np.interp((np.arange(5) + 0.5) / np.float32(1.15) - 0.5, np.arange(5), x)
+    np.testing.assert_allclose(out.numpy(), want, rtol=1e-6)
+    crop = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize"}
+    node = Node("Resize", ("x", "r", "", "z"), ("y",), crop, version=19)
+    (out,) = compute(node, rawseg.tensor(x), rawseg.tensor([0.25, 0.75]), None, rawseg.tensor(np.array([5])))
+    np.testing.assert_allclose(out.numpy(), np.interp([1, 1.5, 2, 2.5, 3], np.arange(5), x), rtol=1e-6)
+
+
 def test_axes_in_any_order():
     x = RNG.standard_normal((1, 2, 4, 5)).astype(np.float32)
     one = resized(x, sizes=(7, 9), axes=[2, 3], mode="linear")
