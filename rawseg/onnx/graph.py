@@ -119,9 +119,9 @@ class Graph(Module):
         for node, spent in zip(self.nodes, self._spent):
             inputs = [self._value(name, values) if name else None for name in node.inputs]
             found = compute(node, *inputs, training=self.training)
-            if len(found) < sum(map(bool, node.outputs)):
+            if any(node.outputs[len(found) :]):
                 node.refuse("outputs", f"at most {len(found)}", node.outputs)
-            values.update(zip(node.outputs, found))
+            values.update((name, value) for name, value in zip(node.outputs, found) if name)
             del inputs, found
             for name in spent:
                 values.pop(name, None)

@@ -194,6 +194,17 @@ def test_outputs_nobody_reads_are_dropped_too():
     assert graph(np.float32([1, 2])).tolist() == [1]
 
 
+def test_outputs_that_are_left_out_are_not_kept():
+    graph = Graph([Node("Split", ("x",), ("", "b"), {"num_outputs": 2}, version=18)], ["x"], ["b"], {})
+    assert graph(np.float32([1, 2])).tolist() == [2]
+
+
+def test_outputs_that_an_operator_does_not_give_are_refused():
+    node = Node("Softmax", ("x",), ("y", "", "z"), version=13)
+    with pytest.raises(ArgumentError, match=r"Softmax: outputs: expected at most 1, got \('y', '', 'z'\)"):
+        Graph([node], ["x"], ["z"], {})(np.float32([1, 2]))
+
+
 # refusals
 
 
