@@ -111,12 +111,9 @@ def in_order(operations: Mapping[str, Operation], wanted: Iterable[tuple[str, in
             open_now.discard(name)
             done[name] = operation
             continue
-        if name in open_now:
+        if name in open_now:  # what waits for its inputs has come up again as an input of one of them
             operation.refuse("input", "operations without a cycle", "one that needs its own output")
         open_now.add(name)
         stack.append((name, True))
-        for other, _ in reversed(operation.inputs):
-            if other in open_now:
-                operation.refuse("input", "operations without a cycle", f"{other!r}, which needs {name!r}")
-            stack.append((other, False))
+        stack += [(other, False) for other, _ in reversed(operation.inputs)]
     return list(done.values())

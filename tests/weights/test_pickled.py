@@ -194,6 +194,15 @@ def test_a_file_that_cannot_be_opened(tmp_path):
         refused(path)
 
 
+def test_the_two_kinds_of_files_are_told_apart_by_their_beginning(tmp_path):
+    """A .safetensors file begins with the length of its header, which may be the first bytes of a pickle or an archive."""
+    for length in (128, int.from_bytes(b"PK\3\4", "little"), 0x200280):
+        (tmp_path / "a").write_bytes(struct.pack("<Q", length) + b'{"w":')
+        assert not pickled.is_pickled(tmp_path / "a")
+    for form in FORMS:
+        assert pickled.is_pickled(pth_files.written(tmp_path / "a", STATE, form))
+
+
 def test_without_pytorch_the_message_says_how_to_convert(tmp_path, monkeypatch):
     path = pth_files.written(tmp_path / "a.pth", STATE)
     monkeypatch.setitem(sys.modules, "torch", None)

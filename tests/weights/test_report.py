@@ -88,6 +88,13 @@ def test_a_file_of_which_nothing_fits_is_refused_even_without_strict(tmp_path):
         models.load_pretrained(network(), path, strict=False)
 
 
+def test_a_weight_of_the_same_size_in_another_shape_does_not_fit(tmp_path):
+    net, arrays = network(), arrays_of(network())
+    arrays["0.weight"] = np.ascontiguousarray(arrays["0.weight"].transpose(3, 2, 1, 0))
+    with pytest.raises(CheckpointError, match=r"0.weight \(\(3, 3, 3, 4\) in the file, \(4, 3, 3, 3\) in the network\)"):
+        models.load_pretrained(net, saved(tmp_path / "a", arrays))
+
+
 def test_keys_are_compared_without_loading(tmp_path):
     net, arrays = network(), arrays_of(network())
     del arrays["2.bias"]
@@ -209,6 +216,21 @@ def test_a_backbone_of_another_kind_is_refused(tmp_path):
     path = saved(tmp_path / "a", models.build("resnet18").state_dict())
     with pytest.raises(CheckpointError, match="the names, shapes and dtypes of the backbone of EncoderUNet, got 260 missing"):
         models.load_backbone(net, path)
+
+
+@pytest.mark.parametrize("change", ["missing", "mismatched"])
+def test_a_backbone_is_loaded_whole_or_not_at_all(change, tmp_path):
+    net = models.encoder_unet(encoder="mobilenet_v2", width_mult=0.25, decoder=(4, 4, 4, 4, 4))
+    arrays = arrays_of(models.mobilenet_v2(width_mult=0.25))
+    before = {name: t.numpy().copy() for name, t in net.state_dict().items()}
+    first = arrays.pop("features.0.0.weight")
+    if change == "mismatched":
+        arrays["features.0.0.weight"] = first[:, :1]
+    with pytest.raises(
+        CheckpointError, match=rf"the backbone of EncoderUNet, got 1 {change}: features.0.0.weight.*; 2 unex|1 mis"
+    ):
+        models.load_backbone(net, saved(tmp_path / "a", arrays))
+    assert same(net, before)
 
 
 def test_a_backbone_for_grey_images_takes_none(tmp_path):
