@@ -49,7 +49,8 @@ from .serialization import load, save
 
 __version__ = "0.1.0"
 
-_LATE = ("data", "metrics", "models", "testing", "training")  # loaded when first asked for, so that `import rawseg` stays quick
+# loaded when first asked for, so that `import rawseg` stays quick
+_LATE = ("data", "metrics", "models", "onnx", "testing", "tfjs", "training")
 
 
 def __getattr__(name: str) -> _Any:

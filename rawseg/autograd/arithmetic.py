@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..errors import ArgumentError, DTypeError
 from .function import Function
 from .memory import computed
 from .operands import DEFAULT_DTYPE, as_tensor, is_floating, pair_of_operands, wide
+from .recording import recordable
 from .shaping import sum_to
 
 if TYPE_CHECKING:
@@ -190,7 +192,7 @@ def div(a: Any, b: Any) -> Tensor:
 
 def floor_divide(a: Any, b: Any) -> Tensor:
     """Return ``a // b``; a step function, so it has no gradient."""
-    return _constant(lambda x, y: x // y, "floor_divide", a, b)
+    return without_derivative(operator.floordiv, "floor_divide", a, b)
 
 
 def remainder(a: Any, b: Any) -> Tensor:
@@ -198,7 +200,7 @@ def remainder(a: Any, b: Any) -> Tensor:
     a, b = pair_of_operands("remainder", a, b)
     if a.requires_grad or b.requires_grad:
         return a - floor_divide(a.detach(), b.detach()) * b
-    return _constant(lambda x, y: x % y, "remainder", a, b)
+    return without_derivative(operator.mod, "remainder", a, b)
 
 
 def power(a: Any, b: Any) -> Tensor:
@@ -212,7 +214,7 @@ def power(a: Any, b: Any) -> Tensor:
         return Pow.apply(a, b)
     if (b.array < 0).any():
         raise ArgumentError("power", "other", "exponents of at least 0 for integers (or a floating base)", b.array.min())
-    return _constant(lambda x, y: x**y, "power", a, b)
+    return without_derivative(operator.pow, "power", a, b)
 
 
 def maximum(a: Any, b: Any) -> Tensor:
@@ -240,6 +242,7 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     return Where.apply(a, b, condition)
 
 
+@recordable
 def invert(x: Tensor) -> Tensor:
     """Return ``not x`` of bools, the complement of integers."""
     from .tensor import Tensor
@@ -252,10 +255,11 @@ def invert(x: Tensor) -> Tensor:
 def compare(op: str, a: Any, b: Any) -> Tensor:
     """Return a bool Tensor: ``op`` is a NumPy ufunc's name such as ``"less"``."""
     a, b = pair_of_operands(op, a, b)
-    return _constant(getattr(array_module(a.array), op), op, a, b)
+    return without_derivative(getattr(array_module(a.array), op), op, a, b)
 
 
-def _constant(function: Any, op: str, a: Any, b: Any) -> Tensor:
+@recordable
+def without_derivative(function: Any, op: str, a: Any, b: Any) -> Tensor:
     """Apply a function without a derivative."""
     from .tensor import Tensor
 

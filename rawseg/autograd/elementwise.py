@@ -9,6 +9,7 @@ from ..errors import ArgumentError, DTypeError
 from .function import Function
 from .memory import copied
 from .operands import is_floating, wide
+from .recording import recordable
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -218,6 +219,7 @@ def clamp(x: Tensor, low: float | None, high: float | None) -> Tensor:
     return Clamp.apply(x, low=low, high=high)
 
 
+@recordable
 def step_function(name: str, x: Tensor) -> Tensor:
     """Apply ``floor``, ``ceil``, ``rint`` or ``sign``: constant almost everywhere, so the result has no graph."""
     from .tensor import Tensor

@@ -170,7 +170,7 @@ class Function:
         """Run forward on the Tensors' arrays and, where a gradient may be asked for, record a node."""
         from .tensor import Tensor
 
-        recording = modes.grad
+        recording = modes.grad and modes.recorder is None
         needs = tuple(recording and t is not None and t.requires_grad for t in inputs)
         ctx = Context(needs)
         given = _arrays_of(inputs, cls.takes_deferred)
@@ -184,6 +184,8 @@ class Function:
             results[0]._version = inputs[0]._version
         if any(needs):
             cls._record(ctx, inputs, given, arrays, results)
+        if modes.recorder is not None:
+            modes.recorder.applied(cls, inputs, options, results)
         return results if isinstance(out, tuple) else results[0]
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ContextDecorator
+from typing import Any
 
 __all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
@@ -11,6 +12,7 @@ __all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_g
 class _Modes(threading.local):
     grad = True
     anomaly = False
+    recorder: Any = None  # who is told every operation (`rawseg.autograd.recording`); then no graph is kept
 
 
 modes = _Modes()

@@ -43,6 +43,8 @@ class InPlace:
         if other.dtype != self.dtype and not isinstance(value, int):  # 0 and 1 are bools, but 0.5 is no integer
             raise DTypeError(op, "value", str(self.dtype), other.dtype)
         self._write(op)[plain_index(index)] = other.array
+        if modes.recorder is not None:
+            modes.recorder.overwritten(self, index, other)
         return self
 
     def _changed(self: Any, op: str, function: Callable[[Any, Any], Any], other: Any) -> Any:

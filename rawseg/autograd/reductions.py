@@ -12,6 +12,7 @@ from ..errors import DTypeError, ShapeError
 from .arithmetic import where
 from .function import Function
 from .operands import is_floating
+from .recording import recordable
 from .shaping import Expand, axes_of, axis_of
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def extremum(name: str, x: Tensor, dim: Any = None, keepdim: bool = False) -> Te
     return Extremum.apply(x, axes=axes, keepdims=keepdim, name=name)
 
 
+@recordable
 def position(name: str, x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return ``argmax`` or ``argmin`` as int64, ties to the first; without an axis, of the flattened array."""
     from .tensor import Tensor
@@ -128,6 +130,7 @@ class Extrema(NamedTuple):
     indices: Tensor
 
 
+@recordable
 def along(name: str, x: Tensor, dim: int, keepdim: bool = False) -> Extrema:
     """Return ``(values, indices)`` of the max or min along one axis; the gradient goes to the index returned."""
     axis = axis_of(name, "dim", dim, x.ndim)
@@ -154,6 +157,7 @@ def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return out if keepdim else out.squeeze(axes)
 
 
+@recordable
 def truth(name: str, x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Return ``all`` or ``any`` as bool."""
     from .tensor import Tensor

@@ -27,6 +27,10 @@ Depth = Annotated[int | None, typer.Option(help="Number of poolings.", min=1, ma
 ModelOptions = Annotated[
     list[str] | None, typer.Option("--option", "-O", help="An option of the model, name=value; may be repeated.")
 ]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(help="Weights to begin with, of the --encoder or of a mask_rcnn's backbone: a file, or a package with them."),
+]
 Up = Annotated[str | None, typer.Option(help="transposed or bilinear.")]
 
 

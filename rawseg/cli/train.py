@@ -17,6 +17,7 @@ from .options import (
     ModelOptions,
     Out,
     Plain,
+    Pretrained,
     Seed,
     SkipInvalid,
     Threads,
@@ -34,7 +35,7 @@ DEFAULT_LOSS, MASK_LOSS = "cross_entropy+dice", "bce-log_dice"
 # What a resumed run must repeat.
 SETTINGS = {"classes", "class_names", "channels", "model", "width", "depth", "up", "batch_size", "crop", "crops", "loss"}
 SETTINGS |= {"ignore_index", "optimizer", "lr", "weight_decay", "schedule", "clip", "augment", "validation", "seed"}
-GIVEN = {"encoder", "frozen", "options"}  # and these, where they are given
+GIVEN = {"encoder", "frozen", "options", "pretrained"}  # and these, where they are given
 NOT_COUNTED = -100  # marks padded pixels; no class can have it
 
 
@@ -53,6 +54,7 @@ def train(
     skip_invalid: SkipInvalid = False,
     encoder: Annotated[str | None, typer.Option(help="A U-Net on this classification network, e.g. mobilenet_v2.")] = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the U-Net's decoder only.")] = False,
+    pretrained: Pretrained = None,
     width: Width = None,
     depth: Depth = None,
     up: Up = None,
@@ -91,12 +93,17 @@ def train(
     loss = asked["loss"] = loss or DEFAULT_LOSS
     settings = {name: value for name, value in asked.items() if name in SETTINGS or (name in GIVEN and value)}
     from .. import data, manual_seed, models
+    from ..errors import ArgumentError
     from ..training import Segmentation, Trainer
     from ..training.objectives import objective
+    from .pretrained.backbone import fill, weight_file
 
     coco = {"--images": images, "--skip-invalid": skip_invalid}
     refuse_given("train", "none but with --model mask_rcnn and a COCO file", coco)
     names = split_names(class_names, classes)
+    if pretrained is not None and encoder is None:
+        raise ArgumentError("train", "--pretrained", "an --encoder to load it into, or --model mask_rcnn", "neither")
+    beginning = None if pretrained is None or resume else weight_file(pretrained, channels)
     everything = data.SegmentationFolder(folder, classes=classes, channels=channels, ignore_index=ignore_index)
     training, held_out = divide(everything, validation, seed)
     if schedule != "constant":
@@ -105,7 +112,10 @@ def train(
     check_run(out, resume, settings)
     manual_seed(seed)
     given = {"width": width, "depth": depth, "up": up, "encoder": encoder, "frozen": frozen or None}
+    given["imagenet"] = None if pretrained is None else True
     net = make_model(model, channels, 1 if loss == MASK_LOSS and classes == 2 else classes, given, options)
+    if beginning is not None:
+        fill(net, beginning)
     net.to(device)
     uncounted = NOT_COUNTED if ignore_index is None else ignore_index
     criterion = objective(loss, uncounted)

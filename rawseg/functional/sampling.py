@@ -10,6 +10,7 @@ from rawseg_kernels._memory import check_size
 
 from ..autograd import Function, Tensor
 from ..autograd.operands import as_tensor
+from ..autograd.recording import recordable
 from ..autograd.shaping import stack
 from ..device import array_module
 from ..errors import ArgumentError, ShapeError
@@ -110,6 +111,7 @@ class SampleWeights(Function):
         return again, SampleInput.apply(grad_output, grad_weights, indices=ctx.indices, size=ctx.size)
 
 
+@recordable
 @operation
 def grid_sample(
     input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ArgumentError
+from ..interchange import Report
 from .autoencoder import Autoencoder, ConvAutoencoder, autoencoder, conv_autoencoder
 from .classifier import Classifier
 from .deeplabv3 import DeepLabV3, deeplabv3
@@ -22,6 +23,7 @@ from .mask_rcnn import MaskRCNN
 from .mobilenet_v1 import MobileNetV1, mobilenet_v1
 from .mobilenet_v2 import MobileNetV2, mobilenet_v2
 from .mobilenet_v3 import MobileNetV3, mobilenet_v3_large, mobilenet_v3_small
+from .pretrained import compare_keys, load_backbone, load_pretrained
 from .resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from .segmenter import Segmenter
 from .segnet import SegNet, segnet
@@ -110,6 +112,7 @@ __all__ = [
     "MobileNetV1",
     "MobileNetV2",
     "MobileNetV3",
+    "Report",
     "ResNet",
     "SegNet",
     "SegNetBasic",
@@ -119,6 +122,7 @@ __all__ = [
     "UNet",
     "autoencoder",
     "build",
+    "compare_keys",
     "context",
     "conv_autoencoder",
     "deeplabv3",
@@ -126,7 +130,9 @@ __all__ = [
     "dilated_vgg16",
     "encoder_unet",
     "influence",
+    "load_backbone",
     "load_model",
+    "load_pretrained",
     "load_weights",
     "mobilenet_v1",
     "mobilenet_v2",

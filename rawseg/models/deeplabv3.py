@@ -5,7 +5,7 @@ Parameters have torchvision's names (``deeplabv3_resnet50`` and so on, without t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rawseg_kernels._arrays import integer
@@ -98,6 +98,10 @@ class DeepLabV3(Segmenter):
         self.classifier = nn.Sequential(
             ASPP(channels, steps, width), *_conv_norm_relu(width, width, 3).children(), nn.Conv2d(width, classes, 1)
         )
+
+    def backbone_parts(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield what of a classifier is in here, with what its names begin with in the classifier's own files."""
+        yield "" if isinstance(self.backbone, ResNet) else "features.", self.backbone
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, shape (N, classes, H, W)."""

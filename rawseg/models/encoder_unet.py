@@ -9,16 +9,19 @@ With MobileNetV1 it is the small network for masks on faces. One level of the de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-from rawseg_kernels._arrays import integer
+import numpy as np
+
+from rawseg_kernels._arrays import flag, integer
 
 from .. import functional as F
 from .. import nn
 from ..autograd import Tensor
 from ..autograd.shaping import cat
 from ..errors import ArgumentError
+from ..interchange.imagenet import COLOURS
 from .classifier import Classifier
 from .mobilenet_v1 import mobilenet_v1
 from .mobilenet_v2 import mobilenet_v2
@@ -60,6 +63,9 @@ class EncoderUNet(Segmenter):
         Channels of the decoder's levels, from the coarsest to the image's size.
     frozen : bool
         Train the decoder only: the encoder's weights *and* its batch statistics stay bit for bit.
+    imagenet : bool
+        Bring the image's colours, which are in [0, 1], to the mean and deviation of ImageNet's first, as encoders with weights
+        of elsewhere (`rawseg.models.load_backbone`) expect them.
 
     Notes
     -----
@@ -78,6 +84,7 @@ class EncoderUNet(Segmenter):
         width_mult: float = 1.0,
         decoder: Sequence[int] = (512, 256, 128, 64, 32),
         frozen: bool = False,
+        imagenet: bool = False,
     ) -> None:
         super().__init__()
         if encoder not in ENCODERS:
@@ -90,6 +97,12 @@ class EncoderUNet(Segmenter):
         widths = [integer(self.name, "decoder", width, 1) for width in decoder]
         self.config = {"in_channels": in_channels, "classes": classes, "encoder": encoder, "width_mult": width_mult}
         self.config |= {"decoder": widths, "frozen": frozen}
+        if flag(self.name, "imagenet", imagenet):
+            if in_channels != 3:
+                raise ArgumentError(self.name, "imagenet", "False but for images of 3 channels", f"{in_channels} channels")
+            self.config["imagenet"] = True  # not where it is False: files from before this option lack it
+            for name, values in zip(("mean", "deviation"), COLOURS):
+                self.register_buffer(name, Tensor(np.array(values, np.float32).reshape(1, 3, 1, 1)), persistent=False)
         scale = {"width_mult": width_mult} if encoder in SCALABLE else {}
         self.encoder = _without_classifier(ENCODERS[encoder](in_channels=in_channels, classes=1, **scale))
         *skips, channels = self.encoder.stage_channels()
@@ -114,9 +127,15 @@ class EncoderUNet(Segmenter):
             self.encoder.eval()
         return self
 
+    def backbone_parts(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield what of a classifier is in here, with what its names begin with in the classifier's own files."""
+        yield "", self.encoder
+
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, shape (N, classes, H, W)."""
         self.check(x)
+        if "imagenet" in self.config:
+            x = (x - self.mean) / self.deviation
         *skips, x = self.encoder.stages(x)
         for skip, convolution in zip(reversed(skips), self.decoder):
             x = F.interpolate(x, scale_factor=2, mode="nearest")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
+from ..interchange import pickled
 from ..nn.init import skipped
 from ..serialization import load_arrays, save
 
@@ -39,7 +40,7 @@ def save_model(model: Any, path: str | os.PathLike[str], class_names: list[str] 
 
 
 def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
-    """Build the network that a weight file or a training checkpoint describes, and load its weights.
+    """Build the network that a weight file or a training checkpoint of rawseg describes, and load its weights.
 
     Returns
     -------
@@ -53,6 +54,9 @@ def load_model(path: str | os.PathLike[str], device: str = "cpu") -> Any:
     """
     from . import build, options_of
 
+    if pickled.is_pickled(path):
+        expected = "a .safetensors file that tells its model (build the model, then load_weights or load_pretrained)"
+        raise CheckpointError("load_model", str(path), expected, "a file of PyTorch, which tells none")
     weights, about = _read(path)
     if not isinstance(about.get("model"), str) or not isinstance(about.get("config"), dict):
         expected = "weights that tell their model, such as best.safetensors of a run"
@@ -79,7 +83,8 @@ def load_weights(path: str | os.PathLike[str], model: Any) -> None:
     Parameters
     ----------
     path : str or path
-        ``best.safetensors``, ``last.safetensors``, or any .safetensors file with this model's keys.
+        ``best.safetensors``, ``last.safetensors``, or any .safetensors or .pth file with this model's keys; see
+        `load_pretrained` for files whose keys are not quite the model's.
     model : Module
         Receives the weights.
 
@@ -88,7 +93,15 @@ def load_weights(path: str | os.PathLike[str], model: Any) -> None:
     CheckpointError
         If the file is damaged or does not fit; the message lists every key at fault. Then the model is unchanged.
     """
-    _fill(model, _read(path)[0], path)
+    if pickled.is_pickled(path):
+        _fill(model, pickled.read(path), path)
+    else:
+        _fill(model, _read(path)[0], path)
+
+
+def weights_of(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Return the weights in a .safetensors file: all of its arrays, or of a training checkpoint the model's."""
+    return _read(path)[0]
 
 
 def of_model(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from rawseg_kernels import roi_pool as roi_pool_room
 
 from ..autograd import Function, Tensor
 from ..autograd.operands import as_tensor
+from ..autograd.recording import recordable
 from ..functional.naming import operation
 from .roi_boxes import as_rois
 
@@ -55,6 +56,7 @@ class RoIGather(Function):
         return RoIScatter.apply(grad_output, places=ctx.places, input_shape=ctx.input_shape)
 
 
+@recordable
 @operation
 def roi_pool(input: Any, boxes: Any, output_size: Any, spatial_scale: float = 1.0) -> Tensor:
     """Return the largest pixel in every bin of boxes that are rounded to whole pixels of the map.

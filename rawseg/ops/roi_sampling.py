@@ -8,6 +8,7 @@ from rawseg_kernels import roi_align as roi_align_room
 
 from ..autograd import Tensor
 from ..autograd.operands import as_tensor
+from ..autograd.recording import recordable
 from ..errors import ArgumentError
 from ..functional.naming import operation
 from .roi_boxes import as_rois
@@ -17,6 +18,7 @@ from .roi_weights import sample_weights
 __all__ = ["roi_align", "roi_warp"]
 
 
+@recordable
 @operation
 def roi_align(
     input: Any,
@@ -92,6 +94,7 @@ def roi_align(
     return Largest.apply(x, *weights, grid=grid) if mode == "max" else Align.apply(x, *weights, sums=Mean(grid))
 
 
+@recordable
 @operation
 def roi_warp(input: Any, boxes: Any, output_size: Any, spatial_scale: float = 1.0, sampling_ratio: int = -1) -> Tensor:
     """Resample boxes that are first rounded to whole pixels of the map: RoIAlign's rival in the ablation of Mask R-CNN.

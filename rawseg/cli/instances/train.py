@@ -12,6 +12,7 @@ from ..output import console
 from .annotated import annotated, part_of
 
 SETTINGS = {"model", "batch_size", "optimizer", "lr", "weight_decay", "schedule", "clip", "augment", "validation", "seed"}
+SETTINGS |= {"pretrained"}
 UNUSED = {
     "classes": 2,
     "crop": 256,
@@ -73,8 +74,11 @@ def train(run: Run) -> None:
     """Train, write weights, metrics and curves, and a sheet of held-out predictions."""
     from ... import models
     from ..options import make_folder
+    from ..pretrained.backbone import weight_file
     from ..train import check_run, fingerprint
 
+    asked = run.settings["pretrained"]
+    weights = None if asked is None or run.resume else weight_file(asked, run.channels)
     parts = divided(run)
     settings = {**run.settings, "class_names": parts.everything.class_names, "channels": run.channels, "options": run.options}
     settings["images"] = fingerprint(*parts.names)
@@ -82,7 +86,7 @@ def train(run: Run) -> None:
         settings["epochs"] = run.epochs  # the other schedules are laid out over them
     check_run(run.out, run.resume, settings)
     class_names = ["background", *parts.everything.class_names]
-    net = network(run, len(class_names))
+    net = network(run, len(class_names), weights)
     make_folder(run.out)
     objects = f"{len(parts.truth['annotations'])} objects in {len(parts.held_out)} images held out"
     size = sum(p.size for p in net.parameters())
@@ -123,15 +127,20 @@ def make_trainer(run: Run, parts: Divided, net: Any, about: dict[str, Any]) -> A
     )
 
 
-def network(run: Run, classes: int) -> Any:
-    """Build the network; its norms learn unless they are told not to, since there are no pretrained ones to freeze."""
+def network(run: Run, classes: int, weights: Path | None) -> Any:
+    """Build the network; its norms learn unless they are told not to, or come with weights, whose statistics are kept."""
     from ... import manual_seed, models
     from ..options import model_options
+    from ..pretrained.backbone import fill
 
     given = {text.partition("=")[0] for text in run.options or ()}
-    named = {"classes": classes, "in_channels": run.channels, "frozen_norm": None if "frozen_norm" in given else False}
+    learn = run.settings["pretrained"] is None and "frozen_norm" not in given
+    named = {"classes": classes, "in_channels": run.channels, "frozen_norm": False if learn else None}
     manual_seed(run.settings["seed"])
-    return models.build("mask_rcnn", **model_options("train", "mask_rcnn", named, run.options)).to(run.device)
+    net = models.build("mask_rcnn", **model_options("train", "mask_rcnn", named, run.options))
+    if weights is not None:
+        fill(net, weights)
+    return net.to(run.device)
 
 
 def report(result: Any, held_out: Any, run: Run, class_names: list[str]) -> None:

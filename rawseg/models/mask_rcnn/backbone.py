@@ -20,7 +20,7 @@ from ..inference import evaluating
 from ..mobilenet_v2 import mobilenet_v2
 from ..resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 
-__all__ = ["BODIES", "FPN", "PyramidBackbone", "SingleLevelBackbone", "freeze_norms", "freeze_stages"]
+__all__ = ["BODIES", "FPN", "PyramidBackbone", "SingleLevelBackbone", "freeze_norms", "freeze_stages", "parts_of"]
 
 RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
 BODIES = (*RESNETS, "mobilenet_v2")
@@ -156,6 +156,18 @@ class SingleLevelBackbone(nn.Module):
         first = next(i for i, stride in enumerate(strides_of(self.body, self.body[0][0].weight.shape[1])) if stride == 32)
         stage, self.body = self.body[first:], self.body[:first]
         return stage
+
+
+def parts_of(part: Any, after: Any = None) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules of a body, or of the last stage taken out of one, with what their names begin with in its files."""
+    if isinstance(part, ResNet):
+        yield "", part
+    elif isinstance(after, ResNet):
+        yield "layer4.", part
+    else:
+        first = 0 if after is None else len(list(after.children()))
+        for number, block in enumerate(part.children(), first):
+            yield f"features.{number}.", block
 
 
 def steps_of(body: Any) -> Iterator[nn.Module]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from ... import nn
 from ...autograd import Tensor
 from ...creation import as_tensor
 from ...errors import ArgumentError, ArgumentTypeError
+from ...interchange.imagenet import COLOURS
 from ...random import generator
 from .anchors import Anchors
-from .backbone import PyramidBackbone, SingleLevelBackbone, freeze_norms, freeze_stages
+from .backbone import PyramidBackbone, SingleLevelBackbone, freeze_norms, freeze_stages, parts_of
 from .heads import BoxPredictor, MaskHead, MaskPredictor, RoIHeads, StageHead, TwoLayerHead
 from .regions import RegionPooling
 from .rpn import RegionProposals, on_cpu
@@ -27,7 +28,6 @@ __all__ = ["MaskRCNN"]
 
 NECKS = ("fpn", "c4", "c5")
 STAGE_COUNT = 5  # of a backbone, each of half the size
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its colours
 
 
 class MaskRCNN(nn.Module):
@@ -101,7 +101,7 @@ class MaskRCNN(nn.Module):
         super().__init__()
         self.config = {name: _plain(value) for name, value in locals().items() if name not in ("self", "__class__")}
         counts = self._checked()
-        mean, std = IMAGENET if in_channels == 3 else ((0.5,) * in_channels, (0.25,) * in_channels)
+        mean, std = COLOURS if in_channels == 3 else ((0.5,) * in_channels, (0.25,) * in_channels)
         self.transform = Transform(min_size, max_size, mean, std)
         if neck == "fpn":
             self.backbone = PyramidBackbone(backbone, in_channels, channels, width_mult)
@@ -156,6 +156,12 @@ class MaskRCNN(nn.Module):
             got = "none" if targets is None else f"{len(targets)}"
             raise ArgumentError(self.name, "targets", f"{len(images)}, one for each image, in training mode", got)
         return self.losses(images, targets)
+
+    def backbone_parts(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield what of a classifier is in here, with what its names begin with in the classifier's own files."""
+        yield from parts_of(self.backbone.body)
+        if isinstance(self.roi_heads.box_head, StageHead):
+            yield from parts_of(self.roi_heads.box_head.stage, after=self.backbone.body)
 
     def visit_layers(self, batch: Tensor) -> None:
         """Run every layer once on a batch of no images, so that `rawseg.models.summary` can count them."""

@@ -1,0 +1,1 @@
+"""Networks whose weights come from elsewhere, in packages: ``rawseg predict --model``, ``rawseg train --pretrained``."""

@@ -1,0 +1,115 @@
+"""All stages of Mask R-CNN, connected: an image in, boxes, labels, scores and masks out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .... import functional as F
+from ....autograd import Tensor, no_grad
+from ....errors import ArgumentError, ShapeError
+from ..checking import check, session
+from ..description import about
+from ..examples import as_inputs
+from ..model_builder import OP, ModelBuilder, value_info
+from ..plain import state_of
+from ..settings import Settings, names_for
+from .comparison import compare_detections
+from .cutting import write_cutting
+from .detections import write_detections
+from .pasting import write_pasting
+from .proposals import write_proposals
+from .sections import ROWS, write_section
+
+__all__ = ["export"]
+
+OUTPUTS = ("boxes", "labels", "scores", "masks")
+
+
+def export(model: Any, x: Any, settings: Settings) -> Any:
+    """Return the checked ONNX model of a Mask R-CNN in eval mode; see `rawseg.onnx.export`."""
+    image = _image(model, x, settings)
+    ins = names_for("input_names", settings.input_names, "image", 1)
+    outs = names_for("output_names", settings.output_names, OUTPUTS, len(OUTPUTS))
+    builder = ModelBuilder(settings.opset, settings.dtype, [*ins, *outs, *state_of(model)])
+    names = _write(builder, model, image.numpy(), ins[0])
+    for name, value in zip(outs, names):
+        builder.give(name, value)
+    dtype, (height, width) = builder.dtype(image.dtype), image.shape[1:]
+    shapes = [["objects", 4], ["objects"], ["objects"], ["objects", 1, height, width]]
+    kinds = [dtype, np.dtype(np.int64), dtype, dtype]
+    described = [value_info(name, kind, shape) for name, kind, shape in zip(outs, kinds, shapes)]
+    found = builder.model(model.name, [value_info(ins[0], dtype, image.shape)], described, about(model))
+    check(found)
+    if settings.verify:
+        with no_grad():
+            wanted = model([image])[0]
+        run = session(found.SerializeToString())
+        compare_detections(run, {ins[0]: image.numpy().astype(dtype)}, [wanted[name].numpy() for name in OUTPUTS])
+    return found
+
+
+def _image(model: Any, x: Any, settings: Settings) -> Tensor:
+    """Return the example, one image."""
+    images = as_inputs(x)
+    channels = model.config["in_channels"]
+    if len(images) != 1 or images[0].ndim != 3 or images[0].shape[0] != channels:
+        raise ShapeError(OP, "x", f"one image of shape ({channels}, H, W)", [image.shape for image in images])
+    for name in ("dynamic_batch", "dynamic_size"):
+        if getattr(settings, name):
+            raise ArgumentError(OP, name, "False: a Mask R-CNN is written for one image of a fixed size", True)
+    return images[0]
+
+
+def _write(b: ModelBuilder, model: Any, image: np.ndarray, name: str) -> list[str]:
+    parameter = next(model.parameters())
+    dtype, device = parameter.dtype, parameter.device
+    heads, original = model.roi_heads, image.shape[1:]
+    with no_grad():
+        batch, (size,) = model.transform.batch([Tensor(image)], dtype, device)
+        maps = model.backbone(batch)
+    anchors = model.rpn.anchors.of(batch, maps)
+
+    def front(one: Tensor) -> list[Any]:
+        own, _ = model.transform.batch([one], dtype, device)
+        levels = model.backbone(own)
+        objectness, deltas = model.rpn.head(levels)
+        return [objectness[0], deltas[0], *levels]
+
+    other = np.random.default_rng(0).random(image.shape).astype(image.dtype)
+    objectness, deltas, *levels = write_section(b, model, front, [[image], [other]], [name])
+    proposals = write_proposals(b, model, objectness, deltas, anchors, size)
+
+    features = write_cutting(b, heads.box_pooling, levels, proposals, dtype, "/roi_heads/box_pooling")
+    logits, codes = write_section(b, model, heads.classify, _features(maps, heads.box_pooling, dtype), [features])
+    found = write_detections(b, model, logits, codes, proposals, size, dtype)
+
+    features = write_cutting(b, heads.mask_pooling, levels, found.boxes, dtype, "/roi_heads/mask_pooling")
+
+    def segment(own: Tensor) -> Tensor:
+        return F.sigmoid(heads.segment(own))
+
+    examples = _features(maps, heads.mask_pooling, dtype)
+    (masks,) = write_section(b, model, segment, examples, [features])  # (D, classes, M, M)
+    with no_grad():
+        side = segment(Tensor(examples[0][0])).shape[-1]
+    own_masks = _of_own_class(b, masks, found.labels)
+    down, across = (new / old for new, old in zip(original, size))
+    boxes = b.node("Mul", found.boxes, b.constant([across, down, across, down], dtype))
+    return [boxes, found.labels, found.scores, write_pasting(b, own_masks, boxes, side, original, dtype)]
+
+
+def _features(maps: list[Tensor], pooling: Any, dtype: np.dtype) -> list[list[np.ndarray]]:
+    """Return features of some regions to record the heads on."""
+    rng = np.random.default_rng(1)
+    return [[rng.random((rows, maps[0].shape[1], pooling.size, pooling.size)).astype(dtype)] for rows in ROWS]
+
+
+def _of_own_class(b: ModelBuilder, masks: str, labels: str) -> str:
+    """Add the choice of each object's mask among those of all classes."""
+    b.path = "/roi_heads/mask_choice"
+    count = b.node("Reshape", b.node("Shape", labels), b.constant(np.zeros(0, np.int64)))  # a scalar
+    every = b.node("Range", b.constant(0, np.int64), count, b.constant(1, np.int64))
+    pairs = [b.node("Reshape", name, b.ints(-1, 1)) for name in (every, labels)]
+    return b.node("GatherND", masks, b.node("Concat", *pairs, axis=1))

@@ -1,0 +1,108 @@
+"""Networks that are one program from their inputs to their outputs: all but detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...autograd import Tensor
+from ...errors import ArgumentError, GraphError, RawsegError
+from .agreement import agreed
+from .checking import check, compare, session
+from .description import about, symbols_of
+from .examples import as_inputs, more_examples
+from .model_builder import OP, ModelBuilder, value_info
+from .program import Program
+from .recording import Recording, record
+from .settings import Settings, names_for
+from .simplification import simplified
+from .translations import untranslated
+from .writer import Writer
+
+__all__ = ["export", "refuse_untranslated", "state_of"]
+
+MULTIPLE = 32  # of the sizes that a network takes if it does not say
+
+
+def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
+    """Return the checked ONNX model of a network in eval mode; see `rawseg.onnx.export`."""
+    inputs, state = as_inputs(x), state_of(model)
+    multiple = _multiple(model) if settings.dynamic_size else None
+    examples = [inputs, *more_examples(inputs, other_x, settings.dynamic_batch, multiple)]
+    recordings, form = _recorded(model, state, examples)
+    program = simplified(agreed(recordings))
+    refuse_untranslated(program)
+    found = _written(model, program, form, state, settings)
+    check(found)
+    if settings.verify:
+        run = session(found.SerializeToString())
+        names = [one.name for one in found.graph.input]
+        for example, recording in zip(examples, recordings):
+            arrays = [one.numpy().astype(_dtype_in(settings, one), copy=False) for one in example]
+            compare(run, dict(zip(names, arrays)), recording.results)
+    return found
+
+
+def state_of(model: Any) -> dict[str, Tensor]:
+    """Return all parameters and buffers by name."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def _multiple(model: Any) -> tuple[int, int]:
+    multiple = getattr(model, "multiple", MULTIPLE)
+    return multiple, multiple
+
+
+def _dtype_in(settings: Settings, x: Tensor) -> Any:
+    return settings.dtype if x.dtype == "float64" else x.dtype
+
+
+def _recorded(model: Any, state: dict[str, Tensor], examples: Sequence[Sequence[Tensor]]) -> tuple[list[Recording], Any]:
+    """Record the network on all examples; the first one's errors are the caller's, later ones' tell what it cannot take."""
+    recordings, form = [], None
+    for number, example in enumerate(examples):
+        try:
+            recording, returned = record(model, model, state, example)
+        except RawsegError as error:
+            if number == 0 or (isinstance(error, GraphError) and error.op == OP):
+                raise
+            shapes = [one.shape for one in example]
+            expected = f"a network that takes inputs of shapes {shapes}"
+            if number == 1:
+                expected += ", of random numbers if there is no other_x"
+            raise ArgumentError(OP, "other_x" if number == 1 else "dynamic_size", expected, str(error)) from error
+        recordings.append(recording)
+        form = returned if number == 0 else form
+    return recordings, form
+
+
+def refuse_untranslated(program: Program) -> None:
+    """Raise a GraphError that names all operations without a translation."""
+    missing = untranslated(program.steps)
+    if missing:
+        raise GraphError(OP, "model", "operations that have a translation to ONNX", "; ".join(missing))
+
+
+def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> Any:
+    ins, outs = _names(program, form, state, settings)
+    builder = ModelBuilder(settings.opset, settings.dtype, [*ins, *outs, *state])
+    names = Writer(builder, program, {value.number: name for value, name in zip(program.inputs, ins)}).run()
+    for name, value in zip(outs, names):
+        builder.give(name, value)
+    shapes = symbols_of(program, ins, outs)
+    inputs, outputs = (
+        [value_info(name, builder.dtype(value.dtype), shape) for value, name, shape in zip(values, group, own)]
+        for values, group, own in ((program.inputs, ins, shapes[0]), (program.outputs, outs, shapes[1]))
+    )
+    return builder.model(getattr(model, "name", type(model).__name__), inputs, outputs, about(model))
+
+
+def _names(program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> tuple[list[str], list[str]]:
+    """Return the names of inputs and outputs; a dictionary's keys are its outputs' names."""
+    keys = list(form) if isinstance(form, dict) and all(isinstance(part, int) for part in form.values()) else None
+    ins = names_for("input_names", settings.input_names, "input", len(program.inputs))
+    outs = names_for("output_names", settings.output_names, keys or "output", len(program.outputs))
+    taken = sorted(set(outs) & {*ins, *state} | set(ins) & set(state))
+    if taken:
+        raise ArgumentError(OP, "output_names", "names that are neither inputs' nor parameters'", taken)
+    return ins, outs

@@ -1,0 +1,29 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from ....autograd.linear import Einsum, MatMul
+from ..program import Step
+from ..simplification import linear
+from ..writer import Writer
+from .registry import translates
+
+
+@translates(linear)
+def linear_layer(w: Writer, step: Step) -> str:
+    """Translate ``x @ weight.T + bias``."""
+    return w.node("Gemm", *w.inputs(step), transB=1)
+
+
+@translates(MatMul)
+def matmul(w: Writer, step: Step) -> str:
+    """Translate products of stacks of matrices."""
+    return w.node("MatMul", *w.inputs(step))
+
+
+@translates(Einsum)
+def einsum(w: Writer, step: Step) -> str:
+    """Translate a sum of products over named axes."""
+    w.needs(step, 12)
+    equation = f"{','.join(step.options['terms'])}->{step.options['out_term']}"
+    return w.node("Einsum", *w.inputs(step), equation=equation)

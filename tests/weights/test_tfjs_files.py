@@ -1,0 +1,303 @@
+"""Models in TensorFlow.js's form that are damaged, forged or foreign: refused with the file's name and what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tfjs_files
+from tfjs_files import manifest, node, placeholder
+
+import rawseg
+from rawseg import tfjs
+from rawseg.errors import CheckpointError
+from rawseg.tfjs import manifest as weights_manifest
+from rawseg.tfjs import topology
+
+ARRAYS = {"w": np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3), "n": np.array(2, np.int32)}
+CONV = {"strides": [1, 1, 1, 1], "padding": "SAME"}
+NODES = [placeholder((1, 4, 4, 2)), node("y", "Conv2D", ["x", "w"], **CONV)]
+
+
+def refused(path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        tfjs.load(path)
+    return str(caught.value)
+
+
+def weight(**changes) -> list[dict]:
+    """Return a manifest whose first weight is changed."""
+    listed = manifest(ARRAYS)
+    listed[0]["weights"][0].update(changes)
+    return listed
+
+
+def test_the_model_that_the_others_are_changed_from_loads(tmp_path):
+    net = tfjs.load(tfjs_files.write(tmp_path, NODES, ARRAYS))
+    assert net(rawseg.ones(1, 2, 4, 4)).shape == (1, 3, 4, 4)
+
+
+# weights
+
+
+def stored(folder, array: np.ndarray, dtype: str, quantization: dict | None, shape=None):
+    """Return what a file of one weight holds."""
+    (folder / "w.bin").write_bytes(array.tobytes())
+    entry = {"name": "w", "shape": list(array.shape if shape is None else shape), "dtype": dtype}
+    entry |= {} if quantization is None else {"quantization": quantization}
+    return weights_manifest.read_weights([{"paths": ["w.bin"], "weights": [entry]}], folder)["w"]
+
+
+def test_quantised_weights_come_back_as_tensorflow_js_brings_them_back(tmp_path):
+    half = np.float16([[1.5, -2.25], [65504, 6e-8]])
+    found = stored(tmp_path, half, "float32", {"dtype": "float16", "original_dtype": "float32"})
+    assert (found.dtype, found.tolist()) == (np.float32, half.astype(np.float32).tolist())
+    found = stored(tmp_path, np.uint8([0, 1, 255]), "float32", {"dtype": "uint8", "scale": 0.1, "min": -3.0})
+    assert (found.dtype, found.tolist()) == (np.float32, [-3.0, np.float32(-2.9), np.float32(22.5)])
+    found = stored(tmp_path, np.uint16([0, 65535]), "float32", {"dtype": "uint16", "scale": 0.5, "min": 1})
+    assert found.tolist() == [1.0, 32768.5]
+    found = stored(tmp_path, np.uint8([0, 1, 2, 3]), "int32", {"dtype": "uint8", "scale": 0.5, "min": -1.0})
+    assert (found.dtype, found.tolist()) == (np.int32, [-1, 0, 0, 1])  # -0.5 and 0.5: JavaScript rounds halves up
+    assert stored(tmp_path, np.array([True, False]), "bool", None).tolist() == [True, False]
+
+
+def test_weights_may_lie_in_several_files_and_groups(tmp_path):
+    path = tfjs_files.write(tmp_path, NODES, ARRAYS)
+    raw = (tmp_path / "weights.bin").read_bytes()
+    (tmp_path / "a.bin").write_bytes(raw[:10])
+    (tmp_path / "b.bin").write_bytes(raw[10:24])
+    (tmp_path / "c.bin").write_bytes(raw[24:])
+    content = json.loads(path.read_text())
+    first, second = content["weightsManifest"][0]["weights"]
+    content["weightsManifest"] = [{"paths": ["a.bin", "b.bin"], "weights": [first]}, {"paths": ["c.bin"], "weights": [second]}]
+    path.write_text(json.dumps(content))
+    assert np.array_equal(tfjs.load(path).state_dict()["w"].numpy(), ARRAYS["w"].transpose(3, 2, 0, 1))
+
+
+@pytest.mark.parametrize("change", [-1, 1, -24, 1000])
+def test_a_file_of_another_size_than_the_weights_add_up_to_is_refused(change, tmp_path):
+    path = tfjs_files.write(tmp_path, NODES, ARRAYS)
+    raw = (tmp_path / "weights.bin").read_bytes()
+    (tmp_path / "weights.bin").write_bytes(raw[:change] if change < 0 else raw + bytes(change))
+    assert f"expected 28 bytes in 'weights.bin', as the weights add up to, got {28 + change}" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "place", ["../outside.bin", "sub/../../outside.bin", "/etc/passwd", "", "a\0b", 3, "link.bin", "linked/outside.bin"]
+)
+def test_a_path_that_leaves_the_folder_is_refused_unopened(place, tmp_path):
+    (tmp_path / "outside.bin").write_bytes(bytes(28))
+    inside = tmp_path / "model"
+    path = tfjs_files.write(inside, NODES, ARRAYS, weightsManifest=manifest(ARRAYS, [place]))
+    os.symlink(tmp_path / "outside.bin", inside / "link.bin")
+    os.symlink(tmp_path, inside / "linked")
+    assert "expected paths of files in the folder of model.json, got" in refused(path)
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    path = tfjs_files.write(tmp_path, NODES, ARRAYS, weightsManifest=manifest(ARRAYS, ["no.bin"]))
+    assert "no.bin: expected a file that can be read, got No such file or directory" in refused(path)
+    path = tfjs_files.write(tmp_path, NODES, ARRAYS, weightsManifest=manifest(ARRAYS, ["."]))
+    assert "tfjs:" in refused(path)  # a folder has another size, or cannot be read
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (weight(shape=[1 << 40, 1 << 40]), "w: expected at most"),
+        (weight(shape=[0, 1 << 62, 1 << 62]), "w: expected at most"),
+        (weight(shape=[-1, 6]), "expected a shape of at most 8 whole numbers, got [-1, 6]"),
+        (weight(shape=[True, 6]), "expected a shape"),
+        (weight(shape=[2.0, 3]), "expected a shape"),
+        (weight(shape=[1] * 9), "expected a shape"),
+        (weight(shape=None), "expected a shape"),
+        (weight(dtype="string"), "expected a dtype of float32, int32, bool, uint8, got 'string'"),
+        (weight(dtype=None), "expected a dtype"),
+        (weight(name=3), "expected weights with a name"),
+        (weight(name="n"), "expected every weight once, got n twice"),
+        (weight(quantization={"dtype": "uint4"}), "expected a quantization to float16, uint8, uint16"),
+        (weight(quantization={"dtype": "uint8", "scale": 1e999, "min": 0}), "expected a quantization with numbers"),
+        (weight(quantization={"dtype": "uint8", "scale": "1", "min": 0}), "expected a quantization with numbers"),
+        (weight(quantization={"dtype": "uint8"}), "expected a quantization with numbers"),
+        (weight(quantization=3), "expected a quantization to"),
+        (weight(dtype="int32", quantization={"dtype": "float16"}), "expected quantised weights that were float32, got int32"),
+        ({}, "expected a list of groups, got dict"),
+        ([3], "expected groups with paths and weights"),
+        ([{"paths": "weights.bin", "weights": []}], "expected groups with paths and weights"),
+        (None, "expected a list of groups, got NoneType"),
+    ],
+)
+def test_a_manifest_that_cannot_be_is_refused(changed, message, tmp_path):
+    assert message in refused(tfjs_files.write(tmp_path, NODES, ARRAYS, weightsManifest=changed))
+
+
+def test_weights_beyond_the_memory_limit_are_not_read(tmp_path, monkeypatch):
+    path = tfjs_files.write(tmp_path, NODES, ARRAYS)
+    monkeypatch.setattr(weights_manifest, "limit_bytes", lambda: 20)
+    assert "expected at most 20 bytes (RAWSEG_MEMORY_LIMIT" in refused(path)
+    monkeypatch.setattr(weights_manifest, "limit_bytes", lambda: 26)  # each fits, both do not
+    assert "expected at most 26 bytes of weights, got 28" in refused(path)
+    monkeypatch.undo()
+    monkeypatch.setattr(topology, "limit_bytes", lambda: 20)
+    assert "expected at most 20 bytes of JSON" in refused(path)
+
+
+# the graph
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a model.json of TensorFlow.js, got no JSON"),
+        ("{", "got no JSON"),
+        ("[" * 100_000, "got no JSON"),
+        ("\xff", "got no JSON"),
+        ("[]", "expected a model.json with modelTopology, got JSON without"),
+        (
+            '{"modelTopology": {"model_config": {}}, "format": "layers-model"}',
+            "expected a graph model, with modelTopology.node",
+        ),
+        ('{"modelTopology": {"node": 3}}', "expected a graph model"),
+    ],
+)
+def test_a_file_that_is_no_graph_model_is_refused(text, message, tmp_path):
+    path = tmp_path / "model.json"
+    path.write_bytes(text.encode("latin-1"))
+    assert message in refused(path)
+
+
+def test_a_file_that_cannot_be_opened(tmp_path):
+    assert f"{tmp_path}/no.json: expected a file that can be read, got No such file" in refused(tmp_path / "no.json")
+
+
+def test_a_model_cut_off_anywhere_is_refused(tmp_path):
+    path = tfjs_files.write(tmp_path, NODES, ARRAYS, ["y"])
+    whole = path.read_bytes()
+    for kept in range(0, len(whole), 37):
+        path.write_bytes(whole[:kept])
+        refused(path)
+
+
+ADD = node("a", "Add", ["b", "x"]), node("b", "Relu", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([*NODES, *ADD, node("z", "Add", ["y", "b"])], "expected operations without a cycle"),
+        ([NODES[0], node("z", "Relu", ["z"])], "expected outputs that are nodes, got none"),
+        ([NODES[0], NODES[0], NODES[1]], "expected one node of each name, got two 'x'"),
+        ([NODES[1]], "input: expected the name of a node, got 'x'"),
+        ([*NODES, 3], "expected nodes with a name and an op, got 3"),
+        ([*NODES, {"name": "", "op": "Relu"}], "expected nodes with a name and an op"),
+        ([*NODES, {"name": "z", "op": "Relu", "input": "y"}], "expected a list of inputs"),
+        ([*NODES, {"name": "z", "op": "Relu", "attr": []}], "attributes by name"),
+        ([*NODES, node("z", "Relu")], "input: expected at least 1 inputs, got 0"),
+        ([*NODES, node("z", "Relu", ["y:1"])], "input: expected an output that its operation has, got y:1"),
+        ([NODES[0], node("y", "Relu", ["x"]), node("c", "Const"), node("z", "Add", ["y", "c"])], "a weight of that name"),
+        ([{**NODES[0], "attr": {"dtype": {"type": "DT_STRING"}, "shape": NODES[0]["attr"]["shape"]}}, NODES[1]], "DT_STRING"),
+        ([{**NODES[0], "attr": {"shape": {"shape": {"unknownRank": True}}}}, NODES[1]], "expected a known number of axes"),
+    ],
+)
+def test_a_graph_that_cannot_be_computed_is_refused(nodes, message, tmp_path):
+    assert message in refused(tfjs_files.write(tmp_path, nodes, ARRAYS))
+
+
+def test_an_output_that_needs_itself_is_refused(tmp_path):
+    nodes = [*NODES, node("z", "Add", ["z", "y"])]
+    assert "Add (z), input: expected operations without a cycle, got one that needs its own output" in refused(
+        tfjs_files.write(tmp_path, nodes, ARRAYS, ["z"])
+    )
+
+
+def test_operations_that_are_lacking_are_all_named_even_where_loops_need_them(tmp_path):
+    nodes = [*NODES, node("a", "Enter", ["y"]), node("m", "Merge", ["a", "n2"]), node("n2", "NextIteration", ["m"])]
+    nodes += [node("b", "Enter", ["m"]), node("z", "NonMaxSuppressionV5", ["b"])]
+    message = refused(tfjs_files.write(tmp_path, nodes, ARRAYS))
+    assert "expected operations that rawseg has (rawseg.tfjs.operations()), got " in message
+    for part in ("Enter (2)", "Merge (1)", "NextIteration (1)", "NonMaxSuppressionV5 (1)"):
+        assert part in message
+    assert "Conv2D" in tfjs.operations()
+    assert "Enter" not in tfjs.operations()
+
+
+def test_operations_that_no_output_needs_are_left_out(tmp_path):
+    nodes = [*NODES, node("z", "NonMaxSuppressionV5", ["y"])]
+    net = tfjs.load(tfjs_files.write(tmp_path, nodes, ARRAYS, ["y"]))
+    assert [n.op for n in net.nodes] == ["Conv"]
+
+
+@pytest.mark.parametrize(
+    "outputs", [{"q": {"name": "q:0"}}, {"w": {"name": "w:0"}}, {"y": {"name": "y:3"}}, {"y": {"name": 3}}]
+)
+def test_a_signature_of_what_is_not_there_is_refused(outputs, tmp_path):
+    path = tfjs_files.write(tmp_path, NODES, ARRAYS, signature={"outputs": outputs})
+    if outputs == {"y": {"name": 3}}:  # the key is the name then
+        assert tfjs.load(path).output_names == ["y"]
+    else:
+        assert "signature: expected outputs that are" in refused(path)
+
+
+def conv(**changes) -> list[dict]:
+    return [NODES[0], node("y", "Conv2D", ["x", "w"], **{**CONV, **changes})]
+
+
+def raw(**attributes) -> list[dict]:
+    """Return the model with attributes as no converter writes them."""
+    changed = node("y", "Conv2D", ["x", "w"], **CONV)
+    changed["attr"].update(attributes)
+    return [NODES[0], changed]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (conv(strides=[1, 0, 1, 1]), "Conv2D (y), strides: expected (1, height, width, 1), got (1, 0, 1, 1)"),
+        (conv(strides=[2, 1, 1, 1]), "expected (1, height, width, 1)"),
+        (conv(strides=[1, 1 << 40, 1, 1]), "expected (1, height, width, 1)"),
+        (conv(strides=[]), "expected (1, height, width, 1)"),
+        (conv(padding="SOME"), "padding: expected SAME, VALID, or EXPLICIT"),
+        (conv(padding="EXPLICIT", explicit_paddings=[0, 0, -1, 0, 0, 0, 0, 0]), "padding: expected SAME"),
+        (conv(padding="EXPLICIT"), "padding: expected SAME"),
+        (conv(data_format="NCHW"), "data_format: expected NHWC, got NCHW"),
+        (raw(padding={"s": "???"}), "padding: expected text in base 64"),
+        (raw(padding={"s": [300]}), "padding: expected text in base 64"),
+        (raw(padding=3), "padding: expected an attribute of kind 's', got 3"),
+        (raw(strides={"list": 3}), "strides: expected a list"),
+        (raw(strides={"list": {"i": ["1", "x", "1", "1"]}}), "strides: expected a whole number, got 'x'"),
+        (raw(strides={"list": {"i": ["1", "9" * 30, "1", "1"]}}), "strides: expected a whole number"),
+        (raw(strides={"list": {"i": [1, True, 1, 1]}}), "strides: expected a whole number, got True"),
+        ([placeholder((1, 4, 4, 5)), NODES[1]], "filter: expected one for 5 channels, got shape (1, 1, 2, 3)"),
+        ([placeholder((4, 2)), NODES[1]], "input: expected images and a filter of four axes"),
+        ([NODES[0], node("y", "DepthwiseConv2dNative", ["x", "x"], **CONV)], "filter"),
+        ([NODES[0], node("y", "_FusedConv2D", ["x", "w", "n"], fused_ops=["BiasAdd"], **CONV)], "bias: expected one axis"),
+        ([NODES[0], node("y", "_FusedConv2D", ["x", "w"], fused_ops=["Gelu"], **CONV)], "fused_ops: expected an activation of"),
+        ([NODES[0], node("y", "_FusedConv2D", ["x", "w"], fused_ops=["Relu", "Elu"], **CONV)], "a bias and one activation"),
+        ([NODES[0], node("y", "MaxPool", ["x"], ksize=[1, 0, 1, 1], strides=[1, 1, 1, 1], padding="SAME")], "ksize: expected"),
+        ([NODES[0], node("y", "ResizeBilinear", ["x", "n"])], "size: expected images of four axes, and a height and a width"),
+        ([NODES[0], node("y", "ResizeBilinear", ["x", "x"])], "input 1: expected whole numbers that are known before it runs"),
+        ([placeholder((4, 2)), node("y", "Reshape", ["x", "n"])], "shape: expected one for the elements of"),
+        ([NODES[0], node("y", "ConcatV2", ["x", "x", "w"])], "axis: expected one of 4 axes"),
+        ([NODES[0], node("y", "ConcatV2", ["n"])], "input: expected values of one number of axes"),
+        ([NODES[0], node("y", "Mean", ["x", "w"])], "input 1: expected whole numbers"),
+        ([NODES[0], node("y", "Pad", ["x", "n"])], "paddings: expected 4 pairs of whole numbers"),
+        ([NODES[0], node("y", "Add", ["x", "w2"])], "expected the name of a node"),
+        ([NODES[0], node("y", "Add", ["x", "w"]), node("z", "Add", ["y", "x"])], "expected shapes that broadcast"),
+        ([NODES[0], node("y", "MatMul", ["x", "w"])], "input: expected two matrices"),
+        ([NODES[0], node("y", "DepthToSpace", ["x"], block_size=1)], "block_size: expected at least 2"),
+        ([NODES[0], node("y", "Squeeze", ["x"], squeeze_dims=[1])], "squeeze_dims: expected axes of length 1"),
+        ([NODES[0], node("y", "Transpose", ["x", "n"])], "perm: expected an order of 4 axes"),
+        ([NODES[0], node("y", "Add", ["x"])], "input: expected two inputs, got 1"),
+    ],
+)
+def test_an_operation_that_cannot_be_is_refused_with_its_name(nodes, message, tmp_path):
+    assert message in refused(tfjs_files.write(tmp_path, nodes, ARRAYS))
+
+
+def test_an_image_of_another_size_is_refused_when_it_runs(tmp_path):
+    net = tfjs.load(tfjs_files.write(tmp_path, NODES, ARRAYS))
+    with pytest.raises(rawseg.errors.ShapeError, match=r"expected shape \(\?, 2, 4, 4\), got shape \(1, 2, 5, 4\)"):
+        net(rawseg.ones(1, 2, 5, 4))
+    assert net(rawseg.ones(3, 2, 4, 4)).shape == (3, 3, 4, 4)
