@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -12,16 +13,24 @@ from typing import Any
 from ._errors import ArgumentError, BackendError
 
 Choice = Callable[[str, str], "Callable[..., Any] | None"]
-_choices: list[Choice] = []  # the last one counts
+_choices: list[Choice] = []  # of all threads; the last one counts,
+_own_choices: ContextVar[tuple[Choice, ...]] = ContextVar("own choices", default=())  # but these count before
 
 
 @contextmanager
-def substituted(choose: Choice) -> Iterator[None]:
+def substituted(choose: Choice, everywhere: bool = True) -> Iterator[None]:
     """Take the functions that ``choose(op, verb)`` gives, whatever algorithm is asked for, while this lasts.
 
     None leaves a function as it is. It is for checks: plain loops in the place of every kernel, or a fault in one. All
-    threads see it.
+    threads see it, or only the one that asks.
     """
+    if not everywhere:
+        before = _own_choices.set((*_own_choices.get(), choose))
+        try:
+            yield
+        finally:
+            _own_choices.reset(before)
+        return
     _choices.append(choose)
     try:
         yield
@@ -31,7 +40,8 @@ def substituted(choose: Choice) -> Iterator[None]:
 
 def substitute(op: str, verb: str) -> Callable[..., Any] | None:
     """Return what stands in for an operation's function, if anything does."""
-    return next((function for choose in reversed(_choices) if (function := choose(op, verb)) is not None), None)
+    choices = (*_choices, *_own_choices.get())
+    return next((function for choose in reversed(choices) if (function := choose(op, verb)) is not None), None)
 
 
 def reference(op: str, verb: str) -> Callable[..., Any] | None:
@@ -61,7 +71,7 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
         raise ArgumentError(op, "algorithm", f"one of {('auto', 'reference', *choices)}", repr(algorithm))
     if device != "cpu":
         raise BackendError(op, "x", "a NumPy array (this operation has no CUDA form yet)", f"an array on {device}")
-    if _choices and (function := substitute(op, verb)) is not None:
+    if (_choices or _own_choices.get()) and (function := substitute(op, verb)) is not None:
         return function
     name = choices[0] if algorithm == "auto" and choices else algorithm
     if name in ("auto", "reference"):

@@ -7,33 +7,43 @@ from typing import TYPE_CHECKING, Any
 
 from .adapters import Adapter, adapt, load
 from .gradients.checking import GradcheckError, examine, gradcheck, gradgradcheck
+from .gradients.report import GradientReport
 
 if TYPE_CHECKING:
-    from . import strategies
+    from . import faults, strategies
     from .case import Case
-    from .conformance import Report, assert_conforms, check, each
+    from .conformance import CHECKS, Outcome, Report, assert_conforms, check, each
     from .explanation import Explanation, explain
-    from .faults import planted
+    from .faults import Fault, measure, planted
     from .plain import plain_kernels
 
 # Loaded when they are asked for: they bring hypothesis, or every operation.
+MODULES = ("faults", "strategies")
 LATER = {
+    "CHECKS": "conformance",
     "Case": "case",
     "Explanation": "explanation",
+    "Fault": "faults",
+    "Outcome": "conformance",
     "Report": "conformance",
     "assert_conforms": "conformance",
     "check": "conformance",
     "each": "conformance",
     "explain": "explanation",
+    "measure": "faults",
     "plain_kernels": "plain",
     "planted": "faults",
 }
 
 __all__ = [
+    "CHECKS",
     "Adapter",
     "Case",
     "Explanation",
+    "Fault",
     "GradcheckError",
+    "GradientReport",
+    "Outcome",
     "Report",
     "adapt",
     "assert_conforms",
@@ -41,9 +51,11 @@ __all__ = [
     "each",
     "examine",
     "explain",
+    "faults",
     "gradcheck",
     "gradgradcheck",
     "load",
+    "measure",
     "plain_kernels",
     "planted",
     "strategies",
@@ -51,8 +63,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "strategies":
-        return import_module(".strategies", __name__)
+    if name in MODULES:
+        return import_module(f".{name}", __name__)
     if name not in LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{LATER[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

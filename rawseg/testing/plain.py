@@ -5,16 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rawseg_kernels._algorithms import reference, substituted
 
+ONE_AT_A_TIME = threading.RLock()  # held while definitions count, and by whoever compares with them, from beginning to end
 watchers: list[Callable[[], None]] = []  # called when definitions begin to count, and when they no longer do
-_lock = threading.RLock()
 _entered = 0
+_here: ContextVar[bool] = ContextVar("definitions count here", default=False)
 
 
 def definitions_count() -> bool:
-    """Return whether `plain_kernels` is entered, anywhere."""
+    """Return whether this thread is within `plain_kernels`."""
+    return _here.get()
+
+
+def definitions_count_somewhere() -> bool:
+    """Return whether some thread is within `plain_kernels`."""
     return _entered > 0
 
 
@@ -22,8 +29,9 @@ def definitions_count() -> bool:
 def plain_kernels() -> Iterator[None]:
     """Run every kernel as the loops of its ``reference.py``, whatever algorithm is asked for, while this lasts.
 
-    Models, losses and derivatives of every order then come of definitions alone: faults that are planted wait until it is
-    over. All threads see it.
+    Models, losses and derivatives of every order then come of definitions alone. Only the thread that asks sees it; another one
+    that asks for it, or for a check, waits until it is over. Faults that are planted wait as well, those in the code of
+    functions for all threads.
 
     Examples
     --------
@@ -33,18 +41,20 @@ def plain_kernels() -> Iterator[None]:
     ...     print(rawseg.functional.conv2d(x, weight).numpy().tolist())
     [[[[4.0, 4.0], [4.0, 4.0]]]]
     """
-    _count(1)
-    try:
-        with substituted(reference):
-            yield
-    finally:
-        _count(-1)
+    with ONE_AT_A_TIME:
+        before = _here.set(True)
+        try:
+            _count(1)
+            with substituted(reference, everywhere=False):
+                yield
+        finally:
+            _here.reset(before)
+            _count(-1)
 
 
 def _count(step: int) -> None:
     global _entered
-    with _lock:
-        before, _entered = _entered, _entered + step
-        if (before == 0) != (_entered == 0):
-            for tell in watchers:
-                tell()
+    before, _entered = _entered, _entered + step
+    if (before == 0) != (_entered == 0):
+        for tell in watchers:
+            tell()

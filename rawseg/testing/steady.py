@@ -8,6 +8,9 @@ from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, Hypoth
 
 STEADY = "rawseg-steady"  # for `settings(backend=...)`
 
+# It is private, and would be overridden in vain under another name.
+assert hasattr(HypothesisProvider, "_maybe_draw_constant"), "hypothesis draws constants in another way: see SteadyProvider"
+
 
 class SteadyProvider(HypothesisProvider):
     """Hypothesis' own way to draw, less one thing.

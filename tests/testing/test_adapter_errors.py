@@ -36,7 +36,7 @@ def test_a_machine_without_cupy_or_torch_is_told_what_to_install(monkeypatch):
 def test_a_function_without_gradients():
     with pytest.raises(ArgumentError, match=r"product: backward: expected a function that returns the gradients: .*, got None"):
         adapt(product).gradients([X, W], {}, [True, True], [UP])
-    expected = r"product: function: expected a function of rawseg or PyTorch: .* no second derivative, got one of numpy"
+    expected = r"product: function: expected a function of rawseg or PyTorch: .* no second derivative, got a NumPy function"
     with pytest.raises(ArgumentError, match=expected):
         adapt(product, product_backward).second([X, W], {}, [True, True], [UP], SEED)
 

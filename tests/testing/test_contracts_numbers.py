@@ -148,7 +148,7 @@ def test_rows_are_those_of_the_page_and_all_of_them():
             "edges",
             my_numbers.cross_entropy,
             {"shifted": False},
-            r"cross_entropy.infinite\): output: cannot be rounding: .*and 1 more edges",
+            r"cross_entropy.infinite\): output: cannot be rounding: .*and 1 more",
         ),
         ("mse_loss", "values", my_numbers.mse_loss, {"by": "images"}, "output: cannot be rounding: ratio"),
         ("mse_loss", "gradients", my_numbers.mse_loss, {"by": "images"}, "times what it should be: every element"),

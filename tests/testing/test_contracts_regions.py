@@ -138,7 +138,7 @@ def test_a_right_numpy_pair_conforms():
         ("roi_align", "edges", my_regions.Aligned(half=0.0).forward, r"half a pixel \(roi_align.arithmetic\): output: cannot"),
         ("roi_align", "values", my_regions.Aligned(columns=(2, 1, 4, 3)).forward, r"output: cannot be rounding: "),
         ("roi_align", "edges", my_regions.Aligned(counted=False).forward, r"samples outside count in the mean .*: output: "),
-        ("roi_align", "edges", my_regions.Aligned(first=True).forward, r"a map of one pixel .* \(and 1 more edges\)"),
+        ("roi_align", "edges", my_regions.Aligned(first=True).forward, r"a map of one pixel .* \(and 1 more\)"),
         ("roi_pool", "values", my_regions.roi_pool(math.floor), r"output: cannot be rounding: .*, exactly "),
         ("roi_pool", "edges", my_regions.roi_pool(round), r"halves away from 0 \(roi_pool.quantisation\): output: cannot"),
         ("box_iou", "values", my_regions.box_iou(both=False), r"output: cannot be rounding: ratio"),
@@ -152,7 +152,7 @@ def test_a_right_numpy_pair_conforms():
         ("nms", "values", my_regions.nms(ordered=False), r"output: cannot be rounding: \d at \(\d,\), exactly \d"),
         ("grid_sample", "values", my_regions.grid_sample(exchanged=True), r"output: cannot be rounding: ratio"),
         ("grid_sample", "edges", my_regions.grid_sample(exchanged=True), r"the corners of the map \(grid_sample.coordinates\)"),
-        ("grid_sample", "edges", my_regions.grid_sample(held=True), r"the corners of the map .*more edges"),
+        ("grid_sample", "edges", my_regions.grid_sample(held=True), r"the corners of the map .*more\)"),
         ("grid_sample", "values", my_regions.grid_sample(xy=False), r"output: cannot be rounding: "),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from testing.products import SEED, W, X, product, product_backward
 
 import rawseg
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError
-from rawseg.testing import examine, gradcheck
+from rawseg.testing import examine, gradcheck, gradgradcheck
 
 REFUSED = [
     (ArgumentError, r"gradcheck: kinks: expected one of \('refuse', 'subgradient'\), got 'ignore'", {"kinks": "ignore"}),
@@ -37,9 +39,34 @@ def test_inputs_that_are_refused():
         gradcheck(product, torch.tensor(X, dtype=torch.bfloat16, requires_grad=True), W)
     with pytest.raises(DTypeError, match=r"gradcheck: inputs\[1\]: expected float64 or float32, got None"):
         gradcheck(product, X, None, backward=product_backward, wanted=[True, True])
-    with pytest.raises(ArgumentTypeError, match=r"gradcheck: inputs\[1\]: expected a Tensor, an array or None, got list"):
+    with pytest.raises(ArgumentTypeError, match=r"gradcheck: inputs\[1\]: expected a Tensor, an array or None; .*, got list"):
         gradcheck(product, X, SEED, backward=product_backward)
     with pytest.raises(ArgumentError, match="adapt: backward: expected None: rawseg finds gradients itself"):
         gradcheck(product, *(rawseg.tensor(a, requires_grad=True) for a in (X, W)), backward=product_backward)
     with pytest.raises(ArgumentError, match="product: backward: expected a function that returns the gradients"):
         gradcheck(product, X, W)
+
+
+def test_a_tuple_of_inputs_as_pytorch_takes_it():
+    assert gradcheck(product, (X, W), backward=product_backward)
+    assert gradcheck(product, tuple(torch.tensor(a, requires_grad=True) for a in (X, W)))
+    assert gradgradcheck(product, tuple(rawseg.tensor(a, requires_grad=True) for a in (X, W)))
+
+
+@pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
+def test_keywords_that_are_none(check):
+    for name in ("eps", "atol", "rtol"):
+        with pytest.raises(ArgumentTypeError, match=rf"{check.__name__}: {name}: expected nothing, as no tolerance .* step= "):
+            check(product, X, W, **{name: 1e-6})
+    with pytest.raises(ArgumentTypeError, match=rf"{check.__name__}: order: expected nothing: gradcheck is of order 1"):
+        check(product, X, W, order=2)
+    with pytest.raises(ArgumentTypeError, match=r"speed: expected no argument but backward, options, .*, got 3"):
+        check(product, X, W, speed=3)
+    named = list(signature(check).parameters)
+    assert named[:-1] == ["function", "inputs", "backward", "options", "wanted", "step", "seed", "kinks", "raise_exception"]
+
+
+def test_numbers_among_the_inputs_go_by_keyword():
+    with pytest.raises(ArgumentTypeError, match=r"inputs\[2\]: .* goes by keyword: options=\{'power': ...\}, got int"):
+        gradcheck(product, X, W, 3, backward=product_backward)
+    assert gradcheck(product, X, W, options={"power": 3}, backward=product_backward)

@@ -6,7 +6,7 @@ import numpy as np
 from testing.products import W, X, product, product_backward
 
 from rawseg.testing import examine
-from rawseg.testing.gradients.report import Report, Rung, percent
+from rawseg.testing.gradients.report import GradientReport, Rung, percent
 
 
 def test_a_wrong_formula_in_full():
@@ -60,7 +60,7 @@ def test_exchanged_gradients_are_told_from_the_other_input():
 
 
 def test_long_texts_are_wrapped():
-    report = Report(False, "kink", "at this point " + "the slope is what it is and " * 12, element=(0,), input=0)
+    report = GradientReport(False, "kink", "at this point " + "the slope is what it is and " * 12, element=(0,), input=0)
     lines = str(report).splitlines()
     assert max(map(len, lines)) <= 110
     assert all(line.startswith(13 * " ") for line in lines[2:])
@@ -69,28 +69,28 @@ def test_long_texts_are_wrapped():
 
 def test_elements_are_counted():
     base = {"passed": False, "verdict": "kink", "words": "why", "element": (0,), "input": 2, "elements": 1, "wrong": 1}
-    assert "  wrong      the only element of this input" in str(Report(**base))
-    assert "gradcheck: input 2 at (0,): " in str(Report(**base))
-    assert "gradgradcheck: input 2 at (0,): " in str(Report(**base, order=2))
+    assert "  wrong      the only element of this input" in str(GradientReport(**base))
+    assert "gradcheck: input 2 at (0,): " in str(GradientReport(**base))
+    assert "gradgradcheck: input 2 at (0,): " in str(GradientReport(**base, order=2))
     few = {**base, "elements": 9, "wrong": 2, "where": ((0,), (3,))}
-    assert "  wrong      2 of 9 elements of this input: (0,), (3,)" in str(Report(**few))
+    assert "  wrong      2 of 9 elements of this input: (0,), (3,)" in str(GradientReport(**few))
     many = {**base, "elements": 9, "wrong": 8, "where": ()}
-    assert str(Report(**many)).endswith("  wrong      8 of 9 elements of this input")
+    assert str(GradientReport(**many)).endswith("  wrong      8 of 9 elements of this input")
 
 
 def test_slopes_are_powers_of_the_step():
     ladder = (Rung(1e-1, 3.0, 1e-2), Rung(1e-2, 3.0, 1e-4), Rung(1e-3, 3.0, 1e-4), Rung(1e-4, 3.0, 0.0), Rung(1e-5, 3.0, 1e-3))
-    text = str(Report(False, "wrong formula", "why", element=(0,), input=0, error=1e-4, tolerance=1e-9, ladder=ladder))
+    text = str(GradientReport(False, "wrong formula", "why", element=(0,), input=0, error=1e-4, tolerance=1e-9, ladder=ladder))
     slopes = [line[59:].strip() for line in text.splitlines() if line.startswith(13 * " ")]
     assert slopes == ["", "2.0", "0.0", "", ""]
 
 
 def test_what_passed_is_said_in_a_line():
-    assert str(Report(True, "right", "", checked=1, resolution=0.012)) == (
+    assert str(GradientReport(True, "right", "", checked=1, resolution=0.012)) == (
         "gradcheck: 1 element agrees with finite differences (float64); "
         "in any of them an error of 1.2 % of the typical gradient would have been seen"
     )
-    noted = Report(True, "kink", "a kink", 2, 0, "x", (1,), checked=5, resolution=3e-9, dtype="float32")
+    noted = GradientReport(True, "kink", "a kink", 2, 0, "x", (1,), checked=5, resolution=3e-9, dtype="float32")
     assert str(noted) == (
         "gradgradcheck: 5 elements agree with finite differences (float32); "
         "in any of them an error of 3.0e-09 of the typical gradient would have been seen\n"

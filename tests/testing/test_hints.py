@@ -139,3 +139,17 @@ def test_float32_has_a_tolerance_of_its_own():
     right = RIGHT.astype(np.float32)
     assert hints(right * np.float32(1 + 1e-6), right) == []
     assert hints(right / np.float32(3), right) == ["it is 1/3 of what it should be: every element (3 is the length of axis 2)"]
+
+
+def test_numbers_at_the_ends_of_the_range():
+    assert hints(np.array([1e-320, 2e-320]), np.array([1.0, 2.0])) == ["it is 9.99989e-321 of what it should be: every element"]
+    assert hints(np.array([1e300, 2e300]), np.array([1.0, 2.0])) == ["it is 1e+300 times what it should be: every element"]
+    assert hints(np.array([2e-200, 4e-200]), np.array([1e-200, 2e-200])) == ["it is 2 times what it should be: every element"]
+    assert hints(np.array([2e200, 4e200]), np.array([1e200, 2e200])) == ["it is 2 times what it should be: every element"]
+
+
+def test_a_shift_of_fewer_than_three_different_numbers_is_chance():
+    assert hints(np.array([9.0, 1.0, 2.0]), np.array([1.0, 2.0, 7.0])) == []
+    assert hints(np.array([9.0, 1.0, 2.0, 0.0, 1.0]), np.array([1.0, 2.0, 0.0, 1.0, 7.0])) == []
+    shifted = np.array([9.0, 1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0, 7.0])
+    assert hints(*shifted) == ["it is shifted by one forwards along axis 0"]

@@ -30,10 +30,12 @@ def package(tmp_path, monkeypatch):
         "    def double_backward(grad_output, x): return 2 * grad_output\n"
     )
     (tmp_path / "broken_by_name.py").write_text("import not_installed_anywhere\n")
+    (tmp_path / "quits_by_name.py").write_text("import sys\nsys.exit(0)\n")
+    (tmp_path / "raises_by_name.py").write_text("value = int('three')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     yield tmp_path
-    for name in ("my_layers_by_name", "broken_by_name"):
+    for name in ("my_layers_by_name", "broken_by_name", "quits_by_name", "raises_by_name"):
         sys.modules.pop(name, None)
 
 
@@ -45,7 +47,7 @@ def test_functions_are_found_by_name_with_the_gradient_beside_them(package):
     assert load("my_layers_by_name:alone", "rawseg").framework == "rawseg"
     assert load("torch:conv2d").framework == "torch"
     assert load("rawseg.functional:conv2d").has_second
-    assert sys.path.count(str(package)) == 1
+    assert str(package) not in sys.path
 
 
 @pytest.mark.parametrize(
@@ -60,12 +62,21 @@ def test_functions_are_found_by_name_with_the_gradient_beside_them(package):
         ("nowhere_to_be_found:square", "No module named 'nowhere_to_be_found'"),
         ("broken_by_name:square", "No module named 'not_installed_anywhere'"),
         (".relative:square", "'.relative:square'"),
+        ("quits_by_name:square", r"it ends the process when it is imported \(exit code 0\)"),
     ],
 )
 def test_names_that_lead_nowhere(package, text, reason):
     expected = r"load: text: expected package.module:function that can be imported, got .*"
     with pytest.raises(ArgumentError, match=expected + reason):
         load(text)
+    assert str(package) not in sys.path
+
+
+def test_errors_of_a_module_are_its_own(package):
+    with pytest.raises(ValueError, match="invalid literal for int") as raised:
+        load("raises_by_name:square")
+    assert raised.traceback[-1].path.name == "raises_by_name.py"
+    assert str(package) not in sys.path
 
 
 def test_adapters_of_arrays_import_neither_torch_nor_numba_nor_hypothesis():

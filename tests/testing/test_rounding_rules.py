@@ -14,7 +14,7 @@ from rawseg.testing.comparison import compare
 from rawseg.testing.conformance.checks import directions_of
 from rawseg.testing.contracts import contract_of, contracts
 from rawseg.testing.definition import Definition
-from rawseg.testing.rounding import Counted, Multilinear, Resampled, Resized, Smooth
+from rawseg.testing.rounding import Counted, Multilinear, Resampled, Resized, Smooth, smooth
 from rawseg.testing.rounding.bounds import gamma, sum_bound
 from rawseg.testing.rounding.coordinates import BILINEAR
 from rawseg.testing.rounding.smooth import LEAST, MOST
@@ -168,6 +168,16 @@ def test_small_elements_do_not_hide_behind_large_ones():
     found = explain("softmax", [x.astype(np.float32)], got, dim=1)
     assert not found.is_rounding
     assert found.outputs[0].at[1] >= 1000
+
+
+def test_the_largest_errors_in_parts_of_their_elements_come_first(monkeypatch):
+    """Of one element that may be looked at it is the one that is doubled, not the one whose error is larger, by 1 %."""
+    monkeypatch.setattr(smooth, "MOST", 1)
+    monkeypatch.setattr(smooth, "LEAST", 1)
+    x = np.array([[0.0, -10.0]], np.float32)
+    (want,) = Definition(contract_of("softmax")).values(Case("softmax", {"input": x}, {"dim": 1}))
+    found = explain("softmax", [x], want.astype(np.float32) * np.float32([1.01, 2]), dim=1)
+    assert (found.outputs[0].at, found.outputs[0].wrong, found.outputs[0].unbounded) == ((0, 1), 1, 1)
 
 
 def test_equal_errors_are_not_all_looked_at():

@@ -35,10 +35,13 @@ class Adapter:
         Where it computes.
     has_gradients, has_second : bool
         Whether there are first, and second derivatives to ask for.
+    guessed : bool
+        Whether nothing but the lack of another sign says that it takes NumPy's arrays.
     """
 
     framework = "numpy"
     device = "cpu"
+    guessed = False
     has_gradients = True
     has_second = True
 
@@ -48,9 +51,11 @@ class Adapter:
 
     @cached_property
     def signature(self) -> inspect.Signature | None:
-        """What the function takes; None if Python cannot tell, as of compiled functions."""
+        """What the function takes, of a layer its ``forward``; None if Python cannot tell, as of compiled functions."""
+        own = inspect.unwrap(self.function)
+        layer = not isinstance(own, type) and callable(getattr(own, "forward", None))
         try:
-            return inspect.signature(self.function)
+            return inspect.signature(own.forward if layer else self.function)
         except (TypeError, ValueError):
             return None
 

@@ -1,25 +1,15 @@
-"""One function, whoever wrote it: whose arrays it takes is found out here, and nowhere else.
-
-`adapt` gives every function the face of an `Adapter`; `load` finds one by the name of its module.
-"""
+"""One function, whoever wrote it: `adapt` gives it the face of an `Adapter`, `load` finds it by the name of its module."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from functools import partial
 from typing import Any
 
 from ...errors import ArgumentError, ArgumentTypeError
-from .adapter import Adapter, GradientError
+from .adapter import Adapter
+from .guessing import FRAMEWORKS, framework_of
+from .importing import imported
 from .pairs import PairAdapter
 from .recording import KINDS
-
-__all__ = ["FRAMEWORKS", "Adapter", "GradientError", "adapt", "framework_of", "imported", "load"]
-
-FRAMEWORKS = ("rawseg", "torch", "numpy", "cupy")
-CLASSES = ("Function", "Module")  # what these are called in rawseg and PyTorch alike, wherever a user's subclass lives
 
 
 def adapt(
@@ -64,6 +54,7 @@ def adapt(
     """
     if isinstance(function, Adapter):
         return function
+    guessed = framework is None and backward is None and not _is_pair(function)
     framework = framework or ("numpy" if backward is not None else framework_of(function))
     if framework not in FRAMEWORKS:
         raise ArgumentError("adapt", "framework", f"one of {FRAMEWORKS}", repr(framework))
@@ -74,27 +65,9 @@ def adapt(
     if backward is None and _is_pair(function):
         function, backward = function.forward, function.backward
     backward = None if backward is None else _callable("backward", backward)
-    return PairAdapter(_callable("function", function), backward, framework, module)
-
-
-def framework_of(function: Any) -> str:
-    """Return whose arrays a function takes, by where it was defined: "rawseg", "torch" or "numpy".
-
-    Examples
-    --------
-    >>> import rawseg
-    >>> framework_of(rawseg.functional.conv2d)
-    'rawseg'
-    """
-    while isinstance(function, partial):
-        function = function.func
-    for kind in function.__mro__ if isinstance(function, type) else type(function).__mro__:
-        if kind.__name__ in CLASSES and _root(kind) in KINDS:
-            return _root(kind)
-    for place in (function, *(getattr(function, name, None) for name in ("__self__", "__objclass__")), type(function)):
-        if _root(place) in KINDS:
-            return _root(place)
-    return "numpy"
+    adapter = PairAdapter(_callable("function", function), backward, framework, module)
+    adapter.guessed = guessed
+    return adapter
 
 
 def load(text: str, framework: str | None = None, device: str = "cpu") -> Adapter:
@@ -123,45 +96,7 @@ def load(text: str, framework: str | None = None, device: str = "cpu") -> Adapte
     if (framework or framework_of(function)) in KINDS or _is_pair(function):
         return adapt(function, framework=framework, device=device)
     backward = getattr(function, "backward", None) or getattr(holder, f"{name}_backward", None)
-    return adapt(function, backward, framework=framework or "numpy", device=device)
-
-
-def imported(text: str, op: str = "load", argument: str = "text") -> tuple[Any, str]:
-    """Return the module or class that holds what "package.module:name" names, and the last part of the name.
-
-    Parameters
-    ----------
-    text : str
-        The name.
-    op, argument : str
-        Who asks, for the error.
-
-    Raises
-    ------
-    ArgumentError
-        If it has another form, or cannot be imported.
-    """
-    expected = "package.module:function that can be imported"
-    module, colon, names = text.partition(":")
-    if not (module and colon and names) or module.startswith("."):
-        raise ArgumentError(op, argument, expected, repr(text))
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        holder: Any = importlib.import_module(module)
-        *path, name = names.split(".")
-        for part in path:
-            holder = getattr(holder, part)
-        getattr(holder, name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError(op, argument, expected, f"{text!r} ({error})") from error
-    return holder, name
-
-
-def _root(place: Any) -> str:
-    """Return the first part of the name of the module that something belongs to."""
-    name = getattr(place, "__module__", None) or getattr(place, "__name__", "")
-    return name.partition(".")[0] if isinstance(name, str) else ""
+    return adapt(function, backward, framework=framework, device=device)
 
 
 def _is_pair(function: Any) -> bool:

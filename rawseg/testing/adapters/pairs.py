@@ -10,6 +10,8 @@ import numpy as np
 from ...errors import ArgumentError, BackendError
 from .adapter import Adapter, Arrays, Given, GradientError, Options
 
+NAMES = {"numpy": "NumPy", "cupy": "CuPy"}
+
 
 class PairAdapter(Adapter):
     """``function(*arrays, **options)`` and, perhaps, ``backward(grad_output, *arrays, **options)``.
@@ -63,7 +65,7 @@ class PairAdapter(Adapter):
     def second(self, arrays: Given, options: Options, wanted: Sequence[bool], directions: Arrays, seeds: Arrays) -> Arrays:
         """Refuse: a gradient that is written in arrays has no gradient of its own."""
         expected = "a function of rawseg or PyTorch: a function and its backward on arrays have no second derivative"
-        raise ArgumentError(self.name, "function", expected, f"one of {self.framework}")
+        raise ArgumentError(self.name, "function", expected, f"a {NAMES[self.framework]} function with a written backward")
 
     def _gradient(self, position: int, array: np.ndarray, gradient: Any) -> np.ndarray:
         if gradient is None:

@@ -11,6 +11,7 @@ from ..adapters import Adapter, GradientError, placed
 from ..case import Case
 from ..contracts.contract import Contract
 from ..definition import Definition
+from .copies import copied
 
 Arrays = list[np.ndarray]
 
@@ -61,7 +62,7 @@ class PartlyMoved(Adapter):
 
 
 def lacking(adapter: Adapter, contract: Contract) -> tuple[str, ...]:
-    """Return the gradients that an implementation may lack, and does: it has None or zeros where there is one.
+    """Return which gradients an implementation lacks, of those that it may lack: it has None or zeros where there is one.
 
     That is seen at the first edge at which there is one.
     """
@@ -83,9 +84,10 @@ def lacking(adapter: Adapter, contract: Contract) -> tuple[str, ...]:
 
 def _found(adapter: Adapter, case: Case, wanted: list[bool], directions: Arrays) -> bool:
     """Return whether there is a gradient; an implementation that fails has one to be blamed for."""
+    handed = [None if array is None else copied(array) for array in case.values]
     try:
-        return bool(adapter.gradients(case.values, dict(case.options), wanted, directions)[0].any())
+        return bool(adapter.gradients(handed, dict(case.options), wanted, directions)[0].any())
     except GradientError as error:
         return error.got is not None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return "not differentiable with respect to argument" not in str(error)  # PyTorch says so of what has no gradient

@@ -7,42 +7,38 @@ import warnings
 import numpy as np
 
 from ..contracts.contract import Refusal
-from . import checks
-from .outcome import FAILED, NOT_OFFERED, PASSED, Outcome
+from .outcome import Outcome
+from .subject import Subject
+from .trying import Remark, tried
 
 
-def refused(subject: checks.Subject) -> Outcome:
+def refused(subject: Subject) -> Outcome:
     """Call with every wrong argument: an exception is right, and of rawseg's own function the one that is promised."""
-    count, wrong, notes = 0, [], []
-    for refusal in subject.contract.refusals():
-        if not all(map(subject.takes, (*refusal.case.arrays, *refusal.case.options))):
-            continue
-        count += 1
-        if said := _missed(subject, refusal):
-            text = f"{refusal.what} ({refusal.row}): {said}"
-            if refusal.own and subject.adapter.framework != "rawseg":
-                notes.append(f"accepts what rawseg alone refuses: {text}")
-            else:
-                wrong.append((text, refusal.case))
-    if not count:
-        return Outcome("", NOT_OFFERED)
-    if wrong:
-        message, case = wrong[0]
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        return Outcome("", FAILED, count, message + more, case, tuple(notes))
-    return Outcome("", PASSED, count, notes=tuple(notes))
+    return tried(subject, subject.contract.refusals(), _called_wrongly)
 
 
-def _missed(subject: checks.Subject, refusal: Refusal) -> str:
+def _called_wrongly(subject: Subject, refusal: Refusal) -> Remark | None:
+    if not (said := _missed(subject, refusal)):
+        return None
+    text = f"{refusal.what} ({refusal.row}): {said}"
+    if refusal.own and subject.adapter.framework != "rawseg":
+        return Remark(f"accepts what rawseg alone refuses: {text}", refusal.case, wrong=False)
+    return Remark(text, refusal.case)
+
+
+def _missed(subject: Subject, refusal: Refusal) -> str:
     """Return what is wrong with how a call is refused, or nothing."""
     case = refusal.case
-    before = [None if array is None else array.tobytes() for array in case.values]
+    handed = subject.handed(case)
+    before = [None if array is None else array.tobytes() for array in handed]
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a warning refuses nothing
-            out = subject.called_as(case).values(case.values, dict(case.options))
+            out = subject.called_as(case).values(handed, dict(case.options))
+    except SystemExit as error:
+        return f"the process would have ended (exit code {error.code})"
     except Exception as error:
-        if [None if array is None else array.tobytes() for array in case.values] != before:
+        if [None if array is None else array.tobytes() for array in handed] != before:
             return "an argument was written to before the error"
         if subject.adapter.framework != "rawseg":
             return ""

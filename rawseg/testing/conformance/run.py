@@ -1,42 +1,36 @@
-"""An implementation through all checks: cases drawn by hypothesis, and of a failure the smallest one that still fails."""
+"""An implementation through all checks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from inspect import signature
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 
 from ...errors import ArgumentError
-from ..adapters import Adapter, adapt
+from ..adapters import adapt
 from ..case import Case
 from ..contracts import contract_of
 from ..contracts.contract import Contract
 from ..definition import Definition
-from ..steady import STEADY
+from ..plain import ONE_AT_A_TIME
 from . import checks
+from .determinism import any_strides, any_threads, repeatable
+from .drawing import QUIET, drawn
 from .edges import at_the_edges
-from .outcome import FAILED, NOT_OFFERED, PASSED, Failure, Outcome, Report
+from .guessing import guessed_again
+from .outcome import NOT_OFFERED, Outcome, Report
 from .partly import lacking
 from .refusals import refused
+from .subject import Subject
 
-EXAMPLES = 20  # of each check; with differences of every element, and with threads, fewer
-FEW = 6
-QUIET = settings(
-    deadline=None,
-    derandomize=True,
-    database=None,
-    report_multiple_bugs=False,
-    phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-    backend=STEADY,
-)
+EXAMPLES = 20  # of each check,
+LONG_EXAMPLES = 6  # but of one that calls an implementation many times for a case
 CHECKS = ("values", "gradients", "second order", "differences", "edges", "bad input", "determinism")
 
 
@@ -47,10 +41,12 @@ def check(
     *,
     framework: str | None = None,
     examples: int = EXAMPLES,
-    only: tuple[str, ...] = CHECKS,
+    only: str | Collection[str] = CHECKS,
     device: str = "cpu",
 ) -> Report:
     """Hold an implementation of an operation to its contract.
+
+    One check runs at a time: another thread that asks for one, or for what an operation is by definition, waits.
 
     Parameters
     ----------
@@ -62,9 +58,9 @@ def check(
     backward, framework, device
         As in `adapt`.
     examples : int
-        Drawn cases of a check.
-    only : tuple of str
-        Some of "values", "gradients", "second order", "differences", "edges", "bad input" and "determinism".
+        Drawn cases of a check, at least 1.
+    only : str or collection of str
+        One or some of "values", "gradients", "second order", "differences", "edges", "bad input" and "determinism".
 
     Returns
     -------
@@ -74,7 +70,7 @@ def check(
     Raises
     ------
     ArgumentError
-        If there is no such operation or check.
+        If there is no such operation or check, or nothing to check.
 
     Examples
     --------
@@ -83,119 +79,94 @@ def check(
     >>> report.passed
     True
     """
-    if unknown := [name for name in only if name not in CHECKS]:
-        raise ArgumentError("check", "only", f"some of {CHECKS}", unknown)
-    contract = contract_of(op)
-    adapter = adapt(contract.function if function is None else function, backward, framework=framework, device=device)
-    missing = () if function is None else lacking(adapter, contract)
-    contract = replace(contract, gradients=tuple(name for name in contract.gradients if name not in missing))
-    subject = checks.Subject(adapter, contract, Definition(contract))
-    outcomes = tuple(timed(name, partial(RUNS[name], subject, examples)) for name in CHECKS if name in only)
+    names = chosen(only)
+    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+        raise ArgumentError("check", "examples", "a whole number, at least 1", repr(examples))
+    whole = contract_of(op)
+    with ONE_AT_A_TIME:
+        adapter = adapt(whole.function if function is None else function, backward, framework=framework, device=device)
+        adapter = guessed_again(adapter, whole, device)
+        missing = () if function is None else lacking(adapter, whole)
+        contract = replace(whole, gradients=tuple(name for name in whole.gradients if name not in missing))
+        subject = Subject(adapter, contract, Definition(contract))
+        outcomes = tuple(outcome_of(name, subject, settings(QUIET, max_examples=examples)) for name in names)
     told = tuple(f"gradient of {name}: not offered" for name in missing)
     outcomes = tuple(one._replace(notes=one.notes + told) if one.check == "gradients" else one for one in outcomes)
-    return Report(op, adapter.name, outcomes, left_out(subject))
+    lacks = _lacks(whole, outcomes)
+    return Report(op, adapter.name, outcomes, left_out(subject), lacks, adapter.guessed)
 
 
-def assert_conforms(op: str, function: Any, backward: Any = None, **options: Any) -> None:
-    """Raise an AssertionError that says what is wrong, unless an implementation passes `check`, whose arguments these are."""
-    __tracebackhide__ = True
-    report = check(op, function, backward, **options)
-    if not report.passed:
-        raise AssertionError(str(report))
+def chosen(only: str | Collection[str]) -> list[str]:
+    """Return the names of the checks that are asked for, in their order."""
+    names = (only,) if isinstance(only, str) else tuple(only)
+    if not names or any(name not in CHECKS for name in names):
+        unknown = [name for name in names if name not in CHECKS]
+        raise ArgumentError("check", "only", f"some of {CHECKS}", unknown or "none")
+    return [name for name in CHECKS if name in names]
 
 
-def timed(name: str, run: Callable[[], Outcome]) -> Outcome:
-    """Run a check."""
+def outcome_of(name: str, subject: Subject, how: settings) -> Outcome:
+    """Return what one check finds, with cases drawn as hypothesis is told to."""
     start = time.perf_counter()
-    outcome = run()
+    outcome = RUNS[name](subject, how)
     return outcome._replace(check=name, seconds=time.perf_counter() - start)
 
 
-def left_out(subject: checks.Subject) -> tuple[str, ...]:
+def left_out(subject: Subject) -> tuple[str, ...]:
     """Return the arguments of the operation that an implementation does not take."""
     return tuple(name for name in signature(subject.contract.function).parameters if not subject.takes(name))
 
 
-def drawn(test: Callable[..., None], subject: checks.Subject, examples: int) -> Outcome:
-    """Try drawn cases in every dtype, and make a failing one as small as it can be."""
-    count = 0
-    cases = [subject.contract.cases(dtype, subject.takes) for dtype in subject.contract.dtypes]
-
-    @settings(QUIET, max_examples=examples)
-    @given(st.one_of(cases))
-    def run(case: Case) -> None:
-        nonlocal count
-        count += 1
-        with np.errstate(all="ignore"):
-            test(subject, case)
-
-    try:
-        run()
-    except Failure as failure:
-        return Outcome("", FAILED, count, failure.message, failure.case)
-    return Outcome("", PASSED, count)
+def _lacks(contract: Contract, outcomes: tuple[Outcome, ...]) -> tuple[str, ...]:
+    """Return which derivatives the operation has and the implementation has not."""
+    has = {"gradients": bool(contract.gradients), "differences": bool(contract.gradients)}
+    has["second order"] = bool(contract.gradients) and contract.second
+    missing = [one.check for one in outcomes if one.state == NOT_OFFERED and has.get(one.check, False)]
+    return tuple(name for name in missing if name != "differences" or "gradients" not in missing)
 
 
-def with_gradients(test: Callable[..., None], subject: checks.Subject, examples: int) -> Outcome:
+def with_gradients(test: Callable[[Subject, Case], None], subject: Subject, how: settings) -> Outcome:
     """Do as `drawn`, if there are gradients."""
     if not (subject.contract.gradients and subject.adapter.has_gradients):
         return Outcome("", NOT_OFFERED)
-    return drawn(test, subject, examples)
+    return drawn(test, subject, how)
 
 
-def second_order(subject: checks.Subject, examples: int) -> Outcome:
+def second_order(subject: Subject, how: settings) -> Outcome:
     """Compare second derivatives, if there are any."""
     if not (subject.contract.second and subject.contract.gradients and subject.adapter.has_second):
         return Outcome("", NOT_OFFERED)
-    return drawn(checks.second, subject, examples)
+    return drawn(checks.second, subject, how)
 
 
-def by_differences(subject: checks.Subject, examples: int) -> Outcome:
+def by_differences(subject: Subject, how: settings) -> Outcome:
     """Compare with difference quotients, which takes long: few cases, and in float64 alone."""
-    wide = subject._replace(contract=in_double(subject.contract))
-    return with_gradients(checks.differences, wide, min(examples, FEW))
+    wide = subject._replace(contract=replace(subject.contract, dtypes=(np.float64,)))
+    return with_gradients(checks.differences, wide, _fewer(how))
 
 
-def in_double(contract: Contract) -> Contract:
-    """Return the contract for float64 alone."""
-    return replace(contract, dtypes=(np.float64,))
-
-
-def determinism(subject: checks.Subject, examples: int) -> Outcome:
+def determinism(subject: Subject, how: settings) -> Outcome:
     """Repeat runs, on one and on more threads where they are rawseg's, and on arrays of other strides."""
 
-    def test(subject: checks.Subject, case: Case) -> None:
-        checks.repeatable(subject, case)
-        checks.any_strides(subject, case)
+    def test(subject: Subject, case: Case) -> None:
+        repeatable(subject, case)
+        any_strides(subject, case)
         if subject.adapter.framework == "rawseg":
-            checks.any_threads(subject, case)
+            any_threads(subject, case)
 
-    return drawn(test, subject, min(examples, FEW))
+    return drawn(test, subject, _fewer(how))
 
 
-RUNS: dict[str, Callable[..., Outcome]] = {
+def _fewer(how: settings) -> settings:
+    return settings(how, max_examples=min(how.max_examples, LONG_EXAMPLES))
+
+
+RUNS: dict[str, Callable[[Subject, settings], Outcome]] = {
     "values": partial(drawn, checks.values),
     "gradients": partial(with_gradients, checks.gradients),
     "second order": second_order,
     "differences": by_differences,
-    "edges": lambda subject, examples: at_the_edges(subject),
-    "bad input": lambda subject, examples: refused(subject),
+    "edges": lambda subject, how: at_the_edges(subject),
+    "bad input": lambda subject, how: refused(subject),
     "determinism": determinism,
 }
-
-
-def each(op: str, function: Any, backward: Any = None, **options: Any) -> list[Callable[[], None]]:
-    """Return every check as a function of its own, named after it, for ``pytest.mark.parametrize``."""
-    return [_one(name, op, function, backward, options) for name in CHECKS]
-
-
-def _one(name: str, op: str, function: Any, backward: Any, options: dict[str, Any]) -> Callable[[], None]:
-    def run() -> None:
-        __tracebackhide__ = True
-        assert_conforms(op, function, backward, **{**options, "only": (name,)})
-
-    run.__name__ = name.replace(" ", "_")
-    return run
-
-
-__all__ = ["CHECKS", "Adapter", "assert_conforms", "check", "each"]

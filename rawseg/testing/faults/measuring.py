@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 from ...errors import ArgumentError
+from ..plain import ONE_AT_A_TIME
 from .fault import Fault
 from .planting import named, planted
 from .suites import first_failure
@@ -58,7 +57,7 @@ def measure(fault: Fault | str, suite: str = "", examples: int = EXAMPLES, first
 def _finds(name: str, fault: Fault, examples: int) -> bool:
     """Return whether a check fails; one that raises has found something, too."""
     try:
-        with planted(fault):
+        with ONE_AT_A_TIME, planted(fault):
             passed = _passes(name, fault.op, examples)
     except Exception:
         passed = False
@@ -74,22 +73,17 @@ def _check_sound(name: str, op: str, examples: int) -> None:
 
 
 def _passes(name: str, op: str, examples: int) -> bool:
-    from ..conformance import check
+    """Return whether rawseg's own operation passes a check; failing cases stay as large as they were drawn."""
+    from hypothesis import settings
 
-    with _unshrunk():
-        return check(op, examples=examples, only=(name,)).passed
+    from ..adapters import adapt
+    from ..conformance.drawing import UNSHRUNK
+    from ..conformance.outcome import FAILED
+    from ..conformance.run import outcome_of
+    from ..conformance.subject import Subject
+    from ..contracts import contract_of
+    from ..definition import Definition
 
-
-@contextmanager
-def _unshrunk() -> Iterator[None]:
-    """Leave failing cases as large as they were drawn: whether there is one is all that is asked."""
-    from hypothesis import Phase, settings
-
-    from ..conformance import run
-
-    before = run.QUIET
-    run.QUIET = settings(before, phases=(Phase.generate,))
-    try:
-        yield
-    finally:
-        run.QUIET = before
+    contract = contract_of(op)
+    subject = Subject(adapt(contract.function), contract, Definition(contract))
+    return outcome_of(name, subject, settings(UNSHRUNK, max_examples=examples)).state != FAILED

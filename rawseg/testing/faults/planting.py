@@ -124,7 +124,7 @@ def _settle() -> None:
     """Put into every place what belongs there: of the faults planted in it the last, unless definitions count."""
     with _lock:
         for edit in _edits:
-            edit.put(edit.sound if plain.definitions_count() else edit.faulty)
+            edit.put(edit.sound if plain.definitions_count_somewhere() else edit.faulty)
         _forget(_edits)
 
 

@@ -79,7 +79,7 @@ class Probe:
         self.arrays = [None if array is None else np.array(array) for array in arrays]
         self.base, self.direction = _flat(outputs), _flat(directions)
         self.weight = np.abs(self.direction)
-        self.refusal: Exception | None = None  # the last one of a point beside x
+        self.refusal: BaseException | None = None  # the last one of a point beside x
         self.dtypes = [out.dtype for out in outputs]
 
     def roundoff(self, position: int) -> float:
@@ -100,7 +100,7 @@ class Probe:
             with np.errstate(all="ignore"):
                 given = [None if one is None else one.copy() for one in self.arrays]  # a function may write to what it gets
                 out = _flat([v for v in self.adapter.values(given, self.options) if v.dtype.kind == "f"])
-        except Exception as error:  # outside of its domain, perhaps: that is for the caller to say
+        except (Exception, SystemExit) as error:  # outside of its domain, perhaps: that is for the caller to say
             self.refusal = error
             out = np.full(self.base.shape, np.nan)
         finally:

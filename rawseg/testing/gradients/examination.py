@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..adapters.adapter import Adapter, Arrays, GradientError, Options
+from ..repeating import unequal_bits
 from .differences import STEPS, Probe
 from .hints import hints
-from .report import LISTED, Report, Rung
+from .report import LISTED, GradientReport, Rung
 from .survey import Survey, survey
 from .verdicts import Finding, look
 
@@ -47,7 +48,7 @@ class Examination(NamedTuple):
     seed: int
     kinks: str
 
-    def report(self) -> Report:
+    def report(self) -> GradientReport:
         """Return what is found."""
         try:
             outputs = [self.adapter.values(self._copies(), self.options) for _ in range(2)]
@@ -70,9 +71,9 @@ class Examination(NamedTuple):
 
     # before anything is compared
 
-    def _outputs_at_fault(self, first: Arrays, again: Arrays) -> Report | None:
+    def _outputs_at_fault(self, first: Arrays, again: Arrays) -> GradientReport | None:
         names = [f"output {position}" for position in range(len(first))]
-        if difference := _unequal(names, first, again):
+        if difference := unequal_bits(names, first, again):
             return self._refused("nondeterministic", difference)
         floating = [(name, out) for name, out in zip(names, first) if out.dtype.kind == "f"]
         if not floating:
@@ -85,9 +86,9 @@ class Examination(NamedTuple):
                 return self._refused("not finite", f"{name} at {at} is {out[at]}: nothing can be said about gradients there")
         return None
 
-    def _gradients_at_fault(self, first: Arrays, again: Arrays) -> Report | None:
+    def _gradients_at_fault(self, first: Arrays, again: Arrays) -> GradientReport | None:
         names = [f"the gradient of {self._blank(position).place}" for position in self._positions()]
-        if difference := _unequal(names, first, again):
+        if difference := unequal_bits(names, first, again):
             return self._refused("nondeterministic", difference)
         for name, gradient in zip(names, first):
             if (at := _not_finite(gradient)) is not None:
@@ -96,7 +97,7 @@ class Examination(NamedTuple):
 
     # the comparison
 
-    def _compared(self, probe: Probe, gradients: Arrays) -> Report:
+    def _compared(self, probe: Probe, gradients: Arrays) -> GradientReport:
         checked, resolution, note = 0, 0.0, None
         for position, gradient in zip(self._positions(), gradients):
             step = self.step or STEPS[probe.dtype(position)]
@@ -112,10 +113,10 @@ class Examination(NamedTuple):
             checked += gradient.size
             resolution = max(resolution, _relative(tolerance, numeric))
         kind = max((probe.dtype(position) for position in self._positions()), key=lambda name: name == "float32")
-        right = note or Report(True, "right", "", self.order)
+        right = note or GradientReport(True, "right", "", self.order)
         return replace(right, checked=checked, resolution=resolution, dtype=kind)
 
-    def _of(self, probe: Probe, position: int, at: tuple[int, ...], gradient: np.ndarray, finding: Finding) -> Report:
+    def _of(self, probe: Probe, position: int, at: tuple[int, ...], gradient: np.ndarray, finding: Finding) -> GradientReport:
         analytic = float(gradient[at])
         tolerance = finding.truncation + finding.rounding
         return replace(
@@ -139,8 +140,8 @@ class Examination(NamedTuple):
         )
 
     def _explained(
-        self, report: Report, probe: Probe, position: int, gradients: Arrays, found: Survey, wrong: np.ndarray
-    ) -> Report:
+        self, report: GradientReport, probe: Probe, position: int, gradients: Arrays, found: Survey, wrong: np.ndarray
+    ) -> GradientReport:
         """Return the report with how many elements are wrong and what kind of mistake that may be."""
         gradient = gradients[self._positions().index(position)]
         wrong[report.element] = True
@@ -166,27 +167,11 @@ class Examination(NamedTuple):
     def _copies(self) -> list[Any]:
         return [None if array is None else array.copy() for array in self.arrays]
 
-    def _blank(self, position: int) -> Report:
-        return Report(False, "", "", self.order, position, self.adapter.argument(position))
+    def _blank(self, position: int) -> GradientReport:
+        return GradientReport(False, "", "", self.order, position, self.adapter.argument(position))
 
-    def _refused(self, verdict: str, words: str) -> Report:
-        return Report(False, verdict, words, self.order)
-
-
-def _unequal(names: list[str], first: Arrays, again: Arrays) -> str:
-    """Say where two calls differ in a bit, "" where they do not."""
-    if len(first) != len(again):
-        return f"one call gives {len(first)} results, the next {len(again)}, with the same inputs"
-    for name, one, other in zip(names, first, again):
-        if (one.shape, one.dtype) != (other.shape, other.dtype):
-            return f"{name} is {one.dtype} {one.shape} in one call and {other.dtype} {other.shape} in the next"
-        bits = [np.ascontiguousarray(a).reshape(-1, 1).view(np.uint8).reshape(*a.shape, a.itemsize) for a in (one, other)]
-        if not np.array_equal(bits[0], bits[1]):
-            at = tuple(int(i) for i in np.argwhere((bits[0] != bits[1]).any(-1))[0])
-            digits = 17 if one.itemsize == 8 else 9
-            values = f"{one[at]:.{digits}g} in one call and {other[at]:.{digits}g} in the next"
-            return f"{name} at {at} is {values}, with the same inputs"
-    return ""
+    def _refused(self, verdict: str, words: str) -> GradientReport:
+        return GradientReport(False, verdict, words, self.order)
 
 
 def _not_finite(array: np.ndarray) -> tuple[int, ...] | None:

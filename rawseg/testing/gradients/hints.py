@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 LARGEST_FACTOR = 64  # of whole numbers, and parts of one, that are called by name
+SHIFTED = 3  # different numbers that have to be found in the next place: fewer are there by chance
 
 
 def hints(
@@ -86,9 +87,10 @@ def _everywhere(pair: _Pair) -> Iterator[str]:
     if (np.abs(n) <= pair.tolerance).all():
         yield "it should be zero everywhere: the output does not depend on this input here"
         return
-    weight = float((n * n).sum())
-    factor = float((a * n).sum()) / weight if weight > 0 else 0.0
-    if not factor or not pair.equal(np.asarray, factor) or pair.equal(np.asarray):
+    size = float(np.abs(n).max())  # squares of what is divided by it are numbers, however large or small it is
+    with np.errstate(all="ignore"):
+        factor = float((a / size * (n / size)).sum()) / float(((n / size) ** 2).sum())
+    if not factor or not math.isfinite(factor) or not pair.equal(np.asarray, factor) or pair.equal(np.asarray):
         return
     if pair.equal(np.asarray, -1.0):
         yield "its sign is wrong: every element"
@@ -101,7 +103,8 @@ def _everywhere(pair: _Pair) -> Iterator[str]:
 def _whole(factor: float, pair: _Pair) -> str:
     """Say that a factor is a whole number or a part of one, and which length that may be; "" if it is not."""
     large, sign, shape = abs(factor) > 1, "-" if factor < 0 else "", pair.numeric.shape
-    number = round(abs(factor) if large else 1 / abs(factor))
+    number = abs(factor) if large else 1 / abs(factor)
+    number = round(number) if number < 2**53 else 0  # beyond that every number is whole
     lengths = {math.prod(shape): "the number of its elements"}
     lengths |= {length: f"the length of axis {axis}" for axis, length in reversed(list(enumerate(shape)))}
     known = number in lengths or 2 <= number <= LARGEST_FACTOR
@@ -143,7 +146,7 @@ def _shifted(pair: _Pair, axes: list[int]) -> Iterator[str]:
         first, last = (*before, slice(None, -1)), (*before, slice(1, None))
         for seen, where, way in ((last, first, "forwards"), (first, last, "backwards")):
             part = _Pair(pair.analytic[seen], pair.numeric[where], np.maximum(pair.tolerance[seen], pair.tolerance[where]))
-            if pair.numeric[where].any() and not part.wrong.any():
+            if len(np.unique(part.numeric[part.numeric != 0])) >= SHIFTED and not part.wrong.any():
                 yield f"it is shifted by one {way} along axis {axis}"
                 return
 

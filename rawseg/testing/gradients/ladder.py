@@ -15,10 +15,10 @@ import numpy as np
 from .differences import ROUNDINGS, Difference, Probe
 
 SAFETY = 8  # standard deviations of measured rounding that may come together, from a few samples
-FEWEST = 8  # as ROUNDINGS, if less was measured: every output is rounded at least once
-MOST = 512  # roundings, in units u, that are no surprise
+LEAST_ROUNDINGS = 8  # as ROUNDINGS, if less was measured: every output is rounded at least once
+USUAL_ROUNDINGS = 512  # roundings, in units u, that are no surprise
 SHARP = 5e-4  # share of the typical gradient: what a gradient that is wrong by 0.1 % is found with, twice over
-FEW = 3  # differences that have to be there
+RUNGS_NEEDED = 3  # differences that have to be there
 
 
 class Estimate(NamedTuple):
@@ -81,14 +81,14 @@ class Ladder:
         self.u = probe.roundoff(position)
         self.outputs = np.sqrt(np.maximum(moved, 1))
         self.ordinary = ROUNDINGS * self.u * self.size / self.h
-        self.deviation, self.spacing = probe.grain(position, at) if len(self.rungs) >= FEW else (0.0, 0.0)
+        self.deviation, self.spacing = probe.grain(position, at) if len(self.rungs) >= RUNGS_NEEDED else (0.0, 0.0)
         self._between = partial(probe.difference, position, at)
-        self.measured = np.maximum(SAFETY * self.deviation, FEWEST * self.u * self.size) / self.h
+        self.measured = np.maximum(SAFETY * self.deviation, LEAST_ROUNDINGS * self.u * self.size) / self.h
 
     @property
     def noisy(self) -> bool:
         """Whether values are further off than usual roundings put them, of numbers about 1 or of their own size."""
-        return SAFETY * self.deviation > MOST * self.u * (1 + float(self.size.min()) * float(self.outputs.max()))
+        return SAFETY * self.deviation > USUAL_ROUNDINGS * self.u * (1 + float(self.size.min()) * float(self.outputs.max()))
 
     def derivative(self, rounding: np.ndarray) -> Estimate:
         """Return the limit of the central quotients, with ordinary rounding or with what was measured."""
@@ -98,9 +98,9 @@ class Ladder:
         """Return the slopes to the left and to the right where they differ at the point itself."""
         rounding = self.measured * self.outputs
         clear = np.flatnonzero(rounding <= 0.05 * self.bend)
-        if not len(clear) or clear[-1] < FEW - 1:
+        if not len(clear) or clear[-1] < RUNGS_NEEDED - 1:
             return None
-        last = self.bend[clear[-1] - FEW + 1 : clear[-1] + 1]  # of a kink the same, however small the step
+        last = self.bend[clear[-1] - RUNGS_NEEDED + 1 : clear[-1] + 1]  # of a kink the same, however small the step
         if self.bend[-1] + self.ordinary[-1] * self.outputs[-1] < 0.5 * last.max():
             return None
         bend = limit(self.h, self.bend, rounding, 1)

@@ -21,8 +21,8 @@ class Rung(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Report:
-    """The result of `rawseg.testing.gradcheck.examine`; ``str`` of it is the text.
+class GradientReport:
+    """The result of `rawseg.testing.examine`; ``str`` of it is the text.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 
 from .differences import ROUNDINGS, Difference, Probe
 from .ladder import SHARP
-from .verdicts import OWN
+from .verdicts import GRADIENT_ROUNDINGS
 
 
 class Survey(NamedTuple):
@@ -48,7 +48,7 @@ def survey(probe: Probe, position: int, analytic: np.ndarray, step: float) -> Su
         truncation = abs(fine.value - coarse.value)
         rounding = ROUNDINGS * u * (4 * fine.size / fine.h + coarse.size / coarse.h) / 3
         numeric[at] = (4 * fine.value - coarse.value) / 3
-        tolerance[at] = truncation + rounding + OWN * u * (fine.total + abs(float(analytic[at])))
+        tolerance[at] = truncation + rounding + GRADIENT_ROUNDINGS * u * (fine.total + abs(float(analytic[at])))
         dull = truncation > SHARP / 4 * abs(numeric[at]) + rounding or rounding > SHARP * fine.typical > 0
         suspect[at] = dull or _bent(coarse, fine, u)
     error = np.abs(numeric - analytic)

@@ -6,9 +6,9 @@ import math
 from typing import NamedTuple
 
 from .differences import Difference, Probe
-from .ladder import FEW, SHARP, Estimate, Ladder, limit
+from .ladder import RUNGS_NEEDED, SHARP, Estimate, Ladder, limit
 
-OWN = 64  # roundings of the gradient itself, in units u of the sum of its magnitudes
+GRADIENT_ROUNDINGS = 64  # roundings of the gradient itself, in units u of the sum of its magnitudes
 MOVE = "move the input away from it"
 BLURRED = 0.1  # share of the gradient that has to be known, or nothing is
 
@@ -47,7 +47,7 @@ def look(probe: Probe, position: int, at: tuple[int, ...], analytic: float, step
         "refuse", or "subgradient": at a kink everything between the slopes of both sides is right.
     """
     ladder = Ladder(probe, position, at)
-    if len(ladder.rungs) < FEW:
+    if len(ladder.rungs) < RUNGS_NEEDED:
         return _out_of_domain(probe, ladder)
     if (power := ladder.growth()) > 0:
         return _growing(ladder, power)
@@ -55,7 +55,7 @@ def look(probe: Probe, position: int, at: tuple[int, ...], analytic: float, step
         return _kink(ladder, analytic, slopes, kinks)
     for rounding in (ladder.ordinary, ladder.measured):
         found = ladder.derivative(rounding)
-        own = OWN * ladder.u * (float(ladder.total[found.rung]) + abs(analytic))
+        own = GRADIENT_ROUNDINGS * ladder.u * (float(ladder.total[found.rung]) + abs(analytic))
         sharp = found.doubt <= SHARP * max(float(ladder.typical[: found.rung + 1].max()), abs(found.value))
         if sharp and abs(found.value - analytic) <= found.doubt + own:
             return _right(ladder, found, own, step)
@@ -122,7 +122,7 @@ def _kink(ladder: Ladder, analytic: float, slopes: tuple[float, float], kinks: s
     left, right = slopes
     bend = limit(ladder.h, ladder.bend, ladder.measured * ladder.outputs, 1)
     middle = (left + right) / 2
-    own = OWN * ladder.u * (float(ladder.total[bend.rung]) + abs(analytic))
+    own = GRADIENT_ROUNDINGS * ladder.u * (float(ladder.total[bend.rung]) + abs(analytic))
     between = abs(analytic - middle) <= bend.value / 2 + bend.doubt + own
     words = f"at this point the slope is {left:.9g} to the left and {right:.9g} to the right; the gradient "
     words += "lies between them, a subgradient" if between else "is not between them: not even a subgradient"

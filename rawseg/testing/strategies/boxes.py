@@ -15,7 +15,7 @@ from .seeds import SEEDS
 FORMATS = ("xyxy", "xywh", "cxcywh")
 SIDES = (0, 1, 1, 2, 3, 6)
 LONG = (1, 1, 2, 3, 6)  # of boxes whose corners may move a little
-FEW = st.sampled_from([1, 2, 1, 2, 0])  # boxes, where each costs some derivatives
+COSTLY_BOXES = st.sampled_from([1, 2, 1, 2, 0])  # boxes, where each costs some derivatives
 MANY = st.sampled_from([4, 2, 4, 0])  # boxes at least, so that some suppress others
 # No overlap of boxes of whole sides of at most 6 equals one, nor comes nearer than 1 / 6000: unions are below these primes.
 THRESHOLDS = st.sampled_from([1 / 83, 20 / 79, 37 / 73, 60 / 83, 78 / 79])
@@ -109,7 +109,7 @@ def generalized_box_iou(draw: Any, dtype: Any = np.float64, offered: Callable[[s
 @st.composite
 def _two_sets(draw: Any, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
     """Draw two sets of boxes that often overlap; no edge of one lies on an edge of the other."""
-    totals = draw(FEW), draw(FEW)
+    totals = draw(COSTLY_BOXES), draw(COSTLY_BOXES)
     if draw(st.booleans()):
         one, other = (draw(grid_boxes(total, LONG, total, 2)) for total in totals)
         return one.astype(dtype), (other + 0.25).astype(dtype)
@@ -155,7 +155,7 @@ def paste_masks(draw: Any, dtype: Any = np.float64, offered: Callable[[str], boo
     Widened boxes end at quarters of a pixel, and so all arithmetic rounds them to the same pixels; these are 1, 2, 4 or 8, and
     so the weights of the cells are exact.
     """
-    total, cells, padding = draw(FEW), draw(st.integers(1, 4)), draw(st.integers(0, 2))
+    total, cells, padding = draw(COSTLY_BOXES), draw(st.integers(1, 4)), draw(st.integers(0, 2))
     padding = padding if offered("padding") else 1
     size = draw(st.sampled_from([(5, 6), (4, 3), (3, 5), (1, 4), (5, 1)]))
     rng = np.random.default_rng(draw(SEEDS))
@@ -189,7 +189,7 @@ def roi_levels(draw: Any, dtype: Any = np.float64, offered: Callable[[str], bool
 @st.composite
 def encode_single(draw: Any, dtype: Any = np.float64, offered: Callable[[str], bool] = everything) -> Case:
     """Draw a call of `rawseg.ops.BoxCoder.encode_single`, the coder's weights among the options."""
-    total = draw(FEW)
+    total = draw(COSTLY_BOXES)
     boxes, froms = (scattered_boxes(draw(SEEDS), total, dtype) for _ in range(2))
     return Case("BoxCoder.encode_single", {"reference_boxes": boxes, "proposals": froms}, {"weights": draw(WEIGHTS)})
 
@@ -197,7 +197,7 @@ def encode_single(draw: Any, dtype: Any = np.float64, offered: Callable[[str], b
 @st.composite
 def decode_single(draw: Any, dtype: Any = np.float64, offered: Callable[[str], bool] = everything) -> Case:
     """Draw a call of `rawseg.ops.BoxCoder.decode_single`; scalings are odd sixteenths, none near where they are held."""
-    total, classes, weights = draw(FEW), draw(st.integers(1, 2)), draw(WEIGHTS)
+    total, classes, weights = draw(COSTLY_BOXES), draw(st.integers(1, 2)), draw(WEIGHTS)
     options: dict[str, Any] = {"weights": weights}
     if offered("bbox_xform_clip") and draw(st.booleans()):
         options["bbox_xform_clip"] = 0.25

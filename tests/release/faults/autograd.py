@@ -189,7 +189,6 @@ FAULTS = [
         "rawseg/testing/gradients/examination.py",
         "testing/test_near_kinks.py testing/test_verdicts.py",
         [
-            ("missing check", "if not np.array_equal(bits[0], bits[1]):", "if False:"),
             ("wrong sign", " * rng.choice([-1.0, 1.0], out.shape)", ""),
         ],
     ),
@@ -219,11 +218,43 @@ FAULTS = [
         ],
     ),
     (
+        "rawseg/testing/repeating.py",
+        "testing/test_repeating.py",
+        [
+            ("missing check", "if not np.array_equal(bits[0], bits[1]):", "if False:"),
+            ("missing check", "if len(first) != len(again):", "if False:"),
+            ("missing check", "if (one.shape, one.dtype) != (other.shape, other.dtype):", "if one.shape != other.shape:"),
+        ],
+    ),
+    (
+        "rawseg/testing/conformance/subject.py",
+        "testing/test_unruly.py",
+        [
+            ("missing check", "before is not None and name not in self.contract.writes and", "False and"),
+            ("missing check", "any(before.tobytes() != after.tobytes() for before, after in zip(some, theirs))", "False"),
+            ("shared memory", "None if array is None else copied(array, flag)", "array"),
+            ("missing check", "except (Exception, SystemExit) as error:", "except Exception as error:"),
+        ],
+    ),
+    (
+        "rawseg/testing/conformance/determinism.py",
+        "testing/test_layouts.py testing/test_unruly.py",
+        [
+            ("missing check", "if said := unequal_bits(names, first, again):", "if said := '':"),
+            ("missing step", "gradients(subject, other, [laid_out(direction) for direction in directions])", "pass"),
+            ("missing step", "[laid_out(direction) for direction in directions]", "directions"),
+            ("missing step", "directions = [np.full_like(direction, 3) for direction in directions]", "pass"),
+        ],
+    ),
+    (
+        "rawseg/testing/conformance/drawing.py",
+        "testing/test_unruly.py",
+        [("missing step", "except Flaky:", "except ZeroDivisionError:")],
+    ),
+    (
         "rawseg/testing/conformance/checks.py",
         "testing/test_conformance.py",
         [
-            ("missing check", "if one.tobytes() != other.tobytes():", "if False:"),
-            ("missing check", "if array is not None and array.tobytes() != was:", "if False:"),
             ("missing check", "if got.shape != want.shape:", "if False:"),
             ("missing check", "if len(got) != len(want):", "if False:"),
         ],
