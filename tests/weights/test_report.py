@@ -226,10 +226,9 @@ def test_a_backbone_is_loaded_whole_or_not_at_all(change, tmp_path):
     first = arrays.pop("features.0.0.weight")
     if change == "mismatched":
         arrays["features.0.0.weight"] = first[:, :1]
-    with pytest.raises(
-        CheckpointError, match=rf"the backbone of EncoderUNet, got 1 {change}: features.0.0.weight.*; 2 unex|1 mis"
-    ):
+    with pytest.raises(CheckpointError) as caught:
         models.load_backbone(net, saved(tmp_path / "a", arrays))
+    assert f"1 {change}: features.0.0.weight" in str(caught.value)
     assert same(net, before)
 
 

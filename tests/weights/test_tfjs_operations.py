@@ -219,6 +219,26 @@ def test_images_meet_what_is_none(tmp_path):
     assert np.array_equal(added, images(x[:1] + gate.reshape(1, 1, 3)))
 
 
+def test_a_weight_that_is_read_in_two_orders_becomes_two_parameters(tmp_path):
+    x, c, three = whole(0, 1, 2, 2, 3), whole(1, 3), np.array(3, np.float32)
+    nodes = [
+        placeholder(x.shape),
+        node("shifted", "Add", ["x", "c"]),
+        node("mean", "Mean", ["shifted", "axes"]),
+        node("a", "Mul", ["mean", "c"]),
+        node("b", "Add", ["a", "c"]),
+        node("up", "Mul", ["shifted", "three"]),
+        node("plain", "Mul", ["b", "three"]),
+    ]
+    arrays = {"c": c, "axes": np.int32([1, 2]), "three": three}
+    path = tfjs_files.write(tmp_path, nodes, arrays, ["plain", "up"])
+    net = tfjs.load(path)
+    assert [(name, p.shape) for name, p in net.named_parameters()] == [("c", (3, 1, 1)), ("c/2", (3,))]
+    plain, up = net(rawseg.Tensor(images(x)))
+    assert np.array_equal(plain.numpy(), ((x + c).mean((1, 2)) * c + c) * 3)
+    assert np.array_equal(up.numpy(), images((x + c) * 3))
+
+
 @pytest.mark.parametrize(
     ("op", "function"),
     [
@@ -309,7 +329,7 @@ def test_shapes_that_a_network_computes_are_known_when_it_is_loaded(tmp_path):
 
 
 def test_pad_squeeze_transpose_slice_and_blocks(tmp_path):
-    x = whole(0, 1, 4, 4, 4)
+    x = whole(0, 1, 4, 4, 8)
     arrays = {
         "pads": np.int32([[0, 0], [1, 2], [0, 3], [2, 0]]),
         "value": np.array(9, np.float32),
@@ -337,9 +357,9 @@ def test_pad_squeeze_transpose_slice_and_blocks(tmp_path):
     assert np.array_equal(filled, images(np.pad(x, pads, constant_values=9)))
     assert np.array_equal(turned, x.transpose(0, 2, 1, 3))  # no image any more: as TensorFlow has it
     assert np.array_equal(part, x[:, 1:3, 0:4:2, 2])
-    blocks = x.reshape(1, 4, 4, 2, 2, 1).transpose(0, 1, 3, 2, 4, 5).reshape(1, 8, 8, 1)
+    blocks = x.reshape(1, 4, 4, 2, 2, 2).transpose(0, 1, 3, 2, 4, 5).reshape(1, 8, 8, 2)
     assert np.array_equal(wide, images(blocks))
-    squares = x.reshape(1, 2, 2, 2, 2, 4).transpose(0, 1, 3, 2, 4, 5).reshape(1, 2, 2, 16)
+    squares = x.reshape(1, 2, 2, 2, 2, 8).transpose(0, 1, 3, 2, 4, 5).reshape(1, 2, 2, 32)
     assert np.array_equal(deep, images(squares))
     assert np.array_equal(four, x)
 
