@@ -74,7 +74,7 @@ def _check(op: Texts, impl: str | None, framework: str | None, only: Texts, exam
     screen = console()
     screen.print(_table(reports, tuple(only) or CHECKS))
     for report in reports:
-        if not report.passed or any(outcome.notes for outcome in report.outcomes):
+        if not report.passed or report.lacks or any(outcome.notes for outcome in report.outcomes):
             screen.print(f"\n{report}")
     wrong = sum(not report.passed for report in reports)
     cases = sum(outcome.cases for report in reports for outcome in report.outcomes)
