@@ -57,7 +57,12 @@ class _Arena:
             self.peak = max(self.peak, self.live)
         if memory is not None:
             return memory, size
-        fresh = np.empty(size + LINE, np.uint8)
+        try:
+            fresh = np.empty(size + LINE, np.uint8)
+        except (MemoryError, ValueError):  # the second for sizes beyond NumPy's 64 bits: a strip of a very wide padding, say
+            with self.lock:
+                self.live -= size
+            raise MemoryError(f"workspace: out: expected memory for {size} bytes, got none") from None
         return (fresh, fresh.ctypes.data + -fresh.ctypes.data % LINE), size
 
     def give_back(self, memory: tuple[np.ndarray, int], size: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rawseg
 from rawseg_kernels import _memory, conv2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, ShapeError
 
@@ -126,3 +127,11 @@ def test_on_another_device():
     Elsewhere.__module__ = "cupy"
     with pytest.raises(DeviceError, match="weight: expected cpu, the device of x, got cuda:1"):
         conv2d.forward(X, Elsewhere())
+
+
+@pytest.mark.spec("all.memory")
+def test_a_workspace_that_cannot_be_is_told_and_not_counted():
+    live = rawseg.memory_stats()["live"]
+    with pytest.raises(MemoryError, match=r"conv2d: out: expected memory for \d+ bytes, got none"):
+        rawseg.functional.conv2d(rawseg.ones(1, 2, 4, 4), rawseg.ones(1, 2, 3, 3), padding=1 << 30, dilation=1 << 30)
+    assert rawseg.memory_stats()["live"] == live
