@@ -50,8 +50,8 @@ class Persons:
 
     def probability(self, image: np.ndarray) -> np.ndarray:
         """Return how likely each pixel shows a person, shape (H, W), for an image (3, H, W) in [0, 1]."""
-        from ... import functional as F
         from ... import Tensor, no_grad
+        from ... import functional as F
         from ...errors import CheckpointError
         from ...interchange.imagenet import resized
 
