@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+import rawseg
+from rawseg import tfjs
+
 Attribute = bool | int | float | str | Sequence[int] | Sequence[str]
 
 
@@ -66,3 +69,23 @@ def write(
     path.write_text(json.dumps({**content, **changes}))
     (folder / "weights.bin").write_bytes(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values()))
     return path
+
+
+def whole(seed: int, *shape: int) -> np.ndarray:
+    """Return small whole numbers, whose sums are exact in float32."""
+    return np.random.default_rng(seed).integers(-4, 5, shape).astype(np.float32)
+
+
+def images(array: np.ndarray) -> np.ndarray:
+    """Return (N, H, W, C) as (N, C, H, W)."""
+    return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+
+
+def run(
+    folder: Path, nodes: list[dict[str, Any]], arrays: dict[str, np.ndarray], *inputs: np.ndarray, outputs: Sequence[str] = ()
+) -> Any:
+    """Return what a model computes; images are given as (N, H, W, C) and returned as (N, C, H, W)."""
+    net = tfjs.load(write(folder, nodes, arrays, outputs))
+    with rawseg.no_grad():
+        found = net(*[rawseg.Tensor(images(x) if x.ndim == 4 else x) for x in inputs])
+    return [value.numpy() for value in found] if isinstance(found, tuple) else found.numpy()

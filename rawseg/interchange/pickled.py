@@ -29,6 +29,7 @@ CONVERT = (
 )
 ASKS_FOR = re.compile(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)")  # how PyTorch says it, in two of its messages
 ADVICE = re.compile(r"^.*(?:WeightsUnpickler error: |trusted source\. )| Check the documentation.*$")  # how to load it anyway
+SAFE = (2, 6)  # CVE-2025-32434
 NAMED = 8  # entries that a message lists
 
 
@@ -118,6 +119,10 @@ def _torch(where: str) -> Any:
     except ImportError:
         expected = f'torch, which reads .pth files (or convert the file where torch is installed: python -c "{CONVERT}")'
         raise CheckpointError("load", where, expected, "no package torch") from None
+    version = re.match(r"(\d+)\.(\d+)", torch.__version__)
+    if version is None or (int(version[1]), int(version[2])) < SAFE:
+        expected = f"torch {SAFE[0]}.{SAFE[1]} or newer: older ones can be made to run code even where they load weights only"
+        raise CheckpointError("load", where, expected, f"torch {torch.__version__}")
     return torch
 
 

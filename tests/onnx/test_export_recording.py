@@ -136,6 +136,17 @@ def test_steps_that_onnx_has_one_operator_for_are_one():
     assert [step.name for step in simplified(program).steps] == ["GetItem", "linear", "mean"]
 
 
+def test_a_product_that_others_read_stays():
+    weight, bias = (rawseg.tensor(np.ones(shape, np.float32)) for shape in ((4, 8), (4,)))
+
+    def function(x):
+        product = F.linear(x[:, 0, 0], weight)
+        return product + bias, product
+
+    program = record(Applied(function), function, {}, [X])[0]
+    assert [step.name for step in simplified(program).steps] == ["GetItem", "linear", "Add"]
+
+
 def test_a_sum_that_others_read_stays():
     def function(x):
         total = x.sum((2, 3))

@@ -211,6 +211,20 @@ def test_without_pytorch_the_message_says_how_to_convert(tmp_path, monkeypatch):
     assert "got no package torch" in message
 
 
+@pytest.mark.parametrize(
+    ("version", "accepted"), [("2.5.1", False), ("1.13.0+cpu", False), ("2.6.0", True), ("2.13.0+cu130", True)]
+)
+def test_a_pytorch_that_can_be_made_to_run_code_is_not_asked(version, accepted, tmp_path, monkeypatch):
+    path = pth_files.written(tmp_path / "a.pth", STATE)
+    monkeypatch.setattr(torch, "__version__", version)
+    if accepted:
+        assert list(pickled.read(path)) == list(STATE)
+    else:
+        message = refused(path)
+        assert "expected torch 2.6 or newer: older ones can be made to run code" in message
+        assert f"got torch {version}" in message
+
+
 def test_the_line_that_converts_does(tmp_path, monkeypatch):
     pytest.importorskip("safetensors.torch")
     monkeypatch.chdir(tmp_path)

@@ -54,9 +54,10 @@ def _towards_zero(b: ModelBuilder, value: str) -> str:
 
 
 def _weights(b: ModelBuilder, first: str, last: str, axis: int, cells: int, pixels: int) -> str:
-    """Add (D, pixels, cells): how much each cell counts for each pixel of an axis; 0 outside the box.
+    """Add (D, pixels, cells): how much each cell counts for each pixel of an axis.
 
     Pixel p of a box reads at ``source = (p + 1/2) * cells / length - 1/2``, and cell i weighs ``max(0, 1 - |source - i|)``.
+    Pixels outside the box read the nearest cell of the frame, which is 0.
     """
     low, high = (columns(b, corner, axis, axis + 1, 1) for corner in (first, last))  # (D, 1)
     place = b.double(np.arange(pixels))  # (pixels,)
@@ -65,6 +66,4 @@ def _weights(b: ModelBuilder, first: str, last: str, axis: int, cells: int, pixe
     source = b.node("Sub", b.node("Mul", inside, b.node("Div", b.double(cells), length)), b.double(0.5))
     source = b.node("Min", b.node("Max", source, b.double(0)), b.double(cells - 1))
     apart = b.node("Abs", b.node("Sub", unsqueezed(b, source, 2), b.double(np.arange(cells))))
-    weights = b.node("Max", b.node("Sub", b.double(1), apart), b.double(0))
-    outside = b.node("Or", b.node("Less", place, low), b.node("Greater", place, high))
-    return b.node("Where", unsqueezed(b, outside, 2), b.double(0), weights)
+    return b.node("Max", b.node("Sub", b.double(1), apart), b.double(0))

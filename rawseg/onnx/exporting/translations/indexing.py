@@ -86,8 +86,7 @@ def _bounds(step: Step, part: slice, size: Size) -> tuple[int, int, int]:
     stride = part.step or 1
 
     def first(n: int, *bounds: Any) -> int:
-        start = _normal(bounds, stride, n)[0]
-        return -1 if stride < 0 and start == n - 1 else start
+        return _normal(bounds, stride, n)[0]
 
     def first_from_end(n: int, *bounds: Any) -> int:
         return _normal(bounds, stride, n)[0] - n
