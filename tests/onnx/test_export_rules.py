@@ -195,6 +195,14 @@ def test_a_constant_is_no_reason_to_refuse():
     assert difference(found, model(rawseg.tensor(IMAGE)).numpy()) <= 1e-6  # one product behind nine terms
 
 
+def test_a_constant_of_one_number_grows_with_the_input_and_another_is_refused():
+    file = onnx.export(Applied(lambda x: x + rawseg.full((x.shape[0], 1, 1, 8), 2.0)), IMAGE, dynamic_batch=True, verify=True)
+    more = np.concatenate([IMAGE, IMAGE, IMAGE])
+    assert np.array_equal(run(file, more)[0], more + 2)
+    with pytest.raises(GraphError, match=r"expected constants that no input changes .*shape \(2,\)"):
+        onnx.export(Applied(lambda x: x + rawseg.arange(float(x.shape[0])).reshape(-1, 1, 1, 1)), IMAGE, dynamic_batch=True)
+
+
 def test_all_unknown_operations_are_named_with_their_modules(tmp_path):
     model = Outer(Cube.apply, lambda x: Square.apply(Cube.apply(x)))
     with pytest.raises(GraphError, match=r"got Cube \(in rest\.0, rest\.1\); Square \(in rest\.1\)$"):
