@@ -339,6 +339,17 @@ def test_an_example_that_is_a_tensor_with_a_gradient_stays_one():
     assert x.requires_grad
 
 
+def test_a_network_may_write_to_its_input():
+    def written(x):
+        x += 1
+        return x * 2
+
+    given = IMAGE.copy()
+    file = onnx.export(Applied(written), given, verify=True)
+    assert np.array_equal(given, IMAGE)
+    assert np.array_equal(run(file, given)[0], (IMAGE + 1) * 2)
+
+
 # float64
 
 
