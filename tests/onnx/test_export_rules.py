@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -449,6 +450,43 @@ def test_verify_finds_an_operator_that_computes_something_else(monkeypatch):
         GraphError, match=r"output: expected differences of at most 0\.0001 of the largest number from ONNX Runtime"
     ):
         onnx.export(Outer(F.relu), IMAGE, verify=True)
+
+
+class Answers:
+    """ONNX Runtime's side of a comparison."""
+
+    def __init__(self, *outputs):
+        self.outputs = outputs
+
+    def get_outputs(self):
+        return [types.SimpleNamespace(name=f"output_{i}") for i in range(len(self.outputs))]
+
+    def run(self, _names, _inputs):
+        return list(self.outputs)
+
+
+def test_one_pixel_that_jumps_is_a_fault_unless_the_network_unpools():
+    ours = np.ones((1, 1, 20, 20), np.float32)
+    theirs = ours.copy()
+    theirs[0, 0, 3, 4] = 0.5
+    with pytest.raises(GraphError, match=r"output_1: expected differences of at most 0\.0001 .*, got 0\.5"):
+        checking.compare(Answers(ours, theirs), {}, [ours, ours])
+    assert checking.compare(Answers(ours, theirs), {}, [ours, ours], jumps=True) == pytest.approx(0.5 / 400)
+    with pytest.raises(GraphError, match=r"output_0: expected mean differences of at most 0\.01 .*, got 0\.5"):
+        checking.compare(Answers(ours / 2), {}, [ours], jumps=True)
+    with pytest.raises(
+        GraphError, match=r"output_0: expected shape \(1, 1, 20, 20\) from ONNX Runtime, got shape \(1, 1, 20\)"
+    ):
+        checking.compare(Answers(ours[..., 0]), {}, [ours])
+
+
+def test_verify_takes_the_mean_where_maxima_are_remembered(monkeypatch):
+    model = Applied(lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2))
+    kinds = []
+    monkeypatch.setattr("rawseg.onnx.exporting.plain.compare", lambda *arguments: kinds.append(arguments[3]))
+    onnx.export(model, IMAGE, verify=True)
+    onnx.export(Applied(F.relu), IMAGE, verify=True)
+    assert kinds == [True, True, False, False]
 
 
 def test_what_the_checker_refuses_is_not_returned(monkeypatch):
