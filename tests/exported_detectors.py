@@ -11,7 +11,7 @@ import rawseg
 from rawseg import Tensor, models, no_grad
 from rawseg.onnx.exporting.detector import comparison
 
-__all__ = ["OUTPUTS", "assert_alike", "lively", "objects", "photograph"]
+__all__ = ["CORNERS", "OUTPUTS", "assert_alike", "lively", "objects", "photograph"]
 
 photographs = pytest.importorskip("skimage.data", reason="scikit-image, which has the photographs, is not installed")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exported_detectors import assert_alike, lively, objects, photograph
+from exported_detectors import CORNERS, assert_alike, lively, objects, photograph
 from exported_networks import checker, run
 
 import rawseg
@@ -50,6 +50,25 @@ def test_images_that_the_network_shrinks_and_grows(photograph):
     for image in (photograph[:, :50, :70], photograph[:, ::2, :40]):
         image = np.ascontiguousarray(image)
         assert_alike(run(onnx.export(model, image), image), objects(model, image))
+
+
+def test_equal_scores_are_ranked_by_their_places(photograph):
+    model = lively()
+    for layer in (model.rpn.head.cls_logits, model.roi_heads.box_predictor.cls_score):
+        layer.weight.array[:], layer.bias.array[:] = 0, 0
+    found, wanted = run(onnx.export(model, photograph), photograph), objects(model, photograph)
+    assert len(set(wanted[2])) == 1
+    assert len(wanted[1]) > 20
+    assert np.array_equal(found[1], wanted[1])
+    assert np.abs(found[0] - wanted[0]).max() <= CORNERS
+
+
+def test_scores_that_rounding_makes_equal_are_equal_here_too(photograph):
+    """Probabilities near 1 have few float32 numbers: they are rounded once, from float64, on both sides."""
+    model = lively()
+    model.rpn.head.cls_logits.bias.array[:] = 16
+    found, wanted = run(onnx.export(model, photograph), photograph), objects(model, photograph)
+    assert_alike(found, wanted)
 
 
 def test_nothing_found(photograph):

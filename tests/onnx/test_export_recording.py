@@ -122,6 +122,20 @@ def test_weights_have_their_names_and_steps_their_modules():
     assert program.steps[-1].module == "head"
 
 
+def test_what_a_module_does_after_its_children_is_its_own():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.ModuleList([nn.Conv2d(3, 3, 1)])
+
+        def forward(self, x):
+            return self.inner[0](x) + x
+
+    model = nn.Sequential(Block(), nn.ReLU())
+    program = record(model, lambda x: model(x) * 2, state_of(model), [X])[0]
+    assert [step.module for step in program.steps] == ["0.inner.0", "0", "1", ""]
+
+
 def test_numbers_that_differ_among_recordings_are_sizes():
     model = Applied(lambda x: x.reshape(x.shape[0], -1))
     recordings = [record(model, model, {}, [X[:n].clone()])[0] for n in (1, 2)]

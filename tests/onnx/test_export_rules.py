@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
-from exported_networks import Applied, checker, difference, run, trained
+from exported_networks import Applied, checker, difference, onnxruntime, run, trained
 
 import rawseg
 from rawseg import functional as F
@@ -195,6 +196,14 @@ def test_a_constant_is_no_reason_to_refuse():
     assert difference(found, model(rawseg.tensor(IMAGE)).numpy()) <= 1e-6  # one product behind nine terms
 
 
+def test_a_constant_of_one_number_grows_with_the_input_and_another_is_refused():
+    file = onnx.export(Applied(lambda x: x + rawseg.full((x.shape[0], 1, 1, 8), 2.0)), IMAGE, dynamic_batch=True, verify=True)
+    more = np.concatenate([IMAGE, IMAGE, IMAGE])
+    assert np.array_equal(run(file, more)[0], more + 2)
+    with pytest.raises(GraphError, match=r"expected constants that no input changes .*shape \(2,\)"):
+        onnx.export(Applied(lambda x: x + rawseg.arange(float(x.shape[0])).reshape(-1, 1, 1, 1)), IMAGE, dynamic_batch=True)
+
+
 def test_all_unknown_operations_are_named_with_their_modules(tmp_path):
     model = Outer(Cube.apply, lambda x: Square.apply(Cube.apply(x)))
     with pytest.raises(GraphError, match=r"got Cube \(in rest\.0, rest\.1\); Square \(in rest\.1\)$"):
@@ -331,6 +340,17 @@ def test_an_example_that_is_a_tensor_with_a_gradient_stays_one():
     assert x.requires_grad
 
 
+def test_a_network_may_write_to_its_input():
+    def written(x):
+        x += 1
+        return x * 2
+
+    given = IMAGE.copy()
+    file = onnx.export(Applied(written), given, verify=True)
+    assert np.array_equal(given, IMAGE)
+    assert np.array_equal(run(file, given)[0], (IMAGE + 1) * 2)
+
+
 # float64
 
 
@@ -432,6 +452,43 @@ def test_verify_finds_an_operator_that_computes_something_else(monkeypatch):
         onnx.export(Outer(F.relu), IMAGE, verify=True)
 
 
+class Answers:
+    """ONNX Runtime's side of a comparison."""
+
+    def __init__(self, *outputs):
+        self.outputs = outputs
+
+    def get_outputs(self):
+        return [types.SimpleNamespace(name=f"output_{i}") for i in range(len(self.outputs))]
+
+    def run(self, _names, _inputs):
+        return list(self.outputs)
+
+
+def test_one_pixel_that_jumps_is_a_fault_unless_the_network_unpools():
+    ours = np.ones((1, 1, 20, 20), np.float32)
+    theirs = ours.copy()
+    theirs[0, 0, 3, 4] = 0.5
+    with pytest.raises(GraphError, match=r"output_1: expected differences of at most 0\.0001 .*, got 0\.5"):
+        checking.compare(Answers(ours, theirs), {}, [ours, ours])
+    assert checking.compare(Answers(ours, theirs), {}, [ours, ours], jumps=True) == pytest.approx(0.5 / 400)
+    with pytest.raises(GraphError, match=r"output_0: expected mean differences of at most 0\.01 .*, got 0\.5"):
+        checking.compare(Answers(ours / 2), {}, [ours], jumps=True)
+    with pytest.raises(
+        GraphError, match=r"output_0: expected shape \(1, 1, 20, 20\) from ONNX Runtime, got shape \(1, 1, 20\)"
+    ):
+        checking.compare(Answers(ours[..., 0]), {}, [ours])
+
+
+def test_verify_takes_the_mean_where_maxima_are_remembered(monkeypatch):
+    model = Applied(lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2))
+    kinds = []
+    monkeypatch.setattr("rawseg.onnx.exporting.plain.compare", lambda *arguments: kinds.append(arguments[3]))
+    onnx.export(model, IMAGE, verify=True)
+    onnx.export(Applied(F.relu), IMAGE, verify=True)
+    assert kinds == [True, True, False, False]
+
+
 def test_what_the_checker_refuses_is_not_returned(monkeypatch):
     monkeypatch.setitem(activations.KINDS, "relu", lambda w, step, x: w.node("Relu", x, x))
     with pytest.raises(GraphError, match=r"model: expected a model that onnx\.checker passes, got "):
@@ -444,10 +501,14 @@ def test_a_shape_that_onnx_infers_otherwise_is_not_returned(monkeypatch):
         onnx.export(Applied(F.relu), IMAGE)
 
 
-def test_what_onnx_runtime_cannot_run_is_told():
-    model = Applied(lambda x: rawseg.ops.roi_align(x, np.array([[0, 1, 1, 3, 3]], np.float32), 2))
-    with pytest.raises(GraphError, match=r"verify: expected a model that this version of ONNX Runtime runs .*RoiAlign\(22\)"):
-        onnx.export(model, IMAGE, verify=True, opset=22)
+def test_what_onnx_runtime_cannot_run_is_told(monkeypatch):
+    def lacking(*_args, **_options):
+        raise RuntimeError("no implementation of RoiAlign(22)")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lacking)
+    message = r"verify: expected a model that this version of ONNX Runtime runs .*, got RuntimeError: no implementation"
+    with pytest.raises(GraphError, match=message):
+        onnx.export(Applied(F.relu), IMAGE, verify=True)
 
 
 def test_verify_without_onnxruntime_says_what_is_missing(monkeypatch):

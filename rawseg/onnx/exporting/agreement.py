@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import GraphError
+from .model_builder import OP
 from .program import Differing, Program, Step, Value, Varying
-from .recording import OP, Recording
+from .recording import Recording
 
 __all__ = ["agreed"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +45,7 @@ class ModelBuilder:
         dtype = np.dtype(dtype)
         return self._wide if dtype == np.float64 else dtype
 
-    def node(self, op: str, *inputs: str, outputs: int = 1, name: str = "", **attributes: Any) -> Any:
+    def node(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node and return the name of its output, or a list of them if there are several.
 
         Parameters
@@ -57,12 +56,10 @@ class ModelBuilder:
             Names of values, "" for one that is left out.
         outputs : int
             How many it gives.
-        name : str
-            Of the node, in place of the operator's, behind the module's path.
         **attributes
             ONNX's; None leaves one out.
         """
-        node = self._free(f"{self.path}/{name or op}")
+        node = self._free(f"{self.path}/{op}")
         names = [f"{node}_output" if i == 0 else f"{node}_output_{i}" for i in range(outputs)]
         self._taken.update(names)
         given = {key: value for key, value in attributes.items() if value is not None}
@@ -134,7 +131,7 @@ class ModelBuilder:
         inputs, outputs : sequence of ValueInfoProto
             See `value_info`.
         about : mapping
-            Texts for readers: ``doc``, ``producer_version``, and ``metadata``, whose values are stored as JSON.
+            Texts for readers: ``doc``, ``producer_version``, and ``metadata``, texts by name.
 
         Raises
         ------
@@ -157,7 +154,7 @@ class ModelBuilder:
         model.producer_version = about.get("producer_version", "")
         model.doc_string = about.get("doc", "")
         for key, value in about.get("metadata", {}).items():
-            model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+            model.metadata_props.add(key=key, value=value)
         return model
 
     @property

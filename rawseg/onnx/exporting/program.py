@@ -79,10 +79,6 @@ class Value:
         """The number of axes."""
         return len(self.shape)
 
-    def fixed(self) -> tuple[int, ...] | None:
-        """Return the shape if no size follows the input, else None."""
-        return None if any(isinstance(size, Varying) for size in self.shape) else self.shape  # type: ignore[return-value]
-
 
 @dataclass(frozen=True, eq=False)
 class Step:

@@ -13,12 +13,11 @@ from ...autograd import Tensor
 from ...autograd.recording import recording
 from ...device import device_of, move
 from ...errors import GraphError
+from .model_builder import OP
 from .module_paths import following
 from .program import Program, Reference, Step, Value
 
 __all__ = ["Recording", "record"]
-
-OP = "onnx.export"
 
 
 @dataclass
@@ -148,7 +147,7 @@ def record(model: Any, run: Callable[..., Any], state: Mapping[str, Tensor], inp
     state : dict of Tensor
         Parameters and buffers by the names that they shall have.
     inputs : sequence of Tensor
-        What it is run on.
+        What it is run on, or rather on copies of it: a network may write to its input.
 
     Returns
     -------
@@ -157,10 +156,11 @@ def record(model: Any, run: Callable[..., Any], state: Mapping[str, Tensor], inp
     form : object
         What ``run`` returned, with the outputs' numbers in the places of the Tensors.
     """
+    given = [Tensor(x.array.copy()) for x in inputs]
     with following(model) as running:
-        notes = Notes(state, inputs, running)
+        notes = Notes(state, given, running)
         with recording(notes):
-            returned = run(*inputs)
+            returned = run(*given)
         notes.check_state()
         form = _outputs(returned, notes)
     return notes.program, form

@@ -63,41 +63,48 @@ def _image(model: Any, x: Any, settings: Settings) -> Tensor:
 
 
 def _write(b: ModelBuilder, model: Any, image: np.ndarray, name: str) -> list[str]:
-    parameter = next(model.parameters())
-    dtype, device = parameter.dtype, parameter.device
-    heads, original = model.roi_heads, image.shape[1:]
+    """Add everything; return the names of the outputs."""
+    parameter, heads, original = next(model.parameters()), model.roi_heads, image.shape[1:]
+    dtype = parameter.dtype
     with no_grad():
-        batch, (size,) = model.transform.batch([Tensor(image)], dtype, device)
+        batch, (size,) = model.transform.batch([Tensor(image)], dtype, parameter.device)
         maps = model.backbone(batch)
-    anchors = model.rpn.anchors.of(batch, maps)
+    objectness, deltas, *levels = _write_network(b, model, image, name)
+    proposals = write_proposals(b, model, objectness, deltas, model.rpn.anchors.of(batch, maps), size)
+    features = write_cutting(b, heads.box_pooling, levels, proposals, dtype, "/roi_heads/box_pooling")
+    logits, codes = write_section(b, model, heads.classify, _features(maps, heads.box_pooling, dtype), [features])
+    found = write_detections(b, model, logits, codes, proposals, size, dtype)
+    features = write_cutting(b, heads.mask_pooling, levels, found.boxes, dtype, "/roi_heads/mask_pooling")
+    masks, side = _write_masks(b, model, features, found.labels, _features(maps, heads.mask_pooling, dtype))
+    down, across = (new / old for new, old in zip(original, size))
+    boxes = b.node("Mul", found.boxes, b.constant([across, down, across, down], dtype))
+    return [boxes, found.labels, found.scores, write_pasting(b, masks, boxes, side, original, dtype)]
 
-    def front(one: Tensor) -> list[Any]:
-        own, _ = model.transform.batch([one], dtype, device)
-        levels = model.backbone(own)
+
+def _write_network(b: ModelBuilder, model: Any, image: np.ndarray, name: str) -> list[str]:
+    """Add what sees the whole image; return the names of logits (K,) and codes (K, 4) of the anchors, and of the maps."""
+    parameter = next(model.parameters())
+
+    def whole(one: Tensor) -> list[Any]:
+        batch, _ = model.transform.batch([one], parameter.dtype, parameter.device)
+        levels = model.backbone(batch)
         objectness, deltas = model.rpn.head(levels)
         return [objectness[0], deltas[0], *levels]
 
     other = np.random.default_rng(0).random(image.shape).astype(image.dtype)
-    objectness, deltas, *levels = write_section(b, model, front, [[image], [other]], [name])
-    proposals = write_proposals(b, model, objectness, deltas, anchors, size)
+    return write_section(b, model, whole, [[image], [other]], [name])
 
-    features = write_cutting(b, heads.box_pooling, levels, proposals, dtype, "/roi_heads/box_pooling")
-    logits, codes = write_section(b, model, heads.classify, _features(maps, heads.box_pooling, dtype), [features])
-    found = write_detections(b, model, logits, codes, proposals, size, dtype)
 
-    features = write_cutting(b, heads.mask_pooling, levels, found.boxes, dtype, "/roi_heads/mask_pooling")
+def _write_masks(b: ModelBuilder, model: Any, features: str, labels: str, examples: list) -> tuple[str, int]:
+    """Add the head of masks; return the name of each object's own mask, (D, M, M) probabilities, and M."""
 
     def segment(own: Tensor) -> Tensor:
-        return F.sigmoid(heads.segment(own))
+        return F.sigmoid(model.roi_heads.segment(own))
 
-    examples = _features(maps, heads.mask_pooling, dtype)
     (masks,) = write_section(b, model, segment, examples, [features])  # (D, classes, M, M)
     with no_grad():
         side = segment(Tensor(examples[0][0])).shape[-1]
-    own_masks = _of_own_class(b, masks, found.labels)
-    down, across = (new / old for new, old in zip(original, size))
-    boxes = b.node("Mul", found.boxes, b.constant([across, down, across, down], dtype))
-    return [boxes, found.labels, found.scores, write_pasting(b, own_masks, boxes, side, original, dtype)]
+    return _of_own_class(b, masks, labels), side
 
 
 def _features(maps: list[Tensor], pooling: Any, dtype: np.dtype) -> list[list[np.ndarray]]:

@@ -34,15 +34,14 @@ def convolve(w: Writer, step: Step) -> str:
 
 def _output_padding(step: Step, attributes: dict[str, Any]) -> list[int]:
     """Return by how much the output exceeds the smallest that the geometry gives."""
-    x, out = step.x, step.out
-    found = []
-    for axis in (0, 1):
+
+    def along(axis: int) -> int:
         stride, pad, dilation, kernel = (attributes[key][axis] for key in ("strides", "pads", "dilations", "kernel_shape"))
         reach = dilation * (kernel - 1) + 1 - 2 * pad
-        sizes = x.shape[2 + axis], out.shape[2 + axis]
-        excess = lambda n, m, s=stride, r=reach: m - ((n - 1) * s + r)  # noqa: E731
-        found.append(in_each_recording(step, "an output padding", excess, *sizes))
-    return found
+        sizes = step.x.shape[2 + axis], step.out.shape[2 + axis]
+        return in_each_recording(step, "an output padding", lambda small, large: large - (small - 1) * stride - reach, *sizes)
+
+    return [along(0), along(1)]
 
 
 def _taps(channels: int, kernel_size: tuple[int, int], dtype: Any) -> np.ndarray:

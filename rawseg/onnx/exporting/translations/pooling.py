@@ -22,25 +22,23 @@ def max_pool(w: Writer, step: Step) -> Any:
     """Translate the largest of each window; ONNX's indices count over the whole batch, rawseg's inside a plane."""
     geometry = step.options["geometry"]
     attributes = _windows(step, geometry, geometry["dilation"])
-    if step.operation is pooling.MaxPool2dTaps or not _is_read(w, step.outputs[1]):
-        out = w.node("MaxPool", *w.inputs(step), **attributes)
-        return out if step.operation is pooling.MaxPool2dTaps else [out, ""]
-    out, flat = w.node("MaxPool", *w.inputs(step), outputs=2, **attributes)
+    if step.operation is pooling.MaxPool2dTaps:
+        return w.node("MaxPool", w.name(step.x), **attributes)
+    readers = _readers(w, step.outputs[1])
+    if not readers:
+        return [w.node("MaxPool", w.name(step.x), **attributes), ""]
+    out, flat = w.node("MaxPool", w.name(step.x), outputs=2, **attributes)
     w.flat_indices[step.outputs[1].number] = flat
-    if all(reader.operation is unpooling.MaxUnpool2d for reader in _readers(w, step.outputs[1])):
+    if readers == {unpooling.MaxUnpool2d}:
         return [out, ""]
     height, width = w.fixed(step, "a plane of indices", *step.x.shape[2:])
     return [out, w.node("Mod", flat, w.builder.constant(height * width, np.int64))]
 
 
-def _is_read(w: Writer, value: Value) -> bool:
-    return bool(_readers(w, value)) or any(out.number == value.number for out in w.program.outputs)
-
-
-def _readers(w: Writer, value: Value) -> list[Step]:
-    outputs = [value for out in w.program.outputs if out.number == value.number]
-    readers = [step for step in w.program.steps if value.number in step.read()]
-    return readers + [Step(None, (out,), {}, (), "") for out in outputs]
+def _readers(w: Writer, value: Value) -> set[Any]:
+    """Return which operations read a value; None stands for an output of the program."""
+    given = {None for out in w.program.outputs if out.number == value.number}
+    return given | {step.operation for step in w.program.steps if value.number in step.read()}
 
 
 def _windows(step: Step, geometry: dict[str, Any], dilation: Any = None) -> dict[str, Any]:
@@ -72,19 +70,16 @@ def avg_pool(w: Writer, step: Step) -> str:
     geometry = step.options["geometry"]
     attributes = _windows(step, geometry)
     padding = both(geometry["padding"])
-    plain = attributes["pads"] == [*padding, *padding] and geometry["divisor_override"] is None
-    if plain:
-        return w.node("AveragePool", *w.inputs(step), **attributes, count_include_pad=int(geometry["count_include_pad"]))
-    (height, width) = w.fixed(step, "a mean whose divisor depends on where the window is", *step.x.shape[2:])
-    ones = Tensor(np.ones((1, 1, height, width)))
-    with no_grad():
-        shares = pooling.avg_pool2d(ones, **geometry).array  # sum of the weights of each window
-        counts = pooling.avg_pool2d(ones, **{**geometry, "divisor_override": 1, "ceil_mode": geometry["ceil_mode"]}).array
-    weights = shares / counts  # 1 over the divisor
+    if attributes["pads"] == [*padding, *padding] and geometry["divisor_override"] is None:
+        return w.node("AveragePool", w.name(step.x), **attributes, count_include_pad=int(geometry["count_include_pad"]))
+    height, width = w.fixed(step, "a mean whose divisor depends on where the window is", *step.x.shape[2:])
     (channels,) = w.fixed(step, "a number of channels", step.out.shape[1])
+    ones = Tensor(np.ones((1, 1, height, width)))
+    with no_grad():  # taps inside the plane over the divisor, and these taps alone
+        shares, taps = (pooling.avg_pool2d(ones, **geometry | change).array for change in ({}, {"divisor_override": 1}))
     kernel = w.builder.constant(np.ones((channels, 1, *attributes["kernel_shape"]), step.out.dtype))
-    sums = w.node("Conv", *w.inputs(step), kernel, **attributes, group=channels)
-    return w.node("Mul", sums, w.builder.constant(weights.astype(step.out.dtype)))
+    sums = w.node("Conv", w.name(step.x), kernel, **attributes, group=channels)
+    return w.node("Mul", sums, w.builder.constant((shares / taps).astype(step.out.dtype)))
 
 
 @translates(adaptive_pooling.AdaptiveAvgPool2d)
@@ -112,7 +107,7 @@ def _bins_along(count: int) -> Any:
 def adaptive_max_pool(w: Writer, step: Step) -> list[str]:
     """Translate the largest of each bin: of all the map, of equal bins, or of positions that are gathered for each bin."""
     x, out = step.x, step.out
-    if _is_read(w, step.outputs[1]):
+    if _readers(w, step.outputs[1]):
         refuse(step, "no indices of bins (max_pool2d has them)", "return_indices=True")
     if out.shape[2:] == (1, 1):
         return [w.node("GlobalMaxPool", w.name(x)), ""]
@@ -168,7 +163,7 @@ def _scattered(w: Writer, step: Step, flat: str | None) -> str:
     places, values = (w.node("Reshape", name, w.builder.ints(-1)) for name in (str(flat), w.name(x)))
     shape = w.shape(step.out.shape, step.module)
     dtype = w.builder.dtype(step.out.dtype)
-    zeros = w.node("Expand", w.builder.constant(np.zeros(1, dtype)), reduced_product(w, shape))
+    zeros = w.node("Expand", w.builder.constant(np.zeros(1, dtype)), _product(w, shape))
     adding = "add" if step.options["duplicates"] == "sum" else None
     filled = w.node("ScatterElements", zeros, places, values, axis=0, reduction=adding)
     return w.node("Reshape", filled, shape)
@@ -177,12 +172,12 @@ def _scattered(w: Writer, step: Step, flat: str | None) -> str:
 def _first_of_planes(w: Writer, step: Step) -> str:
     """Add where each plane of a step's output begins, counted over the whole batch, shape (N, C, 1, 1)."""
     plane = prod(w.fixed(step, "indices into planes", *step.out.shape[2:]))
-    count = w.node("Reshape", reduced_product(w, w.shape(step.out.shape[:2], step.module)), w.builder.constant([], np.int64))
+    count = w.node("Reshape", _product(w, w.shape(step.out.shape[:2], step.module)), w.builder.constant([], np.int64))
     numbers = w.node("Range", w.builder.constant(0, np.int64), count, w.builder.constant(1, np.int64))
     planes = w.node("Reshape", numbers, w.shape((*step.out.shape[:2], 1, 1), step.module))
     return w.node("Mul", planes, w.builder.constant(plane, np.int64))
 
 
-def reduced_product(w: Writer, shape: str) -> str:
+def _product(w: Writer, shape: str) -> str:
     """Add the number of elements of a shape, a vector of one."""
     return reduced(w.builder, "ReduceProd", shape, (0,), True)

@@ -1,4 +1,4 @@
-"""Resizing and padding of images, sampling at points."""
+"""Resizing and padding of images."""
 
 from __future__ import annotations
 
@@ -73,9 +73,8 @@ def _by_sizes(w: Writer, step: Step, **attributes: Any) -> str:
 
 
 def _fixed_size(w: Writer, step: Step) -> tuple[int, int]:
-    what = "a resizing of maps"
-    h, w_, *_ = w.fixed(step, what, *step.x.shape[2:], *step.out.shape[2:])
-    return h, w_
+    height, width, *_ = w.fixed(step, "a resizing of maps", *step.x.shape[2:], *step.out.shape[2:])
+    return height, width
 
 
 def _along(step: Step, axis: int) -> Callable[[Tensor], Tensor]:
