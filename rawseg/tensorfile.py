@@ -67,7 +67,11 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
         If the file cannot be read, contradicts the format, or is larger than the memory of this machine.
     """
     with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in sorted(file.keys())}, file.metadata() or {}
+        arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
+        for name, array in arrays.items():
+            if array.dtype.name not in DTYPES:  # NumPy knows more of them where another package has brought them along
+                raise ValueError(f"{name} of {array.dtype.name}, which is none of {', '.join(DTYPES)}")
+        return arrays, file.metadata() or {}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

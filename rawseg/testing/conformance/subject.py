@@ -75,6 +75,8 @@ class Subject(NamedTuple):
         flags = [self.wanted(case)] if ways else []
         results = called(getattr(self.called_as(case), what), case, handed, dict(case.options), *flags, *given)
         for name, before, after in zip(case.arrays, case.values, handed):
+            if case.options.get("inplace"):  # asked to write
+                break
             if before is not None and name not in self.contract.writes and before.tobytes() != after.tobytes():
                 raise failure_of("arguments", f"{name} was written to", case)
         for some, theirs in zip(ways, given):
