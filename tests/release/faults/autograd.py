@@ -230,7 +230,7 @@ FAULTS = [
         "rawseg/testing/conformance/subject.py",
         "testing/test_unruly.py",
         [
-            ("missing check", "before is not None and name not in self.contract.writes and", "False and"),
+            ("missing check", "before is not None and name not in writes and", "False and"),
             ("missing check", "any(before.tobytes() != after.tobytes() for before, after in zip(some, theirs))", "False"),
             ("shared memory", "None if array is None else copied(array, flag)", "array"),
             ("missing check", "except (Exception, SystemExit) as error:", "except Exception as error:"),
