@@ -79,7 +79,7 @@ def module_of(array: Any) -> Any:
 
 def check_floating(op: str, **arrays: Any) -> str:
     """Check that all arrays (None is skipped) are float32 or float64, of one dtype, on one device; return the device."""
-    first_name, first = "", None
+    first_name, first, first_device = "", None, ""
     for name, array in arrays.items():
         if array is None:
             continue
@@ -89,12 +89,12 @@ def check_floating(op: str, **arrays: Any) -> str:
         if array.dtype not in FLOATING:
             raise DTypeError(op, name, "float32 or float64", array.dtype)
         if first is None:
-            first_name, first = name, array
+            first_name, first, first_device = name, array, device
         elif array.dtype != first.dtype:
             raise DTypeError(op, name, f"{first.dtype}, the dtype of {first_name}", array.dtype)
-        elif device != device_of(first):
-            raise DeviceError(op, name, f"{device_of(first)}, the device of {first_name}", device)
-    return device_of(first)
+        elif device != first_device:
+            raise DeviceError(op, name, f"{first_device}, the device of {first_name}", device)
+    return first_device
 
 
 def check_array(op: str, argument: str, array: Any) -> None:

@@ -21,11 +21,11 @@ def check_arrays(op: str, weight_axes: str, **arrays: Any) -> str:
     for name, array in arrays.items():
         if name == "bias":
             continue
-        axes = weight_axes if name == "weight" else "(N, C, H, W)"
+        axes, batched = (weight_axes, 0) if name == "weight" else ("(N, C, H, W)", 1)
         check_rank(op, name, array, axes)
-        for axis, size in zip(axes.strip("()").split(", "), array.shape):
-            if size < 1 and axis != "N":
-                raise ShapeError(op, name, f"at least 1 along {axis}", f"{size} (shape {array.shape})")
+        if 0 in array.shape[batched:]:
+            axis = axes.strip("()").split(", ")[array.shape.index(0, batched)]
+            raise ShapeError(op, name, f"at least 1 along {axis}", f"0 (shape {array.shape})")
     return device
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+LARGEST_SPAN = 2**63 - 1  # bytes, in NumPy's own arithmetic
 TABLE_COPIES = 12  # arrays of 8 bytes an entry that exist at once while a table of positions and weights is made, at most
 
 
@@ -25,9 +26,9 @@ def limit_bytes() -> int:
 
 def check_size(op: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Raise MemoryError if one array of this shape cannot fit into this machine, or, though empty, into NumPy's 64 bits."""
-    spanned = math.prod(length for length in shape if length) * np.dtype(dtype).itemsize  # Python ints: cannot overflow
-    needed = spanned if all(shape) else 0
-    if needed > limit_bytes() or spanned > np.iinfo(np.int64).max:
+    filled = math.prod(shape)  # of Python ints: cannot overflow
+    spanned = (filled or math.prod([length for length in shape if length])) * np.dtype(dtype).itemsize
+    if (filled and spanned > limit_bytes()) or spanned > LARGEST_SPAN:
         raise MemoryError(f"{op}: out: expected at most {limit_bytes()} bytes, got {spanned} bytes for shape {shape}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..device import array_module
 from ..errors import ArgumentError, DTypeError
+from . import late
 from .function import Function
 from .memory import computed
 from .operands import DEFAULT_DTYPE, as_tensor, is_floating, pair_of_operands, wide
@@ -205,9 +206,7 @@ def remainder(a: Any, b: Any) -> Tensor:
 
 def power(a: Any, b: Any) -> Tensor:
     """Return ``a ** b``, broadcast."""
-    from .tensor import Tensor
-
-    if isinstance(a, Tensor) and isinstance(b, (int, float)) and is_floating(a):
+    if isinstance(a, late.Tensor) and isinstance(b, (int, float)) and is_floating(a):
         return PowScalar.apply(a, exponent=b)
     a, b = pair_of_operands("power", a, b)
     if is_floating(a):
@@ -245,11 +244,9 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
 @recordable
 def invert(x: Tensor) -> Tensor:
     """Return ``not x`` of bools, the complement of integers."""
-    from .tensor import Tensor
-
     if x.dtype.kind not in "biu":
         raise DTypeError("invert", "input", "bool or integers", x.dtype)
-    return Tensor(~x.array)
+    return late.Tensor(~x.array)
 
 
 def compare(op: str, a: Any, b: Any) -> Tensor:
@@ -261,8 +258,6 @@ def compare(op: str, a: Any, b: Any) -> Tensor:
 @recordable
 def without_derivative(function: Any, op: str, a: Any, b: Any) -> Tensor:
     """Apply a function without a derivative."""
-    from .tensor import Tensor
-
     a, b = pair_of_operands(op, a, b)
     with np.errstate(all="ignore"):
-        return Tensor(function(a.array, b.array))
+        return late.Tensor(function(a.array, b.array))

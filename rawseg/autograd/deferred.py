@@ -13,8 +13,7 @@ from __future__ import annotations
 import math
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -95,20 +94,28 @@ def may_defer(*arrays: Any) -> bool:
     return all(array is None or isinstance(array, (np.ndarray, Deferred)) for array in arrays)
 
 
-@contextmanager
-def deferring() -> Iterator[None]:
-    """Let results wait inside a ``with`` block; at the end of the outermost one on this thread, compute those that still do."""
-    if _scope.depth == 0:
-        _scope.waiting = []
-    _scope.depth += 1
-    try:
-        yield
-    finally:
+class _Deferring:
+    """The block itself; it keeps nothing, so that one serves everybody."""
+
+    def __enter__(self) -> None:
+        if _scope.depth == 0:
+            _scope.waiting = []
+        _scope.depth += 1
+
+    def __exit__(self, *_exception: object) -> None:
         _scope.depth -= 1
         if _scope.depth == 0:
             for result in _waiting():
                 result.settle()
             _scope.waiting = ()
+
+
+DEFERRING = _Deferring()
+
+
+def deferring() -> AbstractContextManager[None]:
+    """Let results wait inside a ``with`` block; at the end of the outermost one on this thread, compute those that still do."""
+    return DEFERRING
 
 
 def settle_readers(array: Any) -> None:

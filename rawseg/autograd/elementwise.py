@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..device import array_module, device_of, move
 from ..errors import ArgumentError, DTypeError
+from . import late
 from .function import Function
 from .memory import copied
 from .operands import is_floating, wide
@@ -222,6 +223,4 @@ def clamp(x: Tensor, low: float | None, high: float | None) -> Tensor:
 @recordable
 def step_function(name: str, x: Tensor) -> Tensor:
     """Apply ``floor``, ``ceil``, ``rint`` or ``sign``: constant almost everywhere, so the result has no graph."""
-    from .tensor import Tensor
-
-    return Tensor(getattr(array_module(x.array), name)(x.array))
+    return late.Tensor(getattr(array_module(x.array), name)(x.array))

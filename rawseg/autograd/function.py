@@ -9,6 +9,7 @@ import numpy as np
 
 from ..device import array_module
 from ..errors import GraphError
+from . import late
 from .deferred import Deferred
 from .grad_mode import modes
 from .operands import is_floating
@@ -88,14 +89,12 @@ class Context:
         return tuple(self._restore(*record) for record in self._records)
 
     def _restore(self, function: type[Function], kept: Any, slot: int | None, version: Any) -> Any:
-        from .tensor import Tensor
-
         if kept is None:
             return None
-        if isinstance(kept, Tensor):
+        if isinstance(kept, late.Tensor):
             _check_version(function, version, kept._version[0])
             return kept
-        tensor = Tensor(kept)
+        tensor = late.Tensor(kept)
         if slot is not None and version is not None:
             _check_version(function, 0, version[0])
             tensor._version = version
@@ -168,24 +167,23 @@ class Function:
     @classmethod
     def apply(cls, *inputs: Tensor | None, **options: Any) -> Any:
         """Run forward on the Tensors' arrays and, where a gradient may be asked for, record a node."""
-        from .tensor import Tensor
-
-        recording = modes.grad and modes.recorder is None
-        needs = tuple(recording and t is not None and t.requires_grad for t in inputs)
+        recorder, anomaly = modes.recorder, modes.anomaly
+        recording = modes.grad and recorder is None
+        needs = tuple([recording and t is not None and t._requires_grad for t in inputs])
         ctx = Context(needs)
         given = _arrays_of(inputs, cls.takes_deferred)
         with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
             out = cls.forward(ctx, *given, **options)
         arrays = out if isinstance(out, tuple) else (out,)
-        results = tuple(Tensor(array) for array in arrays)
-        if modes.anomaly:
+        results = tuple([late.Tensor(array) for array in arrays])
+        if anomaly:
             check_finite(cls.name(), "out", tuple(t.array for t in results))
         if cls.is_view and inputs[0] is not None and _share_memory(results[0].array, inputs[0].array):
             results[0]._version = inputs[0]._version
-        if any(needs):
+        if True in needs:
             cls._record(ctx, inputs, given, arrays, results)
-        if modes.recorder is not None:
-            modes.recorder.applied(cls, inputs, options, results)
+        if recorder is not None:
+            recorder.applied(cls, inputs, options, results)
         return results if isinstance(out, tuple) else results[0]
 
     @classmethod

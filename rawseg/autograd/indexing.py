@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import array_module, device_of
+from . import late
 from .function import Function
 
 if TYPE_CHECKING:
@@ -76,11 +77,9 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 def plain_index(index: Any, copy: bool = False) -> Any:
     """Return an index with its Tensors replaced by their arrays, or by copies that a graph can keep."""
-    from .tensor import Tensor
-
     if isinstance(index, tuple):
         return tuple(plain_index(part, copy) for part in index)
-    if isinstance(index, Tensor):
+    if isinstance(index, late.Tensor):
         index = index.array
     return index.copy() if copy and device_of(index) else index
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..device import array_module, device_of
 from ..errors import ArgumentTypeError, DeviceError, DTypeError
+from . import late
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -37,9 +38,7 @@ def is_dtype(value: Any) -> bool:
 
 def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) -> Tensor:
     """Return a Tensor: the value itself, an array as a constant, or a Python scalar in the dtype of ``like``."""
-    from .tensor import Tensor
-
-    if isinstance(value, Tensor):
+    if isinstance(value, late.Tensor):
         return value
     if isinstance(value, (bool, int, float)):
         value = _weak(value, like)
@@ -47,7 +46,7 @@ def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) ->
         raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type(value).__name__)
     if value.dtype.kind not in "biuf":
         raise DTypeError(op, argument, "bools, integers or floats", value.dtype)
-    return Tensor(value)
+    return late.Tensor(value)
 
 
 def _weak(value: float, like: Tensor | None) -> Any:
@@ -68,21 +67,26 @@ def pair_of_operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
 
     A Python float that meets an integer Tensor turns it into the default dtype, float32, as in PyTorch.
     """
-    from .tensor import Tensor
+    if not (isinstance(a, late.Tensor) and isinstance(b, late.Tensor)):
+        a, b = _both_tensors(op, a, b)
+    if a.dtype != b.dtype:
+        raise DTypeError(op, "other", f"{a.dtype}, the dtype of input (convert one with .astype)", b.dtype)
+    if a.device != b.device:
+        raise DeviceError(op, "other", f"{a.device}, the device of input", b.device)
+    return a, b
 
-    first = a if isinstance(a, Tensor) else None
-    second = b if isinstance(b, Tensor) else None
+
+def _both_tensors(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Return two operands as Tensors, of one dtype if one of them is a Python number."""
+    first = a if isinstance(a, late.Tensor) else None
+    second = b if isinstance(b, late.Tensor) else None
     left, right = as_tensor(op, "input", a, second), as_tensor(op, "other", b, first)
-    weak_left, weak_right = isinstance(a, (bool, int, float)), isinstance(b, (bool, int, float))
-    if left.dtype != right.dtype:
-        if weak_left:
-            right = right.astype(left.dtype)
-        elif weak_right:
-            left = left.astype(right.dtype)
-        else:
-            raise DTypeError(op, "other", f"{left.dtype}, the dtype of input (convert one with .astype)", right.dtype)
-    if device_of(left.array) != device_of(right.array):
-        raise DeviceError(op, "other", f"{device_of(left.array)}, the device of input", device_of(right.array))
+    if left.dtype == right.dtype:
+        return left, right
+    if isinstance(a, (bool, int, float)):
+        return left, right.astype(left.dtype)
+    if isinstance(b, (bool, int, float)):
+        return left.astype(right.dtype), right
     return left, right
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Protocol, TypeVar
 
+from . import late
 from .grad_mode import modes
 
 __all__ = ["Recorder", "recordable", "recording"]
@@ -52,8 +53,6 @@ def recordable(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         if modes.recorder is None:
             return function(*args, **kwargs)
-        from .tensor import Tensor
-
         recorder, modes.recorder = modes.recorder, None
         try:
             out = function(*args, **kwargs)
@@ -61,8 +60,8 @@ def recordable(function: F) -> F:
             modes.recorder = recorder
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        inputs = tuple(value for value in bound.arguments.values() if isinstance(value, Tensor))
-        options = {name: value for name, value in bound.arguments.items() if not isinstance(value, Tensor)}
+        inputs = tuple(value for value in bound.arguments.values() if isinstance(value, late.Tensor))
+        options = {name: value for name, value in bound.arguments.items() if not isinstance(value, late.Tensor)}
         recorder.applied(call, inputs, options, tuple(out) if isinstance(out, tuple) else (out,))
         return out
 

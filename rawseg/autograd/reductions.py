@@ -9,6 +9,7 @@ import numpy as np
 
 from ..device import array_module
 from ..errors import DTypeError, ShapeError
+from . import late
 from .arithmetic import where
 from .function import Function
 from .operands import is_floating
@@ -115,12 +116,10 @@ def extremum(name: str, x: Tensor, dim: Any = None, keepdim: bool = False) -> Te
 @recordable
 def position(name: str, x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return ``argmax`` or ``argmin`` as int64, ties to the first; without an axis, of the flattened array."""
-    from .tensor import Tensor
-
     axis = None if dim is None else axis_of(name, "dim", dim, x.ndim)
     if x.size == 0 or (axis is not None and x.shape[axis] == 0):
         raise ShapeError(name, "input", "at least one element", f"shape {x.shape}")
-    return Tensor(getattr(array_module(x.array), name)(x.array, axis=axis, keepdims=keepdim).astype(np.int64))
+    return late.Tensor(getattr(array_module(x.array), name)(x.array, axis=axis, keepdims=keepdim).astype(np.int64))
 
 
 class Extrema(NamedTuple):
@@ -160,10 +159,8 @@ def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 @recordable
 def truth(name: str, x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Return ``all`` or ``any`` as bool."""
-    from .tensor import Tensor
-
     axes = axes_of(name, "dim", dim, x.ndim)
-    return Tensor(getattr(array_module(x.array), name)(x.array, axis=axes, keepdims=keepdim))
+    return late.Tensor(getattr(array_module(x.array), name)(x.array, axis=axes, keepdims=keepdim))
 
 
 def _require_floating(op: str, x: Tensor) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..device import array_module, device_of
 from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
+from . import late
 from .deferred import Deferred
 from .elementwise import Move
 from .function import Node
@@ -286,3 +287,6 @@ class Tensor(Operators, InPlace, Methods):
         elif self._requires_grad:
             notes.append("requires_grad=True")
         return f"tensor({', '.join([text, *notes])})"
+
+
+late.Tensor = Tensor

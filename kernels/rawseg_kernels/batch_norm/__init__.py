@@ -128,7 +128,7 @@ def forward_eval(
     """
     device = _check(x=x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     eps = _epsilon(eps)
-    _check_statistics(running_mean, running_var)
+    check_statistics(running_mean, running_var)
     _memory.check_size(OP, x.shape, x.dtype)
     run = find(__name__, "forward_eval", algorithm, ALGORITHMS, device)
     statistics = _arrays.contiguous(running_mean), _arrays.contiguous(running_var)
@@ -145,7 +145,7 @@ def fold(weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float
     for name, array in (("running_var", running_var), ("weight", weight), ("bias", bias)):
         if array is not None:
             _arrays.check_shape(OP, name, array, shape)
-    _check_statistics(running_mean, running_var)
+    check_statistics(running_mean, running_var)
     scale = 1 / np.sqrt(running_var.astype(np.float64) + _epsilon(eps))
     shift = np.zeros(shape) if bias is None else bias.astype(np.float64)
     return running_mean.astype(np.float64), scale if weight is None else scale * weight, shift
@@ -204,7 +204,7 @@ def backward_eval(
     """Return ``(grad_input, grad_weight, grad_bias)`` of `forward_eval`; the running statistics are constants."""
     device = _check(x=x, grad_output=grad_output, weight=weight, running_mean=running_mean, running_var=running_var)
     eps = _epsilon(eps)
-    _check_statistics(running_mean, running_var)
+    check_statistics(running_mean, running_var)
     run = find(__name__, "backward_eval", algorithm, ALGORITHMS, device)
     statistics = _arrays.contiguous(running_mean), _arrays.contiguous(running_var)
     grads = run(_flat(grad_output), _flat(x), _affine(x, weight, None)[0], *statistics, eps)
@@ -269,10 +269,11 @@ def _epsilon(eps: Any) -> float:
     return eps
 
 
-def _check_statistics(running_mean: Any, running_var: Any) -> None:
+def check_statistics(running_mean: Any, running_var: Any) -> None:
+    """Raise an ArgumentError unless running statistics are finite and no variance is negative."""
     for name, array in (("running_mean", running_mean), ("running_var", running_var)):
         if not np.isfinite(array).all():
-            raise ArgumentError(OP, name, "finite values", array)
+            raise ArgumentError(OP, name, "finite values (a layer's reset_running_stats() starts them anew)", array)
     if (running_var < 0).any():
         raise ArgumentError(OP, "running_var", "no negative value", running_var)
 
