@@ -64,6 +64,7 @@ def test_an_older_file_is_compared_with(tmp_path, capsys):
     assert "faster" in capsys.readouterr().out
 
 
+@pytest.mark.release
 def test_foreign_kernels_stand_in_the_same_table_if_they_are_right(monkeypatch, capsys):
     monkeypatch.chdir(Path(__file__).parent)
     shared = ("bench", *CONV, "--no-tuned", "--algorithm", "im2col", "--impl")
@@ -84,6 +85,7 @@ def test_foreign_kernels_are_timed_or_their_error_is_told(monkeypatch, capsys):
     assert "RuntimeError: no such shape" in capsys.readouterr().out
 
 
+@pytest.mark.release
 def test_a_model_is_timed_with_its_memory(tmp_path, capsys):
     shared = "--batch", 1, "--size", 64, "--threads", 1, "--repeats", 1, "--no-tuned"
     file = tmp_path / "a.json"
@@ -117,7 +119,11 @@ def test_growth_is_measured_and_drawn(tmp_path, capsys, monkeypatch):
         (("--shape", "1x4x9x9"), "--op: expected the one operation that --shape is of"),
         (("--op", "conv2d", "--shape", "4by4"), "--shape: expected sizes and options"),
         (("--op", "conv2d", "--shape", "1x4x9x9 colour=1"), "--shape: expected sizes and options of conv2d"),
-        ((*CONV, "--impl", "no_such_package:f"), "--impl: expected package.module:function that can be imported"),
+        pytest.param(
+            (*CONV, "--impl", "no_such_package:f"),
+            "--impl: expected package.module:function that can be imported",
+            marks=pytest.mark.release,  # as the next one
+        ),
         ((*CONV, "--impl", "math"), "--impl: expected package.module:function that can be imported"),
         ((*CONV, "--pass", "sideways"), "no pass to time"),
         ((*CONV, "--scale", "colour"), "--scale: expected one of"),

@@ -464,6 +464,7 @@ def test_demo_instance_tells_a_missing_folder(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.release
 def test_ablate_exchanges_the_layer_and_nothing_else(small_demo, tmp_path, capsys, monkeypatch):
     pytest.importorskip("stardist")
     monkeypatch.setattr(ablate, "NETWORK", {"min_size": 32, "max_size": 32, "anchor_sizes": (8, 16)})

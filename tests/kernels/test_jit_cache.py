@@ -96,7 +96,10 @@ def test_kernels_of_one_code_differ_by_what_they_close_over(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "one bit", "other bytes"])
+LONG = pytest.mark.release  # everything is compiled again, for each
+
+
+@pytest.mark.parametrize("damage", ["one bit", *(pytest.param(how, marks=LONG) for how in ("empty", "cut", "other bytes"))])
 def test_damaged_files_are_thrown_away_and_made_again(filled, damage):
     for path in kernels(filled):
         content = bytearray(path.read_bytes())
@@ -152,6 +155,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.release
 def test_many_processes_at_once_find_whole_files_only(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     with ThreadPoolExecutor(4) as pool:

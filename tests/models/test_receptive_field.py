@@ -125,7 +125,7 @@ def test_an_output_that_does_not_depend_on_the_image_sees_nothing():
     [
         lambda: models.unet(width=2, depth=2),
         lambda: models.unet(width=6, depth=2, up="bilinear"),
-        lambda: models.segnet_basic(classes=3),
+        pytest.param(lambda: models.segnet_basic(classes=3), marks=pytest.mark.release),
         lambda: models.segnet_basic(classes=3, variant="fcn"),
         lambda: models.context(2, dilations=(1, 2, 4)),
     ],

@@ -38,6 +38,7 @@ def index(folder):
     return json.loads((folder / "cases.json").read_text(), parse_constant=refuse)
 
 
+@pytest.mark.release
 def test_writing_again_gives_the_same_bytes_in_another_process_too(folder, tmp_path):
     """Whatever was imported before, and wherever; and nothing but the folder is written."""
     (tmp_path / "numbers.py").write_text("MANY = [0, 1, 2, 3, 4, 5, 6, 7, 17, 23]")
