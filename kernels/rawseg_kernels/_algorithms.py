@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -62,15 +63,17 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
     verb : str
         E.g. ``"forward"`` or ``"backward_input"``.
     algorithm : str
-        One of ``choices``, or ``"reference"``: the loops that define the operation, compiled; or ``"auto"``: the first choice.
+        One of ``choices``, or ``"reference"``: the loops that define the operation, compiled; or one in CUDA, ``"cuda"`` say,
+        whose source an array on the CPU is computed by, too; or ``"auto"``: the first choice, or the GPU's.
     device : str
         ``"cpu"`` or ``"cuda:0"`` and so on.
     """
     op = room.rpartition(".")[2]
-    if algorithm not in ("auto", "reference", *choices):
-        raise ArgumentError(op, "algorithm", f"one of {('auto', 'reference', *choices)}", repr(algorithm))
+    on_gpu = cuda_algorithms(room)
+    if algorithm not in ("auto", "reference", *choices, *on_gpu):
+        raise ArgumentError(op, "algorithm", f"one of {('auto', 'reference', *choices, *on_gpu)}", repr(algorithm))
     if device != "cpu":
-        raise BackendError(op, "x", "a NumPy array (this operation has no CUDA form yet)", f"an array on {device}")
+        return _find_on_gpu(room, op, verb, algorithm, on_gpu, device)
     if (_choices or _own_choices.get()) and (function := substitute(op, verb)) is not None:
         return function
     name = choices[0] if algorithm == "auto" and choices else algorithm
@@ -79,6 +82,24 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
 
         return compiled(getattr(_module(room, "reference"), verb))
     return getattr(_module(room, name), verb)
+
+
+def _find_on_gpu(room: str, op: str, verb: str, algorithm: str, on_gpu: tuple[str, ...], device: str) -> Callable[..., Any]:
+    """Return the function of the algorithm that is asked for, or of the first that has the verb."""
+    names = on_gpu if algorithm == "auto" else tuple(name for name in on_gpu if name == algorithm)
+    function = next((f for name in names if (f := getattr(_module(room, name), verb, None)) is not None), None)
+    if function is None:
+        asked = "'auto'" if algorithm == "auto" else repr(algorithm)
+        expected = f"a NumPy array ({verb} has {on_gpu or 'no algorithm'} on a GPU, and {asked} was asked for)"
+        raise BackendError(op, "x", expected, f"an array on {device}")
+    return function
+
+
+@cache
+def cuda_algorithms(room: str) -> tuple[str, ...]:
+    """Return the names of an operation's algorithms in CUDA, its modules whose names begin so; the last in the alphabet leads."""
+    folder = Path(str(import_module(room).__file__)).parent
+    return tuple(sorted((path.stem for path in folder.glob("cuda*.py")), reverse=True))
 
 
 @cache
