@@ -97,7 +97,7 @@ def _find_on_gpu(room: str, op: str, verb: str, algorithm: str, on_gpu: tuple[st
 
 @cache
 def cuda_algorithms(room: str) -> tuple[str, ...]:
-    """Return the names of an operation's algorithms in CUDA, its modules whose names begin so; the last in the alphabet leads."""
+    """Return the names of an operation's algorithms in CUDA, modules whose names begin so; the last in the alphabet leads."""
     folder = Path(str(import_module(room).__file__)).parent
     return tuple(sorted((path.stem for path in folder.glob("cuda*.py")), reverse=True))
 

@@ -1,0 +1,74 @@
+"""Every CUDA file is compiled by NVIDIA's compiler for every chip that is served; no GPU is needed."""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+
+import numpy as np
+import pytest
+from cuda.nvrtc import PACKAGES, compile_source
+from cuda.sources import SOURCES, variants
+
+from rawseg_kernels._cuda.source import Source
+
+CHIPS = ("75", "80", "90", "100", "120")  # Turing, Ampere, Hopper, and two of Blackwell
+MOST_REGISTERS = 255  # of a thread: what does not fit is spilled
+DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
+
+
+def installed(major: str) -> bool:
+    try:
+        return bool(metadata.version(PACKAGES[major]))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+VERSIONS = [
+    pytest.param(major, marks=pytest.mark.skipif(not installed(major), reason=f"{package} is not installed"))
+    for major, package in PACKAGES.items()
+]
+
+
+def test_every_file_is_found():
+    names = [source.path.name for source in SOURCES]
+    assert "max_pool2d.cu" in names
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("major", VERSIONS)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
+def test_a_file_compiles_for_every_chip_without_spills(source, major):
+    for chip in CHIPS:
+        for dtype in DTYPES:
+            for defines in variants(source):
+                options = (*Source.options(dtype, defines), f"-arch=sm_{chip}")
+                needs = compile_source(major, source.whole, options)
+                assert set(needs) == set(source.signatures)
+                for name, need in needs.items():
+                    assert need.spilled == 0, (name, chip, dtype, need)
+                    assert need.registers <= MOST_REGISTERS
+                    assert need.shared <= 48 * 1024
+
+
+@pytest.mark.parametrize("major", VERSIONS)
+def test_what_is_wrong_is_told(major):
+    with pytest.raises(SyntaxError, match=r'identifier "nobody" is undefined'):
+        compile_source(major, 'extern "C" __global__ void f(float* x) { x[0] = nobody; }', ("-arch=sm_90",))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
+def test_every_kernel_is_named_for_its_file_and_launched(source):
+    """A kernel that nothing launches is never tested."""
+    module = source.path.with_suffix(".py")
+    text = "".join(path.read_text(encoding="utf-8") for path in source.path.parent.glob("*.py"))
+    assert module.exists() or source.path.parent.name != "_cuda"
+    for name in source.signatures:
+        assert name.startswith(source.path.stem), name
+        assert name.removeprefix(source.path.stem) in text, name
+
+
+def test_names_of_algorithms_are_those_of_modules():
+    from rawseg_kernels._algorithms import cuda_algorithms
+
+    assert "cuda" in cuda_algorithms("rawseg_kernels.max_pool2d")
+    assert import_module("rawseg_kernels.max_pool2d.cuda").forward
