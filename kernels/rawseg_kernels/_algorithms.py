@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -97,9 +96,8 @@ def _find_on_gpu(room: str, op: str, verb: str, algorithm: str, on_gpu: tuple[st
 
 @cache
 def cuda_algorithms(room: str) -> tuple[str, ...]:
-    """Return the names of an operation's algorithms in CUDA, modules whose names begin so; the last in the alphabet leads."""
-    folder = Path(str(import_module(room).__file__)).parent
-    return tuple(sorted((path.stem for path in folder.glob("cuda*.py")), reverse=True))
+    """Return the names of an operation's algorithms in CUDA, the first of which ``"auto"`` is on a GPU."""
+    return getattr(import_module(room), "CUDA_ALGORITHMS", ())
 
 
 @cache

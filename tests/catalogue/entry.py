@@ -11,13 +11,15 @@ import numpy as np
 class KernelCall(NamedTuple):
     """A kernel with everything but its arrays: fresh, same bits for any threads and layouts, never outside its memory.
 
-    ``arrays`` makes the arguments in a dtype (integers stay int64), large enough for at least two tasks.
+    ``arrays`` makes the arguments in a dtype (integers stay int64), large enough for at least two tasks. The entry of the plain
+    loops has the same call with any algorithm, ``of_algorithm(*arrays, algorithm)``, for the forms in CUDA.
     """
 
     op: str  # the room, e.g. "conv2d"
     name: str  # one of a kind, e.g. "conv2d.backward_weight im2col"
     call: Callable[..., Any]
     arrays: Callable[[Any], list[np.ndarray]]
+    of_algorithm: Callable[..., Any] | None = None
 
 
 class OpCall(NamedTuple):

@@ -125,13 +125,19 @@ def every_algorithm(calls: list[tuple[Any, str, Any, Any]]) -> list[KernelCall]:
             name = room.__name__.rpartition(".")[2]
             run = lambda *arrays, call=call, algorithm=algorithm: call(*arrays, algorithm)  # noqa: E731
             op = "interpolate" if room is resize else name  # what users call it
-            entries.append(KernelCall(op, f"{name}.{verb} {algorithm}", run, arrays))
+            entries.append(
+                KernelCall(op, f"{name}.{verb} {algorithm}", run, arrays, call if algorithm == "reference" else None)
+            )
     return entries
 
 
 KERNELS = every_algorithm(KERNEL_CALLS) + [
     KernelCall(
-        "conv2d", f"conv2d.backward_bias {algorithm}", lambda g, a=algorithm: conv2d.backward_bias(g, a), floats((2, 8, 60, 61))
+        "conv2d",
+        f"conv2d.backward_bias {algorithm}",
+        lambda g, a=algorithm: conv2d.backward_bias(g, a),
+        floats((2, 8, 60, 61)),
+        conv2d.backward_bias if algorithm == "reference" else None,
     )
     for algorithm in ("direct", "reference")
 ]

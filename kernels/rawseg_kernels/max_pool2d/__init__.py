@@ -9,7 +9,8 @@ gives NaN and the index of its last NaN. Once the indices are stored, ``backward
 
 Who needs the choice for the gradient alone keeps *taps*: a byte an output says which tap of its window was taken.
 
-Algorithm: ``"direct"`` lays one tap over a whole output row at a time.
+Algorithms: ``"direct"`` lays one tap over a whole output row at a time; ``"cuda"`` is for GPUs, a thread an output, and gathers
+backward.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .._errors import ArgumentError, DTypeError, IndexRangeError
 
 OP = "max_pool2d"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 PLANES = "(N, C, H, W)"
 MOST_TAPS = 256  # of a window whose taps are counted in a byte
 
@@ -54,7 +56,7 @@ def forward(
         Step between the taps of a window.
     ceil_mode : bool
         Round the output size up; a window that would start beyond the right padding is left out.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -91,7 +93,7 @@ def backward(grad_output: Any, indices: Any, input_shape: tuple[int, ...], algor
         From `forward`.
     input_shape : tuple of int, (N, C, H, W)
         Shape of ``x``.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -235,7 +237,7 @@ def gather(grad_grad_input: Any, indices: Any, algorithm: str = "auto") -> Any:
         Planes to read from.
     indices : ndarray of int64, shape (N, C, out_h, out_w)
         From `forward`.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -1,0 +1,99 @@
+"""Every CUDA kernel, run from its source on the CPU, beside the plain loops: in any order of threads, and inside its arrays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from catalogue.collected import KERNELS
+from catalogue.entry import KernelCall
+from promises import assert_same_bits, outputs_of
+
+from rawseg_kernels import _algorithms
+from rawseg_kernels._cuda import emulator
+
+DTYPES = [np.float32, np.float64]
+
+
+class CudaCall(NamedTuple):
+    """An entry of the catalogue with an algorithm in CUDA."""
+
+    entry: KernelCall
+    algorithm: str
+
+    def __str__(self) -> str:
+        return self.entry.name.replace("reference", self.algorithm)
+
+    def run(self, *arrays: np.ndarray):
+        assert self.entry.of_algorithm is not None
+        return self.entry.of_algorithm(*arrays, self.algorithm)
+
+
+def calls() -> list[CudaCall]:
+    found = []
+    for entry in KERNELS:
+        room, _, verb = entry.name.partition(" ")[0].partition(".")
+        for algorithm in _algorithms.cuda_algorithms(f"rawseg_kernels.{room}") if entry.of_algorithm else ():
+            if hasattr(import_module(f"rawseg_kernels.{room}.{algorithm}"), verb):
+                found.append(CudaCall(entry, algorithm))
+    return found
+
+
+CALLS = calls()
+CASES = pytest.mark.parametrize("case", CALLS, ids=str)
+
+# Sums in another order or another precision than the loops': the largest error, in parts of the largest element, for which
+# the operation's own tests have a bound. All others have the bits of the loops.
+ROUNDED: dict[str, float] = {}
+
+
+def tolerance(case: CudaCall, dtype) -> float:
+    return ROUNDED.get(case.entry.name.partition(" ")[0], 0) * (1 if dtype == np.float32 else 1e-8)
+
+
+@CASES
+@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
+def test_as_the_loops_in_any_order_of_threads(case, dtype):
+    arrays = case.entry.arrays(dtype)
+    before = [array.tobytes() for array in arrays]
+    want = outputs_of(case.entry.call(*arrays))
+    first = None
+    for order in emulator.ORDERS:
+        with emulator.ordered(order, 5):
+            got = outputs_of(case.run(*arrays))
+        if first is None:
+            first = got
+        assert_same_bits(got, first, order)
+    assert [array.tobytes() for array in arrays] == before
+    allowed = tolerance(case, dtype)
+    if not allowed:
+        assert_same_bits(first, want)
+        return
+    for one, other in zip(first, want, strict=True):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        np.testing.assert_allclose(one, other, rtol=0, atol=allowed * np.abs(other).max(initial=0))
+
+
+@CASES
+def test_arrays_may_have_any_strides_and_be_empty_of_images(case):
+    """Kernels see C-contiguous arrays only: what calls them sees to it."""
+    arrays = case.entry.arrays(np.float32)
+    want = case.run(*arrays)
+    views = [np.asfortranarray(array) for array in arrays]
+    assert_same_bits(case.run(*views), want)
+
+
+@pytest.mark.spec("all.memory-safety")
+def test_under_sanitizers():
+    """All of them in a process of its own, which an error in one ends."""
+    environment = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "cuda.sanitized"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines() or ["nothing"]
+    assert done.returncode == 0, f"died in {lines[-1]}: {done.stderr}"
+    assert len(lines) == 2 * len(CALLS)
