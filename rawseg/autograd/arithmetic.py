@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import array_module
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, DeviceError, DTypeError
 from . import late
 from .function import Function
 from .memory import computed
@@ -233,11 +233,15 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     ------
     DTypeError
         If the condition is not bool.
+    DeviceError
+        If it is on another device than the operands.
     """
     condition = as_tensor("where", "condition", condition)
     if condition.dtype.kind != "b":
         raise DTypeError("where", "condition", "bool", condition.dtype)
     a, b = pair_of_operands("where", a, b)
+    if condition.device != a.device:
+        raise DeviceError("where", "condition", f"{a.device}, the device of input", condition.device)
     return Where.apply(a, b, condition)
 
 

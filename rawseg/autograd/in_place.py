@@ -42,7 +42,7 @@ class InPlace:
             raise GraphError(op, "value", rule, "one with")
         if other.dtype != self.dtype and not isinstance(value, int):  # 0 and 1 are bools, but 0.5 is no integer
             raise DTypeError(op, "value", str(self.dtype), other.dtype)
-        self._write(op)[plain_index(index)] = other.array
+        self._write(op)[plain_index(index, self.device)] = other.array
         if modes.recorder is not None:
             modes.recorder.overwritten(self, index, other)
         return self

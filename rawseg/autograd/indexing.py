@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..device import array_module, device_of
+from ..device import array_module, device_of, move
 from . import late
 from .function import Function
 
@@ -40,8 +40,13 @@ class AddAt(Function):
         out = xp.zeros(shape, x.dtype)
         if _is_basic(index) or _each_once(index, shape):
             out[index] = x  # a sum has one term
-        else:
-            xp.add.at(out, index, x)
+        elif isinstance(x, np.ndarray):
+            np.add.at(out, index, x)
+        else:  # CuPy's would add in any order
+            from rawseg_kernels._cuda.scatter import sums
+
+            places = xp.arange(out.size).reshape(shape)[index]
+            out = sums(xp.ascontiguousarray(x).reshape(-1), places.reshape(-1), out.size).reshape(shape)
         return out
 
     @staticmethod
@@ -72,16 +77,19 @@ def interleave(tensors: Sequence[Tensor], places: Sequence[np.ndarray]) -> Tenso
 
 def getitem(x: Tensor, index: Any) -> Tensor:
     """Return ``x[index]``: slices, integers, None, Ellipsis, and integer or bool arrays or Tensors, as in NumPy."""
-    return GetItem.apply(x, index=plain_index(index, copy=x.requires_grad))
+    return GetItem.apply(x, index=plain_index(index, x.device, copy=x.requires_grad))
 
 
-def plain_index(index: Any, copy: bool = False) -> Any:
-    """Return an index with its Tensors replaced by their arrays, or by copies that a graph can keep."""
+def plain_index(index: Any, device: str, copy: bool = False) -> Any:
+    """Return an index with its Tensors replaced by their arrays, or by copies that a graph can keep, all on a device."""
     if isinstance(index, tuple):
-        return tuple(plain_index(part, copy) for part in index)
+        return tuple(plain_index(part, device, copy) for part in index)
     if isinstance(index, late.Tensor):
         index = index.array
-    return index.copy() if copy and device_of(index) else index
+    place = device_of(index)
+    if place and place != device:
+        return move(index, device)
+    return index.copy() if copy and place else index
 
 
 def _each_once(index: Any, shape: tuple[int, ...]) -> bool:

@@ -13,7 +13,7 @@ from ..autograd import Function, Tensor, is_grad_enabled
 from ..autograd.arithmetic import where
 from ..autograd.operands import as_tensor
 from ..device import array_module
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from ..labels import check_class_ids
 from .activation import floating
 from .logistic import log_softmax, softmax
@@ -223,6 +223,8 @@ def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[A
     shape = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
     if target.dtype != np.int64:
         raise DTypeError(op, "target", "int64 class ids", target.dtype)
+    if target.device != x.device:
+        raise DeviceError(op, "target", f"{x.device}, the device of input", target.device)
     if target.shape != shape:
         raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
     kept = target.array != ignore_index

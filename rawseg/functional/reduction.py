@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.arithmetic import where
 from ..device import array_module
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 
 __all__ = ["check_choice", "check_same", "mean_over", "reduced"]
 
@@ -23,13 +23,15 @@ def check_choice(op: str, argument: str, value: Any, choices: tuple[str, ...]) -
 
 
 def check_same(op: str, input: Tensor, target: Tensor, argument: str = "target") -> None:
-    """Check that prediction and target have one shape and one floating dtype (PyTorch broadcasts, with a warning)."""
+    """Check that prediction and target have one shape, floating dtype and device (PyTorch broadcasts, with a warning)."""
     if input.dtype.kind != "f":
         raise DTypeError(op, "input", "float32 or float64", input.dtype)
     if target.shape != input.shape:
         raise ShapeError(op, argument, f"shape {input.shape}, that of input", f"shape {target.shape}")
     if target.dtype != input.dtype:
         raise DTypeError(op, argument, f"{input.dtype}, the dtype of input", target.dtype)
+    if target.device != input.device:
+        raise DeviceError(op, argument, f"{input.device}, the device of input", target.device)
 
 
 def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:

@@ -30,8 +30,17 @@ def scattered(values: Any, indices: Any, shape: tuple[int, ...], adding: bool) -
     xp, planes = module_of(values), shape[0] * shape[1]
     starts = xp.arange(planes, dtype=np.int64)[:, None] * (shape[2] * shape[3])
     places = (indices.reshape(planes, -1) + starts).reshape(-1)
-    order = xp.argsort(places, kind="stable").astype(np.int64, copy=False)
-    out = empty(values, shape)
-    run = kernel("scatter_sums" if adding else "scatter_last", values.dtype)
-    run(out.size, values, places[order], order, out, out.size, order.size)
+    size = int(np.prod(shape))
+    return (sums(values, places, size) if adding else _at_places("scatter_last", values, places, size)).reshape(shape)
+
+
+def sums(values: Any, places: Any, size: int) -> Any:
+    """Return ``size`` sums, of the values that have each place (int64, 0 to ``size - 1``), in their order."""
+    return _at_places("scatter_sums", values, places, size)
+
+
+def _at_places(name: str, values: Any, places: Any, size: int) -> Any:
+    order = module_of(places).argsort(places, kind="stable").astype(np.int64, copy=False)
+    out = empty(values, (size,))
+    kernel(name, values.dtype)(size, values, places[order], order, out, size, order.size)
     return out

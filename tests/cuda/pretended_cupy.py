@@ -1,0 +1,502 @@
+"""A stand-in for CuPy whose device is this process: arrays that are no NumPy arrays, and kernels that the emulator runs.
+
+It is stricter than CuPy where CuPy's leniency differs between versions: a NumPy array in the place of a device array is always
+an error, so host and device never mix unnoticed. What it has is what rawseg uses; an unknown name is an AttributeError.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from rawseg_kernels._cuda import emulator
+from rawseg_kernels._cuda.signature import Parameter, signatures
+from rawseg_kernels._cuda.source import WAITS
+
+NAMES = [
+    "abs",
+    "absolute",
+    "add",
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "arange",
+    "argmax",
+    "argmin",
+    "argsort",
+    "array",
+    "asarray",
+    "ascontiguousarray",
+    "broadcast_arrays",
+    "broadcast_to",
+    "ceil",
+    "clip",
+    "concatenate",
+    "copyto",
+    "cos",
+    "cumsum",
+    "diff",
+    "divide",
+    "divmod",
+    "dot",
+    "einsum",
+    "empty",
+    "empty_like",
+    "equal",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "eye",
+    "flatnonzero",
+    "flip",
+    "floor",
+    "full",
+    "full_like",
+    "greater",
+    "greater_equal",
+    "invert",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "lexsort",
+    "less",
+    "less_equal",
+    "linspace",
+    "log",
+    "log1p",
+    "log2",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mod",
+    "moveaxis",
+    "multiply",
+    "nan_to_num",
+    "negative",
+    "nonzero",
+    "not_equal",
+    "ones",
+    "ones_like",
+    "outer",
+    "pad",
+    "permute_dims",
+    "power",
+    "prod",
+    "ravel",
+    "reciprocal",
+    "remainder",
+    "repeat",
+    "reshape",
+    "rint",
+    "roll",
+    "searchsorted",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "subtract",
+    "sum",
+    "swapaxes",
+    "take",
+    "take_along_axis",
+    "tanh",
+    "tensordot",
+    "tile",
+    "transpose",
+    "tri",
+    "tril",
+    "triu",
+    "true_divide",
+    "trunc",
+    "unique",
+    "var",
+    "where",
+    "zeros",
+    "zeros_like",
+    "bincount",
+    "floor_divide",
+    "fmod",
+    "sinh",
+    "cosh",
+    "tan",
+    "arctan2",
+    "arctan",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "left_shift",
+    "right_shift",
+    "exp2",
+    "logaddexp",
+    "count_nonzero",
+    "array_equal",
+    "allclose",
+    "std",
+    "hypot",
+    "cbrt",
+    "fabs",
+    "signbit",
+    "copysign",
+    "nextafter",
+    "delete",
+    "insert",
+    "split",
+    "array_split",
+    "vstack",
+    "hstack",
+    "atleast_1d",
+    "atleast_2d",
+    "column_stack",
+    "indices",
+    "meshgrid",
+    "unravel_index",
+    "ravel_multi_index",
+    "shares_memory",
+    "may_share_memory",
+    "result_type",
+    "promote_types",
+    "can_cast",
+    "iinfo",
+    "finfo",
+    "ndim",
+    "shape",
+    "size",
+    "isscalar",
+    "float32",
+    "float64",
+    "int32",
+    "int64",
+    "uint8",
+    "bool_",
+    "pi",
+    "inf",
+    "nan",
+    "newaxis",
+    "logical_xor",
+    "cumprod",
+    "median",
+    "percentile",
+    "histogram",
+    "digitize",
+    "interp",
+    "apply_along_axis",
+    "rot90",
+    "fliplr",
+    "flipud",
+    "sort",
+    "partition",
+    "put_along_axis",
+]
+MAKERS = {
+    "arange",
+    "array",
+    "asarray",
+    "empty",
+    "eye",
+    "full",
+    "linspace",
+    "ones",
+    "tri",
+    "zeros",
+    "indices",
+}  # host arrays go in
+ON_HOST = {
+    "result_type",
+    "promote_types",
+    "can_cast",
+    "shares_memory",
+    "may_share_memory",
+    "array_equal",
+    "allclose",
+    "ndim",
+    "shape",
+    "size",
+}
+SCALARS = (bool, int, float, complex, np.generic, str, type(None), type, np.dtype, slice, type(Ellipsis))
+
+
+class Device:
+    """The one device."""
+
+    id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        return None
+
+    def __eq__(self, other):
+        return isinstance(other, Device)
+
+    def __hash__(self):
+        return 0
+
+    def synchronize(self):
+        """Do nothing: everything is done."""
+
+
+class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array on the device."""
+
+    __array_priority__ = 100
+
+    def __init__(self, host: np.ndarray) -> None:
+        self._host = host
+        self.device = Device()
+
+    def __array__(self, *_arguments, **_options):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array.")
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        if method != "__call__":
+            return NotImplemented
+        return wrapped(ufunc(*map(unwrapped, inputs), **{key: unwrapped(value) for key, value in options.items()}))
+
+    def __array_function__(self, function, _types, arguments, options):
+        if function.__name__ not in NAMES:
+            raise TypeError(f"CuPy is not said to have {function.__name__}")
+        return wrapped(function(*map(unwrapped, arguments), **{key: unwrapped(value) for key, value in options.items()}))
+
+    def get(self) -> np.ndarray:
+        """Return a copy on the host."""
+        return self._host.copy()
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.__dict__["_host"], name)
+        if name in ("data", "ctypes", "__array_interface__", "__array_struct__", "tobytes", "tofile"):
+            raise AttributeError(f"an array on a device has no {name} for the host")
+        if callable(value):
+            return lambda *arguments, **options: wrapped(
+                value(*map(unwrapped, arguments), **{key: unwrapped(given) for key, given in options.items()})
+            )
+        return wrapped(value)
+
+    def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
+        """As CuPy's, which has these arguments."""
+        return ndarray(self._host.astype(dtype, order=order, copy=copy)) if copy or self.dtype != dtype else self
+
+    def item(self, *place):
+        return self._host.item(*place)
+
+    def tolist(self):
+        return self._host.tolist()
+
+    def __getitem__(self, index):
+        return wrapped(self._host[unwrapped(index)])
+
+    def __setitem__(self, index, value):
+        self._host[unwrapped(index)] = unwrapped(value)
+
+    def __len__(self):
+        return len(self._host)
+
+    def __iter__(self):
+        return (wrapped(part) for part in self._host)
+
+    def __bool__(self):
+        return bool(self._host)
+
+    def __float__(self):
+        return float(self._host)
+
+    def __int__(self):
+        return int(self._host)
+
+    def __index__(self):
+        return operator.index(self._host)
+
+    def __repr__(self):
+        return repr(self._host)
+
+    def __deepcopy__(self, _memo):
+        return ndarray(self._host.copy())
+
+    T = property(lambda self: ndarray(self._host.T))
+    base = property(lambda self: None if self._host.base is None else ndarray(np.asarray(self._host.base)))
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+
+
+ndarray.__module__ = "cupy"  # by which rawseg tells such arrays
+
+
+def unwrapped(value: Any) -> Any:
+    """Return what an argument holds; a NumPy array there is an error."""
+    if isinstance(value, ndarray):
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, (tuple, list)) and not isinstance(value, np.dtype):
+        return type(value)(map(unwrapped, value)) if type(value) in (tuple, list) else value
+    return value
+
+
+def wrapped(value: Any) -> Any:
+    """Return arrays, and numbers of NumPy, as arrays on the device."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return ndarray(np.asarray(value))
+    if isinstance(value, (tuple, list)) and any(isinstance(part, (np.ndarray, np.generic)) for part in value):
+        return type(value)(map(wrapped, value)) if type(value) in (tuple, list) else tuple(map(wrapped, value))
+    return value
+
+
+def _function(name: str) -> Any:
+    original = getattr(np, name)
+    if not callable(original) or isinstance(original, type) or name in ("iinfo", "finfo"):
+        return original
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        if name in ("array", "asarray", "ascontiguousarray") and arguments and isinstance(arguments[0], np.ndarray):
+            return ndarray(np.array(arguments[0], *arguments[1:], **options))  # a transfer copies
+        if name == "argsort" and options.get("kind") not in (None, "stable"):
+            raise ValueError("Only stable sort is supported")
+        if name == "where" and len(arguments) == 1:
+            raise TypeError("where with one argument")
+        given = [unwrapped(argument) for argument in arguments]
+        result = original(*given, **{key: unwrapped(value) for key, value in options.items()})
+        return result if name in ON_HOST else wrapped(result)
+
+    call.__name__ = name
+    return call
+
+
+class _Source:
+    """A source as the emulator sees one."""
+
+    def __init__(self, code: str, options: tuple[str, ...]) -> None:
+        self.whole, self.path = code, type("Path", (), {"stem": "pretended"})
+        self.signatures: dict[str, tuple[Parameter, ...]] = signatures(code)
+        self.waits, self._options = WAITS.search(code.partition("#line")[2]) is not None, options
+
+    def options(self, *_):
+        return self._options
+
+
+class _Kernel:
+    """A compiled kernel."""
+
+    max_dynamic_shared_size_bytes = 48 * 1024
+
+    def __init__(self, source: _Source, name: str) -> None:
+        self.source, self.name, self.dtype, self.defines = source, name, None, ()
+        if name not in source.signatures:
+            raise RuntimeError(f"CUDA_ERROR_NOT_FOUND: named symbol not found: {name}")
+
+    def __call__(self, grid, block, arguments, *, shared_mem=0):
+        if shared_mem > self.max_dynamic_shared_size_bytes:
+            raise RuntimeError("CUDA_ERROR_INVALID_VALUE: more shared memory than was asked for")
+        given = [None if isinstance(a, np.uintp) else unwrapped(a) for a in arguments]
+        emulator.run(self, grid, block, given, shared_mem)  # type: ignore[arg-type]
+
+
+class RawModule:
+    """CUDA source, compiled when a function of it is asked for."""
+
+    def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:
+        self._source = _Source(code, options)
+
+    def get_function(self, name: str) -> _Kernel:
+        """Return a kernel."""
+        return _Kernel(self._source, name)
+
+
+class _Stream:
+    def synchronize(self):
+        """Do nothing: everything is done."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        return None
+
+
+def _cuda() -> ModuleType:
+    cuda = ModuleType("cupy.cuda")
+    stream = _Stream()
+    error = type("CUDARuntimeError", (RuntimeError,), {})
+    runtime = type(
+        "runtime",
+        (),
+        {
+            "CUDARuntimeError": error,
+            "getDevice": staticmethod(lambda: 0),
+            "getDeviceCount": staticmethod(lambda: 1),
+            "getDeviceProperties": staticmethod(
+                lambda _device: {"name": b"Pretended", "totalGlobalMem": 2**33, "major": 9, "minor": 0}
+            ),
+            "memGetInfo": staticmethod(lambda: (2**32, 2**33)),
+            "runtimeGetVersion": staticmethod(lambda: 12090),
+            "driverGetVersion": staticmethod(lambda: 12090),
+        },
+    )
+    parts: dict[str, Any] = {
+        "Device": lambda _number=0: Device(),
+        "is_available": lambda: True,
+        "runtime": runtime,
+        "driver": type("driver", (), {"CUDADriverError": type("CUDADriverError", (RuntimeError,), {})}),
+        "memory": type("memory", (), {"OutOfMemoryError": type("OutOfMemoryError", (MemoryError,), {})}),
+        "get_current_stream": lambda: stream,
+        "Stream": lambda **_options: _Stream(),
+    }
+    for name, part in parts.items():
+        setattr(cuda, name, part)
+    return cuda
+
+
+def module() -> ModuleType:
+    """Return the module."""
+    cupy = ModuleType("cupy")
+    for name in NAMES:
+        setattr(cupy, name, _function(name))
+    cupy.ndarray, cupy.RawModule, cupy.cuda = ndarray, RawModule, _cuda()  # type: ignore[attr-defined]
+    cupy.asnumpy = lambda array: array.get()  # type: ignore[attr-defined]
+    cupy.from_dlpack = lambda array: ndarray(np.from_dlpack(array))  # type: ignore[attr-defined]
+    pool = type(
+        "Pool", (), {"free_all_blocks": lambda self: None, "used_bytes": lambda self: 0, "total_bytes": lambda self: 0}
+    )()
+    cupy.get_default_memory_pool = lambda: pool  # type: ignore[attr-defined]
+    cupy.__version__ = "14.2.0"
+    return cupy
+
+
+def _cupyx() -> dict[str, ModuleType]:
+    """Return the modules of cupyx that rawseg imports."""
+    modules = {name: ModuleType(name) for name in ("cupyx", "cupyx.scipy", "cupyx.scipy.special")}
+    for name in ("erf", "erfc"):
+        function = getattr(scipy.special, name)
+        setattr(modules["cupyx.scipy.special"], name, lambda x, function=function: wrapped(function(unwrapped(x))))
+    return modules
+
+
+@contextmanager
+def pretended() -> Iterator[ModuleType]:
+    """Let ``import cupy`` give the stand-in while this lasts."""
+    before = {name: sys.modules.get(name) for name in ("cupy", "cupy.cuda", *_cupyx())}
+    cupy = module()
+    sys.modules.update({"cupy": cupy, "cupy.cuda": cupy.cuda, **_cupyx()})
+    try:
+        yield cupy
+    finally:
+        for name, old in before.items():
+            if old is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = old
