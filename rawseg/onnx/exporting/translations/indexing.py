@@ -9,7 +9,7 @@ import numpy as np
 from ....autograd.indexing import GetItem
 from ....errors import GraphError
 from ..geometry import in_each_recording
-from ..program import Reference, Size, Step
+from ..program import Reference, Size, Step, Varying
 from ..versions import unsqueezed
 from ..writer import Writer, refuse
 from .registry import translates
@@ -71,7 +71,7 @@ def _sliced(w: Writer, step: Step, parts: list[Any]) -> str:
     cuts = []
     for axis, (part, size) in enumerate(zip(parts, x.shape)):
         if not isinstance(part, slice):
-            part = slice(part, None if part == -1 else part + 1)
+            part = slice(part, None if part == -1 else _next(part))
         start, stop, stride = _bounds(step, part, size)
         if (start, stop, stride) != (0, LAST, 1):
             cuts.append((start, stop, axis, stride))
@@ -81,15 +81,21 @@ def _sliced(w: Writer, step: Step, parts: list[Any]) -> str:
     return w.node("Slice", w.name(x), starts, stops, axes, strides)
 
 
+def _next(at: Size) -> Size:
+    return Varying(tuple(n + 1 for n in at.numbers)) if isinstance(at, Varying) else at + 1
+
+
 def _bounds(step: Step, part: slice, size: Size) -> tuple[int, int, int]:
     """Return start, end and step for any size of the axis: counted from its end where they follow it."""
     stride = part.step or 1
+    if isinstance(stride, Varying):
+        refuse(step, "the step of a slice that does not follow the size of the input", stride)
 
     def first(n: int, *bounds: Any) -> int:
         return _normal(bounds, stride, n)[0]
 
     def first_from_end(n: int, *bounds: Any) -> int:
-        return _normal(bounds, stride, n)[0] - n
+        return _normal(bounds, stride, n)[0] - n or LAST  # 0 would be the first again
 
     def end(n: int, *bounds: Any) -> int:
         stop = _normal(bounds, stride, n)[1]
