@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 from onnx_models import model, node, value
 
 import rawseg.onnx
-from rawseg.errors import ArgumentError, CheckpointError
+from rawseg.errors import ArgumentError, CheckpointError, RawsegError, ShapeError
 from rawseg.onnx.reading import functions as expansion
 
 LARGE = 1 << 24  # of a side: a plane of 2**48 elements
@@ -41,9 +41,9 @@ BOMBS = {
 }
 
 
-def assert_refused_unallocated(graph, *inputs) -> None:
+def assert_refused_unallocated(graph, *inputs, error: type[RawsegError] = ArgumentError) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ArgumentError, match=r"^\w+ \(bomb\)"):
+    with pytest.raises(error, match=r"^\w+ \(bomb\)"):
         graph(*inputs)
     # of kilobytes: room for what is imported and compiled on a first call
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 18
@@ -77,6 +77,12 @@ def test_products_that_would_fill_the_memory_are_refused():
     assert_refused_unallocated(integers, column.astype(np.int64), column.reshape(1, -1).astype(np.int64))
     gemm = rawseg.onnx.load(model([node("Gemm", "a a c", "y", name="bomb")], [value("a", None), value("c", None)], ["y"]))
     assert_refused_unallocated(gemm, np.ones((1, 1), np.float32), column)
+
+
+@pytest.mark.parametrize("op", ["AveragePool", "LpPool", "MaxPool"])
+def test_windows_larger_than_the_image_are_refused_before_they_are_made(op):
+    side = 1 << 14  # a window of 1 GB
+    assert_refused_unallocated(of_one(op, {}, kernel_shape=[side, side], dilations=[2, 2]), IMAGE, error=ShapeError)
 
 
 def test_windows_with_more_taps_than_memory_are_counted_without_them():
