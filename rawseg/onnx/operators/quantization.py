@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...autograd import Tensor
-from ...autograd.shaping import axis_of
 from ...device import array_module
 from ..node import Node
 from .casting import dtype_of
 from .convolution import conv
 from .dense import matrix_product
 from .registry import operator
+from .settings import axis_of
 
 SMALL = ("uint8", "int8", "uint16", "int16")
 
@@ -57,7 +57,7 @@ def _spread(node: Node, numbers: Tensor, x: Tensor) -> Any:
     array = numbers.array
     if array.size == 1:
         return array.reshape(())
-    axis = axis_of(node.label, "axis", node.attribute("axis", 1), x.ndim)
+    axis = axis_of(node, node.attribute("axis", 1), x.ndim)
     block = node.attribute("block_size", 0)
     if block > 0 and array.ndim == x.ndim:
         wanted = (*x.shape[:axis], -(-x.shape[axis] // block), *x.shape[axis + 1 :])
