@@ -73,14 +73,15 @@ def _recorded(model: Any, state: dict[str, Tensor], examples: Sequence[Sequence[
     for number, example in enumerate(examples):
         try:
             recording, returned = record(model, model, state, example)
-        except RawsegError as error:
+        except Exception as error:  # of the network, which may be anybody's
             if number == 0 or (isinstance(error, GraphError) and error.op == OP):
                 raise
             shapes = [one.shape for one in example]
             expected = f"a network that takes inputs of shapes {shapes}"
             if number == 1:
                 expected += ", of random numbers if there is no other_x"
-            raise ArgumentError(OP, "other_x" if number == 1 else "dynamic_size", expected, str(error)) from error
+            got = str(error) if isinstance(error, RawsegError) else f"{type(error).__name__}: {error}"
+            raise ArgumentError(OP, "other_x" if number == 1 else "dynamic_size", expected, got) from error
         if number and returned != form:
             raise GraphError(OP, "model", "outputs of the same names and nesting for every input", f"{form}, then {returned}")
         recordings.append(recording)
