@@ -198,7 +198,8 @@ def check(name, opset, batch, runs=True):
     file = onnx.export(Applied(function), example, opset=opset, dynamic_batch=batch, other_x=other if batch else example)
     checker.check_model(file, full_check=True)
     assert [one.version for one in file.opset_import] == [opset]
-    for arrays in ((example, other) if batch else (example,)) if runs else ():
+    unseen = tuple(np.concatenate(pair) for pair in zip(example, other))  # of a length that neither example had
+    for arrays in ((example, other, unseen) if batch else (example,)) if runs else ():
         with no_grad():
             wanted = flat(function(*(Tensor(array.copy()) for array in arrays)))
         found = run(file, *arrays)
