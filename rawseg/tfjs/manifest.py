@@ -67,7 +67,7 @@ def _checked(entry: Any) -> tuple[dict[str, Any], tuple[int, ...], int]:
     name, shape, dtype = entry["name"], entry.get("shape"), entry.get("dtype")
     if not isinstance(shape, list) or len(shape) > MOST_AXES or not all(type(n) is int and n >= 0 for n in shape):
         raise CheckpointError("tfjs", name, f"a shape of at most {MOST_AXES} whole numbers", repr(shape)[:80])
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise CheckpointError("tfjs", name, f"a dtype of {', '.join(DTYPES)}", repr(dtype)[:40])
     stored = DTYPES[dtype]
     if "quantization" in entry:
@@ -86,7 +86,7 @@ def _held(dtype: str, shape: Sequence[int]) -> int:
 
 def _quantised(name: str, dtype: str, quantization: Any) -> str:
     """Return the dtype in which quantised weights are stored."""
-    if not isinstance(quantization, dict) or quantization.get("dtype") not in QUANTISED:
+    if not isinstance(quantization, dict) or str(quantization.get("dtype")) not in QUANTISED:
         raise CheckpointError("tfjs", name, f"a quantization to {', '.join(QUANTISED)}", repr(quantization)[:80])
     wanted = ("float32",) if quantization["dtype"] == "float16" else ("float32", "int32")
     if dtype not in wanted:

@@ -95,6 +95,8 @@ def test_a_file_that_is_missing_is_named(tmp_path):
         (weight(shape=None), "expected a shape"),
         (weight(dtype="string"), "expected a dtype of float32, int32, bool, uint8, got 'string'"),
         (weight(dtype=None), "expected a dtype"),
+        (weight(dtype={}), "expected a dtype"),
+        (weight(quantization={"dtype": []}), "expected a quantization to float16, uint8, uint16"),
         (weight(name=3), "expected weights with a name"),
         (weight(name="n"), "expected every weight once, got n twice"),
         (weight(quantization={"dtype": "uint4"}), "expected a quantization to float16, uint8, uint16"),

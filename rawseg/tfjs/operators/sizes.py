@@ -82,4 +82,7 @@ def _paired(operation: Operation, one: Shape, other: Shape) -> Shape:
         operation.refuse("input", "lists of one length", f"{len(one)} and {len(other)}")
     count, function = max(len(one), len(other)), ARITHMETIC[operation.op]
     pairs = zip(one * count if len(one) == 1 else one, other * count if len(other) == 1 else other)
-    return tuple(None if a is None or b is None else function(a, b) for a, b in pairs)
+    found = tuple(None if a is None or b is None else function(a, b) for a, b in pairs)
+    if any(n is not None and not -(2**63) <= n < 2**63 for n in found):
+        operation.refuse("input", "sizes whose result has 64 bits", f"{one} and {other}")
+    return found
