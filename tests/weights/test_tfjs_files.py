@@ -178,9 +178,8 @@ def raw(**attributes) -> list[dict]:
         ([NODES[0], node("y", "Transpose", ["x", "n"])], "perm: expected an order of 4 axes"),
         ([NODES[0], node("y", "Add", ["x"])], "input: expected two inputs, got 1"),
         (
-            [NODES[0], node("s", "Shape", ["x"]), *[node(f"m{i}", "Mul", [f"m{i - 1}" if i else "s"] * 2) for i in range(6)]]
-            + [node("y", "Reshape", ["x", "m5"])],
-            "Mul (m4), input: expected sizes whose result has 64 bits",
+            [NODES[0], node("m0", "Shape", ["x"]), *[node(f"m{i + 1}", "Mul", [f"m{i}"] * 2) for i in range(6)]],
+            "Mul (m5), input: expected sizes whose result has 64 bits",
         ),
         ([node("y", "SquaredDifference")], "SquaredDifference (y), input: expected at least 1 inputs, got 0"),
     ],
