@@ -11,8 +11,18 @@ from rawseg import Tensor, manual_seed, models, nn, no_grad, onnx
 from rawseg.autograd import Function
 
 __all__ = [
-    *("IMAGE", "TOLERANCE", "Applied", "Cube", "Outer", "Square"),
-    *("check_everywhere", "difference", "label", "run", "small_unet", "trained"),
+    "IMAGE",
+    "TOLERANCE",
+    "Applied",
+    "Cube",
+    "Outer",
+    "Square",
+    "check_everywhere",
+    "difference",
+    "label",
+    "run",
+    "small_unet",
+    "trained",
 ]
 
 checker = pytest.importorskip("onnx", reason="the package onnx is missing: nothing can be exported").checker
