@@ -213,6 +213,21 @@ def test_onnx_runtime_gives_what_the_operation_gives(name):
     check(name, 17, batch=True)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.pixel_unshuffle(x, 2),
+        lambda x: F.interpolate(x, size=(x.shape[2] // 4, x.shape[3] // 2), mode="bilinear"),
+        lambda x: x.reshape(*x.shape[:2], x.shape[2] // 2, 2, x.shape[3] // 4, 4).sum((3, 5)),
+    ],
+)
+def test_a_size_may_be_an_equal_part_of_the_inputs(function):
+    x, larger = (RNG.normal(0, 1, (2, 3, *size)).astype(np.float32) for size in ((32, 32), (96, 64)))
+    file = onnx.export(Applied(function), x, dynamic_size=True)
+    for image in (x, larger):
+        assert difference(run(file, image)[0], function(Tensor(image)).numpy()) <= TOLERANCE
+
+
 @pytest.mark.parametrize("opset", [11, 21])
 @pytest.mark.parametrize(
     "name",
