@@ -9,7 +9,7 @@ import numpy as np
 from rawseg_kernels._arrays import integer
 
 from . import random
-from .autograd.operands import DEFAULT_DTYPE, dtype_of
+from .autograd.operands import DEFAULT_DTYPE, dtype_of, has_numbers
 from .autograd.tensor import Tensor
 from .device import device_of, move
 from .errors import ArgumentError, ArgumentTypeError, DTypeError
@@ -102,7 +102,7 @@ def _to_array(data: Any, default: bool = True) -> Any:
         return from_dlpack(data).array
     nested = isinstance(data, (list, tuple)) and any(isinstance(part, Tensor) for part in data)
     array = np.asarray([part.numpy() for part in data] if nested else data)
-    if array.dtype == object or array.dtype.kind not in "biuf":
+    if not has_numbers(array.dtype):
         raise DTypeError("tensor", "data", "numbers or bools", array.dtype)
     if default and array.dtype == np.float64 and not isinstance(data, np.generic) and not nested:
         array = array.astype(DEFAULT_DTYPE)  # Python floats are in the default dtype

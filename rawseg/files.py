@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import DataError, RawsegError
+from .errors import ArgumentTypeError, DataError, RawsegError
 
 TEMPORARY = re.compile(r"\.rawseg-(\d+)-[0-9a-f]{16}\.tmp")
 _open: set[str] = set()  # names of this process's temporary files
@@ -24,7 +24,7 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
     Parameters
     ----------
     path : str or path
-        The file to make or to replace; a symbolic link is followed, not replaced.
+        The file to make or to replace; a symbolic link is followed, not replaced, and a device is refused.
     error : type
         The error class that an OSError is turned into, e.g. CheckpointError.
 
@@ -35,6 +35,8 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
 
     Raises
     ------
+    ArgumentTypeError
+        If ``path`` is no path.
     DataError
         Or ``error``: if the system refuses any step (no such folder, no permission, disk full); ``path`` is then as it was.
 
@@ -43,7 +45,7 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
     The order is write, flush, fsync, rename, fsync of the folder: after a power cut the name leads to one complete
     file. The temporary file is removed after any failure, KeyboardInterrupt included.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path, error)
     temporary = target.with_name(f".rawseg-{os.getpid()}-{secrets.token_hex(8)}.tmp")
     _open.add(temporary.name)
     try:
@@ -64,6 +66,20 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
         raise error("write", str(path), "a file that can be written", f"{name}: {cause.strerror or cause}") from cause
     finally:
         _open.discard(temporary.name)
+
+
+def _target(path: str | os.PathLike[str], error: type[RawsegError]) -> Path:
+    """Return where a path leads, which may be nothing, a file, or a folder (that the system refuses), but no device."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentTypeError("write", "path", "a path", repr(path))
+    try:
+        target = Path(os.path.realpath(path))
+        special = target.exists() and not (target.is_file() or target.is_dir())
+    except ValueError as cause:  # a null character, which no path holds
+        raise error("write", repr(path), "a path", str(cause)) from cause
+    if special:  # to rename a file onto it would put the file in its place
+        raise error("write", str(path), "a file that can be written", "a device, a pipe or a socket")
+    return target
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], data: bytes, error: type[RawsegError] = DataError) -> None:

@@ -8,8 +8,22 @@ import numpy as np
 import pytest
 
 from rawseg import Tensor, manual_seed, models, nn, no_grad, onnx
+from rawseg.autograd import Function
 
-__all__ = ["TOLERANCE", "Applied", "check_everywhere", "difference", "label", "run", "trained"]
+__all__ = [
+    "IMAGE",
+    "TOLERANCE",
+    "Applied",
+    "Cube",
+    "Outer",
+    "Square",
+    "check_everywhere",
+    "difference",
+    "label",
+    "run",
+    "small_unet",
+    "trained",
+]
 
 checker = pytest.importorskip("onnx", reason="the package onnx is missing: nothing can be exported").checker
 onnxruntime = pytest.importorskip("onnxruntime", reason="the package onnxruntime is missing: no file can be run")
@@ -17,6 +31,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the package onnxruntime
 # Of an output's largest number. float32 sums of K terms in another order differ by some sqrt(K) * 6e-8 of their terms; networks
 # of a hundred layers were seen to reach 1.2e-5.
 TOLERANCE = 5e-5
+IMAGE = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)  # a batch of two that small networks take
 CLEAR = 5e-6  # rounding moves the elements of these networks by some 5e-7 of the largest
 
 
@@ -29,6 +44,41 @@ class Applied(nn.Module):
 
     def forward(self, *args):
         return self.function(*args)
+
+
+class Cube(Function):
+    """An operation that has no translation."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x**3
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output
+
+
+class Square(Cube):
+    """Another one."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x**2
+
+
+class Outer(nn.Module):
+    """A convolution, and functions as the layers of a list that is called ``rest``."""
+
+    def __init__(self, *functions):
+        super().__init__()
+        self.first = nn.Conv2d(1, 2, 3)
+        self.rest = nn.ModuleList([Applied(function) for function in functions])
+
+    def forward(self, x):
+        x = self.first(x)
+        for layer in self.rest:
+            x = layer(x)
+        return x
 
 
 def trained(model: Any, seed: int = 0) -> Any:
@@ -44,6 +94,12 @@ def trained(model: Any, seed: int = 0) -> Any:
             module.weight.array[:] = rng.uniform(0.5, 1.5, shape)
             module.bias.array[:] = rng.normal(0, 0.2, shape)
     return model.eval()
+
+
+def small_unet() -> Any:
+    """Return the same small network each time."""
+    manual_seed(0)
+    return trained(models.build("unet", width=4, depth=2))
 
 
 def run(file: Any, *arrays: np.ndarray) -> list[np.ndarray]:

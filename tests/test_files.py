@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from rawseg.errors import CheckpointError, DataError
+from rawseg.errors import ArgumentTypeError, CheckpointError, DataError
 from rawseg.files import atomic_write, write_bytes_atomically
 
 
@@ -143,3 +143,26 @@ def test_a_symbolic_link_is_followed_and_the_umask_decides_the_mode(tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"new"
     assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names there")
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    for path in (pipe, tmp_path / "link"):
+        with pytest.raises(CheckpointError, match="expected a file that can be written, got a device, a pipe or a socket"):
+            write_bytes_atomically(path, b"x", CheckpointError)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+@pytest.mark.parametrize("path", [5, b"bytes", None])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(ArgumentTypeError, match="write: path: expected a path, got"):
+        write_bytes_atomically(path, b"x")
+
+
+def test_a_path_with_a_null_character_is_refused():
+    with pytest.raises(DataError, match=r"write: 'a\\x00b': expected a path, got"):
+        write_bytes_atomically("a\0b", b"x")

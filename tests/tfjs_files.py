@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import rawseg
 from rawseg import tfjs
+from rawseg.errors import CheckpointError
 
 Attribute = bool | int | float | str | Sequence[int] | Sequence[str]
 
@@ -89,3 +91,16 @@ def run(
     with rawseg.no_grad():
         found = net(*[rawseg.Tensor(images(x) if x.ndim == 4 else x) for x in inputs])
     return [value.numpy() for value in found] if isinstance(found, tuple) else found.numpy()
+
+
+# a model that others are changed from
+ARRAYS = {"w": np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3), "n": np.array(2, np.int32)}
+CONV = {"strides": [1, 1, 1, 1], "padding": "SAME"}
+NODES = [placeholder((1, 4, 4, 2)), node("y", "Conv2D", ["x", "w"], **CONV)]
+
+
+def refused(path: Any) -> str:
+    """Return the message with which a model is refused."""
+    with pytest.raises(CheckpointError) as caught:
+        tfjs.load(path)
+    return str(caught.value)

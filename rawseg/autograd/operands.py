@@ -21,6 +21,14 @@ def is_floating(array: Any) -> bool:
     return array.dtype.kind == "f"
 
 
+def has_numbers(dtype: np.dtype) -> bool:
+    """Return whether a dtype is one of NumPy's own bools, integers or floats.
+
+    Other packages register dtypes of their own, some of which pass for floats, such as the float8_e5m2 of ml_dtypes.
+    """
+    return dtype.kind in "biuf" and dtype.isbuiltin != 2
+
+
 def dtype_of(op: str, argument: str, dtype: Any) -> np.dtype:
     """Return a NumPy dtype of bools, integers or floats from whatever names one."""
     if not is_dtype(dtype):
@@ -31,7 +39,7 @@ def dtype_of(op: str, argument: str, dtype: Any) -> np.dtype:
 def is_dtype(value: Any) -> bool:
     """Return whether a value names a dtype of bools, integers or floats; None does not, though NumPy reads it as float64."""
     try:
-        return value is not None and np.dtype(value).kind in "biuf"
+        return value is not None and has_numbers(np.dtype(value))
     except (TypeError, ValueError):
         return False
 
@@ -44,7 +52,7 @@ def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) ->
         value = _weak(value, like)
     elif not device_of(value) and not isinstance(value, np.generic):
         raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type(value).__name__)
-    if value.dtype.kind not in "biuf":
+    if not has_numbers(value.dtype):
         raise DTypeError(op, argument, "bools, integers or floats", value.dtype)
     return late.Tensor(value)
 

@@ -16,7 +16,7 @@ from .function import Node
 from .hooks import KeepGradient, RemovableHandle
 from .in_place import InPlace
 from .methods import Methods
-from .operands import DEFAULT_DTYPE, is_dtype
+from .operands import DEFAULT_DTYPE, has_numbers, is_dtype
 from .operators import Operators
 
 __all__ = ["Tensor"]
@@ -49,7 +49,7 @@ class Tensor(Operators, InPlace, Methods):
             array = np.asarray(array)
         if not (device_of(array) or isinstance(array, Deferred)):
             raise ArgumentTypeError("Tensor", "array", "a NumPy or CuPy array", type(array).__name__)
-        if array.dtype.kind not in "biuf":
+        if not has_numbers(array.dtype):
             raise DTypeError("Tensor", "array", "bools, integers or floats", array.dtype)
         self._array = array
         self.grad: Tensor | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -34,11 +35,19 @@ NAMED = 8  # entries that a message lists
 
 
 def is_pickled(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file begins as PyTorch's do: a zip archive, or a pickle; False for what cannot be opened."""
+    """Return whether a file begins as PyTorch's do: a zip archive, or a pickle; False for what cannot be opened.
+
+    Raises
+    ------
+    CheckpointError
+        If it is a pipe or a device: reading might wait for ever.
+    """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+            raise CheckpointError("load", str(path), "a file", "a pipe or a device")
         with open(path, "rb") as file:
             head = file.read(9)
-    except OSError:
+    except (OSError, ValueError):  # a path with a NUL is a ValueError
         return False
     return head.startswith((b"PK\x03\x04", b"\x80")) and head[8:] != b"{"  # .safetensors: 8 bytes of a length, then JSON
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
 from ..interchange import Report, compare, fitting, pickled
+from ..nn import Module
 from ..nn.state import saved_tensors
 from .weights import weights_of
 
@@ -45,6 +46,8 @@ def load_pretrained(model: Any, path: str | os.PathLike[str], strict: bool = Tru
     CheckpointError
         If the file is damaged, or does not fit; the message names the first keys at fault, and the error's ``report`` is the
         table of all. Then the model is unchanged. With ``strict=False``, if nothing in the file fits.
+    ArgumentTypeError
+        If ``model`` is no Module.
 
     Notes
     -----
@@ -64,9 +67,8 @@ def load_pretrained(model: Any, path: str | os.PathLike[str], strict: bool = Tru
     mismatched  classifier.1.weight  10 x 1280  (10, 1280) in the file, (2, 1280) in the network
     mismatched  classifier.1.bias    10         (10,) in the file, (2,) in the network
     """
-    wanted = dict(saved_tensors(model))
-    arrays, renamed = fitting.fitted(read_arrays(path, entry), wanted)
-    report = compare(arrays, wanted, renamed)
+    wanted = _wanted("load_pretrained", model)
+    arrays, report = _held_against(wanted, path, entry)
     if not report.loaded or (strict and not report.complete):
         raise _misfit(path, type(model).__name__, report)
     fitting.write(arrays, wanted, report.loaded)
@@ -75,9 +77,7 @@ def load_pretrained(model: Any, path: str | os.PathLike[str], strict: bool = Tru
 
 def compare_keys(model: Any, path: str | os.PathLike[str], entry: str | None = None) -> Report:
     """Return how a file fits a network, and load nothing. Parameters and errors of the file are `load_pretrained`'s."""
-    wanted = dict(saved_tensors(model))
-    arrays, renamed = fitting.fitted(read_arrays(path, entry), wanted)
-    return compare(arrays, wanted, renamed)
+    return _held_against(_wanted("compare_keys", model), path, entry)[1]
 
 
 def load_backbone(model: Any, path: str | os.PathLike[str], entry: str | None = None) -> Report:
@@ -113,12 +113,26 @@ def load_backbone(model: Any, path: str | os.PathLike[str], entry: str | None = 
     wanted: dict[str, Tensor] = {}
     for prefix, part in model.backbone_parts():
         wanted |= saved_tensors(part, prefix)
-    arrays, renamed = fitting.fitted(read_arrays(path, entry), wanted)
-    report = compare(arrays, wanted, renamed)
+    arrays, report = _held_against(wanted, path, entry)
     if report.missing or report.mismatched or not report.loaded:
         raise _misfit(path, f"the backbone of {type(model).__name__}", report)
     fitting.write(arrays, wanted, report.loaded)
     return report
+
+
+def _wanted(op: str, model: Any) -> dict[str, Tensor]:
+    """Return what a network keeps in a file, by name."""
+    if not isinstance(model, Module):
+        raise ArgumentTypeError(op, "model", "a rawseg.nn.Module", type(model).__name__)
+    return dict(saved_tensors(model))
+
+
+def _held_against(
+    wanted: Mapping[str, Tensor], path: str | os.PathLike[str], entry: str | None
+) -> tuple[dict[str, np.ndarray], Report]:
+    """Return the arrays of a file under today's names, and how they fit."""
+    arrays, renamed = fitting.fitted(read_arrays(path, entry), wanted)
+    return arrays, compare(arrays, wanted, renamed)
 
 
 def read_arrays(path: str | os.PathLike[str], entry: str | None = None) -> Mapping[str, np.ndarray]:

@@ -13,7 +13,7 @@ from ..autograd import Tensor
 from ..autograd.operands import as_tensor
 from ..autograd.shaping import stack
 from ..device import array_module
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..functional.naming import operation
 
 __all__ = ["box_area", "box_convert", "clip_boxes_to_image", "masks_to_boxes", "remove_small_boxes"]
@@ -199,8 +199,6 @@ def masks_to_boxes(masks: Any) -> Tensor:
     tensor([[1., 1., 2., 1.]])
     """
     array = as_tensor("masks_to_boxes", "masks", masks).array
-    if array.dtype.kind not in "biuf":
-        raise DTypeError("masks_to_boxes", "masks", "bool, integers or floats", array.dtype)
     if array.ndim != 3:
         raise ShapeError("masks_to_boxes", "masks", "shape (N, H, W)", f"shape {array.shape}")
     xp, filled = array_module(array), array != 0

@@ -63,6 +63,9 @@ def load(path: str | os.PathLike[str]) -> Graph:
         raise CheckpointError("tfjs", f"{path}: {error.argument}", error.expected, error.got) from None
     except (RawsegError, MemoryError) as error:  # the graph's own checks
         raise CheckpointError("tfjs", str(path), "a graph that can be computed", error) from error
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError) as error:
+        text = f"{type(error).__name__}: {error}"[:300]  # of NumPy or Python, about what no check foresaw
+        raise CheckpointError("tfjs", str(path), "an intact graph", text) from error
 
 
 def operations() -> list[str]:

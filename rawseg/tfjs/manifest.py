@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import os
+import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ def read_weights(manifest: Any, folder: Path) -> dict[str, np.ndarray]:
     if not isinstance(manifest, list):
         raise CheckpointError("tfjs", "weightsManifest", "a list of groups", type(manifest).__name__)
     weights: dict[str, np.ndarray] = {}
+    held = 0
     for group in manifest:
         if (
             not isinstance(group, dict)
@@ -43,6 +46,10 @@ def read_weights(manifest: Any, folder: Path) -> dict[str, np.ndarray]:
         ):
             raise CheckpointError("tfjs", "weightsManifest", "groups with paths and weights", repr(group)[:80])
         entries = [_checked(entry) for entry in group["weights"]]
+        held += sum(_held(entry["dtype"], shape) for entry, shape, _ in entries)
+        if held > limit_bytes():  # all groups together: many can name one and the same file
+            expected = f"weights of at most {limit_bytes()} bytes (RAWSEG_MEMORY_LIMIT, else this machine's memory)"
+            raise CheckpointError("tfjs", "weightsManifest", expected, held)
         data = _joined(group["paths"], folder, sum(size for *_, size in entries))
         begin = 0
         for entry, shape, size in entries:
@@ -60,21 +67,26 @@ def _checked(entry: Any) -> tuple[dict[str, Any], tuple[int, ...], int]:
     name, shape, dtype = entry["name"], entry.get("shape"), entry.get("dtype")
     if not isinstance(shape, list) or len(shape) > MOST_AXES or not all(type(n) is int and n >= 0 for n in shape):
         raise CheckpointError("tfjs", name, f"a shape of at most {MOST_AXES} whole numbers", repr(shape)[:80])
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise CheckpointError("tfjs", name, f"a dtype of {', '.join(DTYPES)}", repr(dtype)[:40])
     stored = DTYPES[dtype]
     if "quantization" in entry:
         stored = _quantised(name, dtype, entry["quantization"])
-    held = np.dtype(DTYPES[dtype]).itemsize * math.prod(n or 1 for n in shape)  # NumPy's limits hold for empty arrays, too
+    held = _held(dtype, shape)
     if held > limit_bytes():
         expected = f"at most {limit_bytes()} bytes (RAWSEG_MEMORY_LIMIT, else this machine's memory)"
         raise CheckpointError("tfjs", name, expected, f"{held} for shape {tuple(shape)}")
     return entry, tuple(shape), np.dtype(stored).itemsize * math.prod(shape)
 
 
+def _held(dtype: str, shape: Sequence[int]) -> int:
+    """Return the bytes of an array; NumPy's limits hold for empty ones, too."""
+    return np.dtype(DTYPES[dtype]).itemsize * math.prod(n or 1 for n in shape)
+
+
 def _quantised(name: str, dtype: str, quantization: Any) -> str:
     """Return the dtype in which quantised weights are stored."""
-    if not isinstance(quantization, dict) or quantization.get("dtype") not in QUANTISED:
+    if not isinstance(quantization, dict) or str(quantization.get("dtype")) not in QUANTISED:
         raise CheckpointError("tfjs", name, f"a quantization to {', '.join(QUANTISED)}", repr(quantization)[:80])
     wanted = ("float32",) if quantization["dtype"] == "float16" else ("float32", "int32")
     if dtype not in wanted:
@@ -89,13 +101,13 @@ def _quantised(name: str, dtype: str, quantization: Any) -> str:
 def _joined(paths: list[Any], folder: Path, size: int) -> bytes:
     """Return the bytes of a group's files, one after the other."""
     files = [_inside(path, folder) for path in paths]
-    if size > limit_bytes():
-        raise CheckpointError("tfjs", "weightsManifest", f"at most {limit_bytes()} bytes of weights", size)
     try:
-        sizes = [os.stat(file).st_size for file in files]
-        if sum(sizes) != size:
+        found = [os.stat(file) for file in files]
+        if not all(stat.S_ISREG(status.st_mode) for status in found):
+            raise CheckpointError("tfjs", "weightsManifest", "paths of files", "a folder or a device among them")
+        if sum(status.st_size for status in found) != size:
             expected = f"{size} bytes in {', '.join(map(repr, paths[:4]))}, as the weights add up to"
-            raise CheckpointError("tfjs", "weightsManifest", expected, sum(sizes))
+            raise CheckpointError("tfjs", "weightsManifest", expected, sum(status.st_size for status in found))
         data = b"".join(file.read_bytes() for file in files)
     except OSError as error:
         raise CheckpointError("tfjs", str(error.filename), "a file that can be read", error.strerror or error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -11,6 +12,9 @@ from typing import Any, NoReturn
 from ..errors import CheckpointError
 
 __all__ = ["Operation", "as_operation"]
+
+
+WHOLE = re.compile(r"-?[0-9]{1,19}")  # 64 bits
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def _text(operation: Operation, name: str, value: Any) -> str:
 
 def _integer(operation: Operation, name: str, value: Any) -> int:
     """Return a whole number of 64 bits, which JSON often spells as text."""
-    if isinstance(value, str) and len(value) <= 20 and value.lstrip("-").isdecimal():
+    if isinstance(value, str) and WHOLE.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
         operation.refuse(name, "a whole number", repr(value)[:60])

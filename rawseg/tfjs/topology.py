@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ def read_topology(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     where = str(path)
     try:
-        size = os.stat(path).st_size
-        if size > min(LARGEST, limit_bytes()):
-            raise CheckpointError("tfjs", where, f"at most {min(LARGEST, limit_bytes())} bytes of JSON", size)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise CheckpointError("tfjs", where, "a file", "a folder or a device")
+        if status.st_size > min(LARGEST, limit_bytes()):
+            raise CheckpointError("tfjs", where, f"at most {min(LARGEST, limit_bytes())} bytes of JSON", status.st_size)
         content = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise CheckpointError("tfjs", where, "a file that can be read", error.strerror or error) from error

@@ -123,9 +123,17 @@ class Translator:
     # how things lie
 
     def image(self, value: Value) -> str:
-        """Return the name of a value with up to four axes as (N, C, H, W); constants of fewer axes stay without N."""
+        """Return the name of a value with up to four axes as (N, C, H, W); constants of fewer axes stay without N.
+
+        Raises
+        ------
+        CheckpointError
+            If it has more axes.
+        """
         if value.is_image:
             return value.name
+        if value.rank > 4:
+            raise CheckpointError("tfjs", value.name, "at most four axes beside images", f"shape {value.shape}")
         if value.array is not None:
             if value.array.ndim == 0:
                 return self.formed(value, "", value.array)

@@ -225,6 +225,22 @@ def test_only_real_numbers_are_tensors(array):
         rawseg.Tensor(array)
 
 
+def test_a_float_that_another_package_registered_is_none_of_numpys():
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="the package ml_dtypes is missing: NumPy has no float8 without it")
+    eighths = np.zeros(2, ml_dtypes.float8_e5m2)
+    assert eighths.dtype.kind == "f"  # it passes for a float
+    for make in (rawseg.Tensor, rawseg.tensor, rawseg.as_tensor, rawseg.from_numpy, rawseg.ones(2).__add__):
+        with pytest.raises(DTypeError, match="expected bools, integers or floats, got float8_e5m2"):
+            make(eighths)
+    for call in (
+        lambda dtype: rawseg.zeros(2, dtype=dtype),
+        lambda dtype: rawseg.tensor([1.0], dtype=dtype),
+        rawseg.ones(2).to,
+    ):
+        with pytest.raises(ArgumentTypeError, match="float8_e5m2"):
+            call(ml_dtypes.float8_e5m2)
+
+
 def test_numpy_and_torch_names_of_reductions():
     x = rawseg.tensor([[1.0, 5.0], [7.0, 3.0]])
     assert x.sum(axis=0).tolist() == x.sum(dim=0).tolist() == [8.0, 8.0]

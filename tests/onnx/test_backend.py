@@ -54,8 +54,22 @@ def test_run_node():
         backend.run_node(helper.make_node("Fancy", ["x"], ["y"], domain="my.own"), [X])
 
 
+def test_run_node_takes_as_many_inputs_as_the_node_reads():
+    relu = node("Relu", "x", "y")
+    assert backend.run_node(relu, X)[0].tolist() == [1, 0]  # a single array stands alone, and is no list of its rows
+    for inputs in ([X, X], []):
+        with pytest.raises(ArgumentError, match=rf"run_node: inputs: expected 1: x, got {len(inputs)}"):
+            backend.run_node(relu, inputs)
+
+
+def test_onnxs_own_domain_has_two_names():
+    assert backend.run_node(helper.make_node("Relu", ["x"], ["y"], domain="ai.onnx"), [X])[0].tolist() == [1, 0]
+
+
 def test_devices():
     assert backend.supports_device("CPU")
+    assert backend.supports_device("CPU:0")
+    assert backend.run_node(node("Relu", "x", "y"), [X], "CPU:0")[0].tolist() == [1, 0]
     assert not backend.supports_device("TPU")
     assert isinstance(backend.supports_device("CUDA"), bool)
 

@@ -6,11 +6,12 @@ import resource
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 from onnx_models import model, node, value
 
 import rawseg.onnx
-from rawseg.errors import ArgumentError, CheckpointError
+from rawseg.errors import ArgumentError, CheckpointError, RawsegError, ShapeError
+from rawseg.onnx.reading import functions as expansion
 
 LARGE = 1 << 24  # of a side: a plane of 2**48 elements
 IMAGE = np.ones((1, 1, 2, 2), np.float32)
@@ -40,9 +41,9 @@ BOMBS = {
 }
 
 
-def assert_refused_unallocated(graph, *inputs) -> None:
+def assert_refused_unallocated(graph, *inputs, error: type[RawsegError] = ArgumentError) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ArgumentError, match=r"^\w+ \(bomb\)"):
+    with pytest.raises(error, match=r"^\w+ \(bomb\)"):
         graph(*inputs)
     # of kilobytes: room for what is imported and compiled on a first call
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 18
@@ -78,6 +79,12 @@ def test_products_that_would_fill_the_memory_are_refused():
     assert_refused_unallocated(gemm, np.ones((1, 1), np.float32), column)
 
 
+@pytest.mark.parametrize("op", ["AveragePool", "LpPool", "MaxPool"])
+def test_windows_larger_than_the_image_are_refused_before_they_are_made(op):
+    side = 1 << 14  # a window of 1 GB
+    assert_refused_unallocated(of_one(op, {}, kernel_shape=[side, side], dilations=[2, 2]), IMAGE, error=ShapeError)
+
+
 def test_windows_with_more_taps_than_memory_are_counted_without_them():
     """A mean over a window of a million taps, half of them padding, is one number."""
     taps = 1 << 20
@@ -90,19 +97,19 @@ def test_windows_with_more_taps_than_memory_are_counted_without_them():
 
 # functions that call each other
 
+IMPORTS = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+
 
 def function(name: str, calls: list[str], op: str = "Relu"):
     """Return a function that calls others in a row, or one plain operator."""
     steps = [("own", call) for call in calls] or [("", op)]
     nodes = [helper.make_node(each, [f"v{i}"], [f"v{i + 1}"], domain=domain) for i, (domain, each) in enumerate(steps)]
-    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
-    return helper.make_function("own", name, ["v0"], [f"v{len(steps)}"], nodes, imports)
+    return helper.make_function("own", name, ["v0"], [f"v{len(steps)}"], nodes, IMPORTS)
 
 
 def calling(name: str, functions: list):
     nodes = [helper.make_node(name, ["x"], ["y"], domain="own")]
-    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
-    return model(nodes, [value("x", None)], ["y"], functions=functions, opset_imports=imports)
+    return model(nodes, [value("x", None)], ["y"], functions=functions, opset_imports=IMPORTS)
 
 
 def test_functions_of_the_model_are_expanded():
@@ -119,8 +126,33 @@ def test_functions_that_call_themselves_are_refused():
 
 def test_functions_that_expand_without_end_are_refused():
     doubling = [function(f"F{i}", [f"F{i + 1}"] * 2) for i in range(60)] + [function("F60", [])]
-    with pytest.raises(CheckpointError, match="expected functions of at most 1000000 nodes, got more in 'F40'"):
+    with pytest.raises(
+        CheckpointError, match="expected at most 1000000 nodes of the function 'F40', its functions expanded, got 1048576"
+    ):
         rawseg.onnx.load(calling("F0", doubling))
+
+
+def test_functions_that_expand_to_many_bytes_are_refused():
+    """Each call copies the tensor that stands in the function: 64 kB of a file would become 320 MB."""
+    held = helper.make_node("Constant", [], ["held"], value=numpy_helper.from_array(np.zeros(1 << 14, np.float32)))
+    body = [held, helper.make_node("Add", ["v0", "held"], ["v1"])]
+    inner = helper.make_function("own", "Inner", ["v0"], ["v1"], body, IMPORTS)
+    with pytest.raises(
+        CheckpointError, match="expected at most 268435456 bytes of the function 'Outer', its functions expanded"
+    ):
+        rawseg.onnx.load(calling("Outer", [function("Outer", ["Inner"] * 5000), inner]))
+
+
+def test_a_function_is_read_once_however_often_it_is_called(monkeypatch):
+    looks = []
+    key_of = expansion._key
+    monkeypatch.setattr(expansion, "_key", lambda proto: looks.append(proto.op_type) or key_of(proto))
+    wide = helper.make_function(
+        "own", "Wide", ["v0"], ["v1"], [helper.make_node("Relu", ["v0"], [f"v{i + 1}"]) for i in range(100)], IMPORTS
+    )
+    nodes = [helper.make_node("Wide", ["x"], [f"y{i}"], domain="own") for i in range(100)]
+    rawseg.onnx.load(model(nodes, [value("x", None)], ["y0"], functions=[wide], opset_imports=IMPORTS))
+    assert len(looks) < 10 * 200  # and not 100 * 100
 
 
 def test_functions_that_nest_deep_end_in_a_clear_error():

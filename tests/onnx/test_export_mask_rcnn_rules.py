@@ -71,6 +71,8 @@ def test_what_it_does_not_take_is_refused(photograph):
             ArgumentError, match=f"{option}: expected False: a Mask R-CNN is written for one image of a fixed size"
         ):
             onnx.export(model, photograph, **{option: True})
+    with pytest.raises(ArgumentError, match=r"other_x: expected None: a Mask R-CNN is written for one image .*, got ndarray"):
+        onnx.export(model, photograph, other_x=photograph)
     for x in (photograph[None], photograph[:1], (photograph, photograph)):
         with pytest.raises(ShapeError, match=r"x: expected one image of shape \(3, H, W\), got "):
             onnx.export(model, x)

@@ -198,7 +198,8 @@ def check(name, opset, batch, runs=True):
     file = onnx.export(Applied(function), example, opset=opset, dynamic_batch=batch, other_x=other if batch else example)
     checker.check_model(file, full_check=True)
     assert [one.version for one in file.opset_import] == [opset]
-    for arrays in ((example, other) if batch else (example,)) if runs else ():
+    unseen = tuple(np.concatenate(pair) for pair in zip(example, other))  # of a length that neither example had
+    for arrays in ((example, other, unseen) if batch else (example,)) if runs else ():
         with no_grad():
             wanted = flat(function(*(Tensor(array.copy()) for array in arrays)))
         found = run(file, *arrays)
@@ -210,6 +211,21 @@ def check(name, opset, batch, runs=True):
 @pytest.mark.parametrize("name", CASES)
 def test_onnx_runtime_gives_what_the_operation_gives(name):
     check(name, 17, batch=True)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.pixel_unshuffle(x, 2),
+        lambda x: F.interpolate(x, size=(x.shape[2] // 4, x.shape[3] // 2), mode="bilinear"),
+        lambda x: x.reshape(*x.shape[:2], x.shape[2] // 2, 2, x.shape[3] // 4, 4).sum((3, 5)),
+    ],
+)
+def test_a_size_may_be_an_equal_part_of_the_inputs(function):
+    x, larger = (RNG.normal(0, 1, (2, 3, *size)).astype(np.float32) for size in ((32, 32), (96, 64)))
+    file = onnx.export(Applied(function), x, dynamic_size=True)
+    for image in (x, larger):
+        assert difference(run(file, image)[0], function(Tensor(image)).numpy()) <= TOLERANCE
 
 
 @pytest.mark.parametrize("opset", [11, 21])

@@ -16,7 +16,6 @@ from rawseg.onnx.exporting.agreement import agreed
 from rawseg.onnx.exporting.plain import state_of
 from rawseg.onnx.exporting.program import Varying
 from rawseg.onnx.exporting.recording import record
-from rawseg.onnx.exporting.simplification import simplified
 
 X = rawseg.tensor(np.random.default_rng(0).random((2, 3, 8, 8), np.float32))
 
@@ -142,37 +141,6 @@ def test_numbers_that_differ_among_recordings_are_sizes():
     program = agreed(recordings)
     assert program.steps[0].options["shape"] == (Varying((1, 2)), -1)
     assert program.outputs[0].shape == (Varying((1, 2)), 192)
-
-
-def test_steps_that_onnx_has_one_operator_for_are_one():
-    model = nn.Sequential(nn.Linear(8, 4), nn.Identity())
-    program = record(model, lambda x: model(x[:, 0, 0]).mean(1), state_of(model), [X])[0]
-    assert [step.name for step in simplified(program).steps] == ["GetItem", "linear", "mean"]
-
-
-def test_a_product_that_others_read_stays():
-    weight, bias = (rawseg.tensor(np.ones(shape, np.float32)) for shape in ((4, 8), (4,)))
-
-    def function(x):
-        product = F.linear(x[:, 0, 0], weight)
-        return product + bias, product
-
-    program = record(Applied(function), function, {}, [X])[0]
-    assert [step.name for step in simplified(program).steps] == ["GetItem", "linear", "Add"]
-
-
-def test_a_sum_that_others_read_stays():
-    def function(x):
-        total = x.sum((2, 3))
-        return total / 64, total
-
-    program = record(Applied(function), function, {}, [X])[0]
-    assert [step.name for step in simplified(program).steps] == ["Sum", "Div"]
-
-
-def test_a_sum_over_another_count_is_no_mean():
-    program = record(Applied(F.relu), lambda x: x.sum((2, 3)) / 63, {}, [X])[0]
-    assert [step.name for step in simplified(program).steps] == ["Sum", "Div"]
 
 
 def test_segnets_indices_are_seen_though_an_inference_packs_them():

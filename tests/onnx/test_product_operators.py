@@ -182,3 +182,28 @@ def test_quantised_networks():
     both("QuantizeLinear", {"x": real, "s": np.float32([0.1, 0.2, 0.05, 0.01]), "z": np.int8([0, 5, -5, 9])}, 13, axis=1)
     both("DequantizeLinear", {"x": x, "s": scale, "z": zero}, 13)
     both("DynamicQuantizeLinear", {"x": real}, 11, "y s z")
+
+
+def test_infinities_are_held_in_the_range_of_the_integers():
+    """A step of 0, or an element that is infinite, is an answer and no warning."""
+    x, nothing, one = np.float32([-1, 0, 1, np.inf, np.nan]), np.array(0, np.float32), np.array(1, np.float32)
+    small = one_output("QuantizeLinear", x, nothing)
+    assert small.tolist() == [0, 0, 255, 255, 0]
+    assert one_output("DequantizeLinear", np.uint8([0, 1]), np.array(np.inf, np.float32)).tolist()[1] == np.inf
+    whole, zero = np.uint8([[1, 2]]), np.array(0, np.uint8)
+    product = one_output("QLinearMatMul", whole, one, zero, whole.T.copy(), one, zero, nothing, zero)
+    assert product.tolist() == [[255]]
+
+
+@pytest.mark.parametrize(("op", "name"), [("QuantizeLinear", "float8e4m3fn"), ("DequantizeLinear", "bfloat16")])
+def test_an_output_dtype_that_no_array_has_is_refused(op, name):
+    number = {"float8e4m3fn": 17, "bfloat16": 16}[name]
+    x = np.float32([1]) if op == "QuantizeLinear" else np.uint8([1])
+    with pytest.raises(ArgumentError, match=rf"^{op}: output_dtype: expected bool, an integer or a float .*, got {name}"):
+        one_output(op, x, np.array(1, np.float32), output_dtype=number)
+
+
+def one_output(op: str, *arrays: np.ndarray, **attributes) -> np.ndarray:
+    names = tuple(f"x{i}" for i in range(len(arrays)))
+    (out,) = compute(Node(op, names, ("y",), attributes, version=23), *map(rawseg.tensor, arrays))
+    return out.numpy()

@@ -115,6 +115,28 @@ def test_dropout_drops_in_training_only(opset):
     assert 0.2 < (out == 0).mean() < 0.3
 
 
+# Inputs that hold floats and are no data, as (operator, how many inputs, which of them): what is read there is not trained.
+SETTINGS = [
+    *[("Clip", 3, slot) for slot in (1, 2)],
+    *[("DequantizeLinear", 2, 1), ("QuantizeLinear", 2, 1), ("Dropout", 2, 1), ("MaxRoiPool", 2, 1)],
+    *[("NonMaxSuppression", 5, slot) for slot in (3, 4)],
+    *[("OneHot", 3, slot) for slot in (1, 2)],
+    *[("Pad", 3, 2), ("Pow", 2, 1), ("Upsample", 2, 1), ("RoiAlign", 3, 1)],
+    *[("Range", 3, slot) for slot in (0, 1, 2)],
+    *[("Resize", 3, slot) for slot in (1, 2)],
+]
+
+
+@pytest.mark.parametrize(("op", "count", "setting"), SETTINGS)
+def test_settings_of_an_operator_are_not_trained(op, count, setting):
+    names = [f"input {slot}" for slot in range(count)]
+    weights = {names[setting]: np.ones(1, np.float32), "bias": np.ones(1, np.float32)}
+    nodes = [Node(op, tuple(names), ("y",), version=17), Node("Add", ("y", "bias"), ("z",))]
+    graph = rawseg.onnx.Graph(nodes, [name for name in names if name not in weights], ["z"], weights)
+    assert [name for name, _ in graph.named_parameters()] == ["bias"]
+    assert not set(graph.state_dict()) & set(names)
+
+
 def test_frozen_parameters_stay():
     graph = rawseg.onnx.load(onnx_models.network())
     graph.requires_grad_(False)

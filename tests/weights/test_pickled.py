@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 import zipfile
@@ -192,6 +193,15 @@ def test_a_file_that_cannot_be_opened(tmp_path):
         path = tmp_path / name
         path.write_bytes(content)
         refused(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(CheckpointError, match=f"load: {path}: expected a file, got a pipe or a device"):
+            models.load_pretrained(models.mobilenet_v2(width_mult=0.25), path)
+    with pytest.raises(CheckpointError, match="embedded null byte"):
+        models.load_pretrained(models.mobilenet_v2(width_mult=0.25), "a\0b")
 
 
 def test_the_two_kinds_of_files_are_told_apart_by_their_beginning(tmp_path):

@@ -232,6 +232,12 @@ def test_a_backbone_is_loaded_whole_or_not_at_all(change, tmp_path):
     assert same(net, before)
 
 
+@pytest.mark.parametrize("call", [models.load_pretrained, models.compare_keys])
+def test_weights_are_loaded_into_modules(call, tmp_path):
+    with pytest.raises(ArgumentTypeError, match=rf"{call.__name__}: model: expected a rawseg\.nn\.Module, got dict"):
+        call({}, tmp_path / "none.safetensors")
+
+
 def test_a_backbone_for_grey_images_takes_none(tmp_path):
     path = saved(tmp_path / "a", {})
     net = models.encoder_unet(in_channels=1, width_mult=0.25)

@@ -8,7 +8,7 @@ from tfjs_files import images, node, placeholder, run, whole
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize("axes", [[1, 2], [2], [3], [-1], [1, 2, 3], [0, 1], [1, 3]])
+@pytest.mark.parametrize("axes", [[1, 2], [2], [3], [-1], [1, 2, 3], [0, 1], [1, 3], []])
 def test_a_mean_over_any_axes_of_images(axes, kept, tmp_path):
     x = whole(0, 2, 4, 4, 4)
     nodes = [placeholder(x.shape), node("y", "Mean", ["x", "axes"], keep_dims=kept)]
@@ -51,6 +51,19 @@ def test_shapes_that_a_network_computes_are_known_when_it_is_loaded(tmp_path):
         node("y", "Reshape", ["x", "sizes"]),
     ]
     assert np.array_equal(run(tmp_path, nodes, arrays, x), x.reshape(3, 10, 4))
+
+
+def test_sizes_are_halved_while_a_network_is_loaded(tmp_path):
+    x = whole(0, 1, 4, 6, 2)
+    arrays = {"one": np.int32([1]), "three": np.int32([3]), "halves": np.int32([2, 4])}
+    nodes = [
+        placeholder(x.shape),
+        node("shape", "Shape", ["x"]),
+        node("sides", "StridedSlice", ["shape", "one", "three", "one"]),
+        node("half", "FloorDiv", ["sides", "halves"]),
+        node("y", "ResizeNearestNeighbor", ["x", "half"]),
+    ]
+    assert np.array_equal(run(tmp_path, nodes, arrays, x), images(x[:, ::2, ::6]))  # 4 // 2 rows, 6 // 4 columns
 
 
 def test_pad_squeeze_transpose_slice_and_blocks(tmp_path):

@@ -26,8 +26,8 @@ def agreed(recordings: Sequence[Recording]) -> Program:
     Raises
     ------
     GraphError
-        If they differ in their operations or in how these are connected: the network decides by the values or by the size of
-        its input what to compute.
+        If they differ in their operations, in how these are connected or in the weights that they use: the network decides by
+        the values or by the size of its input what to compute.
     """
     first = recordings[0]
     for other in recordings[1:]:
@@ -47,6 +47,10 @@ def _compare(first: Recording, other: Recording) -> None:
         _refuse(step, f"{len(first.steps)} operations, then {len(other.steps)}")
     if [v.number for v in first.outputs] != [v.number for v in other.outputs]:
         raise GraphError(OP, "model", "the same outputs for every input", "others")
+    for ours, theirs in zip(first.values, other.values):
+        if ours.state != theirs.state:
+            expected = "the same weights for every input (decisions by value or size cannot be written down)"
+            raise GraphError(OP, "model", expected, f"{ours.state or 'no weight'}, then {theirs.state or 'no weight'}")
 
 
 def _refuse(step: Step, got: str) -> None:

@@ -14,6 +14,7 @@ __all__ = ["LARGEST_FILE", "OP", "ModelBuilder", "element_type", "value_info"]
 
 OP = "onnx.export"
 LARGEST_FILE = 2**31 - 1  # bytes that a protocol buffer can have
+ROOM = 2**24  # bytes of these for the nodes
 
 
 class ModelBuilder:
@@ -144,8 +145,8 @@ class ModelBuilder:
         read = {value for node in self._nodes for value in node.input}
         weights = {key: array for key, array in self._weights.items() if key in read}
         size = sum(array.nbytes for array in weights.values())
-        if size > LARGEST_FILE - 2**24:  # room for the nodes
-            raise ArgumentError(OP, "model", f"weights of less than {LARGEST_FILE} bytes, the most of one ONNX file", size)
+        if size > LARGEST_FILE - ROOM:
+            raise ArgumentError(OP, "model", f"weights of at most {LARGEST_FILE - ROOM} bytes, which one ONNX file holds", size)
         tensors = [numpy_helper.from_array(array, key) for key, array in weights.items()]
         graph = helper.make_graph(self._nodes, name, list(inputs), list(outputs), tensors, doc_string=about.get("doc", ""))
         opset = helper.make_opsetid("", self.opset)

@@ -11,8 +11,6 @@ from ..package import require_onnx
 
 __all__ = ["export"]
 
-OP = "onnx.export"
-
 
 def export(
     model: Any,
@@ -51,7 +49,7 @@ def export(
         What a float64 network becomes: ONNX Runtime lacks many float64 kernels, so that has to be said.
     other_x : as x, optional
         A second example, where random numbers of the range of ``x`` would make no sense, as for boxes; with ``dynamic_batch``
-        of other lengths along axis 0.
+        of other lengths along axis 0. Not for a MaskRCNN, which is written for one image.
     verify : bool
         Run the model with ONNX Runtime on all examples, and compare. Needs the package onnxruntime.
 
@@ -93,7 +91,7 @@ def export(
     >>> file.graph.node[0].op_type, file.graph.node[0].name, file.graph.node[0].input[1]
     ('Conv', '/features.0.0/Conv', 'features.0.0.weight')
     """
-    require_onnx(OP)
+    require_onnx("onnx.export")
     from ...models import MaskRCNN
     from ...models.inference import evaluating
     from . import plain
@@ -104,7 +102,7 @@ def export(
         if isinstance(model, MaskRCNN):
             from . import detector
 
-            found = detector.export(model, x, settings)
+            found = detector.export(model, x, other_x, settings)
         else:
             found = plain.export(model, x, other_x, settings)
     if path is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...autograd import Tensor
-from ...errors import ArgumentError, GraphError, RawsegError
+from ...errors import ArgumentError, DTypeError, GraphError, RawsegError
 from ...functional.unpooling import MaxUnpool2d
 from .agreement import agreed
 from .checking import check, compare, session
@@ -15,7 +15,7 @@ from .examples import as_inputs, more_examples
 from .model_builder import OP, ModelBuilder, value_info
 from .program import Program
 from .recording import Recording, record
-from .settings import Settings, names_for
+from .settings import FLOAT64_HAS_TO_BE_SAID, Settings, names_for
 from .simplification import simplified
 from .translations import untranslated
 from .writer import Writer
@@ -28,6 +28,7 @@ MULTIPLE = 32  # of the sizes that a network takes if it does not say
 def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
     """Return the checked ONNX model of a network in eval mode; see `rawseg.onnx.export`."""
     inputs, state = as_inputs(x), state_of(model)
+    _check_widths(inputs, settings)
     multiple = _multiple(model) if settings.dynamic_size else None
     examples = [inputs, *more_examples(inputs, other_x, settings.dynamic_batch, multiple)]
     recordings, form = _recorded(model, state, examples)
@@ -43,6 +44,13 @@ def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
             arrays = [one.numpy().astype(_dtype_in(settings, one), copy=False) for one in example]
             compare(run, dict(zip(names, arrays)), recording.results, jumps)
     return found
+
+
+def _check_widths(inputs: Sequence[Tensor], settings: Settings) -> None:
+    """Refuse float64 inputs, which a function without parameters takes, unless it was said what becomes of float64."""
+    for i, one in enumerate(inputs):
+        if settings.is_float64_open and one.dtype == "float64":
+            raise DTypeError(OP, f"x[{i}]", FLOAT64_HAS_TO_BE_SAID, one.dtype)
 
 
 def state_of(model: Any) -> dict[str, Tensor]:
@@ -65,16 +73,19 @@ def _recorded(model: Any, state: dict[str, Tensor], examples: Sequence[Sequence[
     for number, example in enumerate(examples):
         try:
             recording, returned = record(model, model, state, example)
-        except RawsegError as error:
+        except Exception as error:  # of the network, which may be anybody's
             if number == 0 or (isinstance(error, GraphError) and error.op == OP):
                 raise
             shapes = [one.shape for one in example]
             expected = f"a network that takes inputs of shapes {shapes}"
             if number == 1:
                 expected += ", of random numbers if there is no other_x"
-            raise ArgumentError(OP, "other_x" if number == 1 else "dynamic_size", expected, str(error)) from error
+            got = str(error) if isinstance(error, RawsegError) else f"{type(error).__name__}: {error}"
+            raise ArgumentError(OP, "other_x" if number == 1 else "dynamic_size", expected, got) from error
+        if number and returned != form:
+            raise GraphError(OP, "model", "outputs of the same names and nesting for every input", f"{form}, then {returned}")
         recordings.append(recording)
-        form = returned if number == 0 else form
+        form = returned
     return recordings, form
 
 
@@ -100,11 +111,18 @@ def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], 
 
 
 def _names(program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> tuple[list[str], list[str]]:
-    """Return the names of inputs and outputs; a dictionary's keys are its outputs' names."""
-    keys = list(form) if isinstance(form, dict) and all(isinstance(part, int) for part in form.values()) else None
+    """Return the names of inputs and outputs, none of which may be another's or a parameter's."""
     ins = names_for("input_names", settings.input_names, "input", len(program.inputs))
-    outs = names_for("output_names", settings.output_names, keys or "output", len(program.outputs))
-    taken = sorted(set(outs) & {*ins, *state} | set(ins) & set(state))
-    if taken:
+    outs = names_for("output_names", settings.output_names, _keys(form) or "output", len(program.outputs))
+    if taken := sorted(set(ins) & set(state)):
+        raise ArgumentError(OP, "input_names", "names that no parameter has", taken)
+    if taken := sorted(set(outs) & {*ins, *state}):
         raise ArgumentError(OP, "output_names", "names that are neither inputs' nor parameters'", taken)
     return ins, outs
+
+
+def _keys(form: Any) -> list[str]:
+    """Return the keys of a dictionary of Tensors, which name the outputs; nothing for what has no such keys."""
+    if not isinstance(form, dict) or not all(isinstance(part, int) for part in form.values()):
+        return []
+    return list(form) if all(isinstance(key, str) and key for key in form) else []

@@ -34,7 +34,7 @@ class Known:
         self._entries: dict[int, tuple[Any, int, int]] = {}  # id -> what has it, the value's number, version of the memory
 
     def remember(self, tensor: Tensor, number: int) -> None:
-        """Note that a Tensor and its array are a value; what waits to be computed is computed now, or it were nobody's."""
+        """Note that a Tensor and its array are a value; what waits to be computed is computed now, or it would be nobody's."""
         for thing in (tensor.array, tensor):
             self._entries[id(thing)] = weakref.ref(thing), number, tensor._version[0]
 

@@ -15,14 +15,17 @@ from ...errors import ArgumentError, ArgumentTypeError, DTypeError
 from ...nn import Module
 from .model_builder import OP
 
-__all__ = ["OLDEST", "Settings", "names_for", "settings_of"]
+__all__ = ["FLOAT64_HAS_TO_BE_SAID", "OLDEST", "Settings", "names_for", "settings_of"]
 
+FLOAT64_HAS_TO_BE_SAID = (
+    "float32, or dtype='float32' to convert it (ONNX Runtime lacks float64 convolutions), or dtype='float64'"
+)
 OLDEST = 11  # the first operator set whose Resize, Pad and Clip have what is needed
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of `rawseg.onnx.export`, checked; see there."""
+    """The options of `rawseg.onnx.export`, checked; see there. ``dtype`` is float32 where it ``is_float64_open``: not said."""
 
     opset: int
     dynamic_batch: bool
@@ -30,6 +33,7 @@ class Settings:
     input_names: tuple[str, ...] | None
     output_names: tuple[str, ...] | None
     dtype: np.dtype
+    is_float64_open: bool
     verify: bool
 
 
@@ -53,7 +57,7 @@ def settings_of(
     if names[0] and names[1] and set(names[0]) & set(names[1]):
         raise ArgumentError(OP, "output_names", "names that no input has", names[1])
     flags = flag(OP, "dynamic_batch", dynamic_batch), flag(OP, "dynamic_size", dynamic_size), flag(OP, "verify", verify)
-    return Settings(int(opset), flags[0], flags[1], names[0], names[1], _dtype(model, dtype), flags[2])
+    return Settings(int(opset), flags[0], flags[1], names[0], names[1], _dtype(model, dtype), dtype is None, flags[2])
 
 
 def _names(model: Module, argument: str, given: Any) -> tuple[str, ...] | None:
@@ -73,8 +77,7 @@ def _dtype(model: Module, dtype: Any) -> np.dtype:
     if dtype is None:
         wide = next((name for name, tensor in model.named_parameters() if tensor.dtype == np.float64), None)
         if wide is not None:
-            expected = "float32, or dtype='float32' to convert it (ONNX Runtime lacks float64 convolutions), or dtype='float64'"
-            raise DTypeError(OP, "model", expected, f"float64 ({wide})")
+            raise DTypeError(OP, "model", FLOAT64_HAS_TO_BE_SAID, f"float64 ({wide})")
         return np.dtype(np.float32)
     if not isinstance(dtype, (str, type, np.dtype)) or str(dtype) not in ("float32", "float64"):
         raise ArgumentError(OP, "dtype", "None, 'float32' or 'float64'", repr(dtype))

@@ -112,7 +112,7 @@ def _sum_with_bias(step: Step, makers: dict[int, Step], readers: dict[int, int])
     made = makers.get(product.number) if product is not None else None
     if made is None or bias is None or made.operation is not linear or readers[made.out.number] != 1:
         return None
-    if bias.shape != made.out.shape[1:] or len(made.inputs) != 2:
+    if bias.shape != made.out.shape[1:]:
         return None
     return replace(step, operation=linear, inputs=(*made.inputs, bias))
 

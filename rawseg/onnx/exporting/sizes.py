@@ -44,11 +44,12 @@ def _one(builder: ModelBuilder, names: Mapping[int, str], written: Sequence[Valu
         for axis, own in enumerate(value.shape):
             if own == size:
                 return builder.length(names[value.number], axis)
-    for value in written:
-        for axis, own in enumerate(value.shape):
-            if isinstance(own, Varying) and (factor := _factor(size, own)):
-                return builder.node("Mul", builder.length(names[value.number], axis), builder.ints(factor))
-    expected = "sizes that are those of some array, or multiples of them"
+    for op in ("Mul", "Div"):  # a multiple of some array's size, or an equal part of it
+        for value in written:
+            for axis, own in enumerate(value.shape):
+                if isinstance(own, Varying) and (factor := _factor(size, own) if op == "Mul" else _factor(own, size)):
+                    return builder.node(op, builder.length(names[value.number], axis), builder.ints(factor))
+    expected = "sizes that are those of some array, multiples of them or equal parts"
     raise GraphError(OP, module or "model", expected, f"{size} for inputs of different sizes")
 
 

@@ -42,18 +42,28 @@ class Writer:
 
     def run(self) -> list[str]:
         """Write all steps; return the names of the outputs."""
-        from .translations import translation
-
         for step in self.program.steps:
             self.builder.path = spelled(step.module)
             _refuse_differing(step, step.options)
-            found = translation(step)(self, step)  # type: ignore[misc]
-            found = [found] if isinstance(found, str) else found
-            for value, name in zip(step.outputs, found):
+            for value, name in zip(step.outputs, self._translated(step)):
                 if name:
                     self.names[value.number] = name
         self.builder.path = ""
         return [self.name(value) for value in self.program.outputs]
+
+    def _translated(self, step: Step) -> list[str]:
+        """Return the names of what a step gives, after its nodes were added."""
+        from .translations import translation
+
+        try:
+            found = translation(step)(self, step)  # type: ignore[misc]
+        except (TypeError, ValueError) as error:  # of Python or the onnx package, which cannot reckon with several numbers
+            varying = [name for name, option in step.options.items() if _varies(option)]
+            if not varying:
+                raise
+            got = "; ".join(f"{name}={step.options[name]!r:.80}" for name in varying)
+            raise _refusal(step, "numbers that do not follow the size of the input", got) from error
+        return [found] if isinstance(found, str) else found
 
     # values
 
@@ -139,6 +149,17 @@ def _refuse_differing(step: Step, option: Any) -> None:
         _refuse_differing(step, part)
 
 
+def _varies(option: Any) -> bool:
+    """Return whether a size that follows the input is among what a step was told."""
+    if isinstance(option, (dict, tuple, list)):
+        return any(map(_varies, option.values() if isinstance(option, dict) else option))
+    return isinstance(option, Varying)
+
+
+def _refusal(step: Step, expected: str, got: Any) -> GraphError:
+    return GraphError(OP, f"{step.module or 'model'}, {step.name}", expected, got)
+
+
 def refuse(step: Step, expected: str, got: Any) -> NoReturn:
     """Raise a GraphError that names a step's operation and its module."""
-    raise GraphError(OP, f"{step.module or 'model'}, {step.name}", expected, got)
+    raise _refusal(step, expected, got)

@@ -41,7 +41,9 @@ def _sums(node: Node, images: Tensor, where: Window, ceil_mode: bool) -> Tensor:
     if where.dilations == (1, 1):
         return F.avg_pool2d(framed, where.kernel, where.strides, divisor_override=1)
     channels = images.shape[1]
-    ones = Tensor(move(np.ones((channels, 1, *where.kernel), images.dtype), images.device))
+    ones = Tensor(
+        move(np.broadcast_to(images.dtype.type(1), (channels, 1, *where.kernel)), images.device)
+    )  # no memory of its own
     return F.conv2d(framed, ones, stride=where.strides, dilation=where.dilations, groups=channels)
 
 

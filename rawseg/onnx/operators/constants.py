@@ -53,7 +53,8 @@ def ramp(node: Node, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     (count,) = allocatable(node, (max(0, count),), np.int64)  # the indices are the larger array
     wide = np.int64 if whole else np.float64 if start.dtype == np.float64 else np.float32
     xp = array_module(start.array)
-    values = wide(low) + xp.arange(count, dtype=np.int64).astype(wide) * wide(step)
+    with np.errstate(all="ignore"):  # the last step may leave the range
+        values = wide(low) + xp.arange(count, dtype=np.int64).astype(wide) * wide(step)
     return Tensor(values.astype(start.dtype))
 
 

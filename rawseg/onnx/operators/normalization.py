@@ -7,10 +7,10 @@ from typing import Any
 
 from ... import functional as F
 from ...autograd import Tensor
-from ...autograd.shaping import axis_of
 from ..limits import broadcasts
 from ..node import Node
 from .registry import operator
+from .settings import axes_of, axis_of
 
 
 @operator("BatchNormalization", trains=True, widens=True)
@@ -61,7 +61,7 @@ def group_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> T
 @operator("LayerNormalization", since=17, widens=True)
 def layer_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Any:
     """Normalise the axes from one on; also return means and reciprocals of standard deviations if they are wanted."""
-    first = axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim)
+    first = axis_of(node, node.attribute("axis", -1), x.ndim)
     shape, eps = x.shape[first:], node.attribute("epsilon", 1e-5)
     if scale.shape == shape and (bias is None or bias.shape == shape):
         out = F.layer_norm(x, shape, scale, bias, eps)
@@ -80,7 +80,7 @@ def layer_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor | Non
 @operator("RMSNormalization", since=23, widens=True)
 def rms_normalization(node: Node, x: Tensor, scale: Tensor) -> Tensor:
     """Divide by the root of the mean square of the axes from one on."""
-    first = axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim)
+    first = axis_of(node, node.attribute("axis", -1), x.ndim)
     broadcasts(node, "scale", scale, x.shape)
     squares = (x * x).mean(tuple(range(first, x.ndim)), keepdim=True)
     return x / (squares + node.attribute("epsilon", 1e-5)).sqrt() * scale
@@ -89,7 +89,7 @@ def rms_normalization(node: Node, x: Tensor, scale: Tensor) -> Tensor:
 @operator("MeanVarianceNormalization", since=9, widens=True)
 def mean_variance_normalization(node: Node, x: Tensor) -> Tensor:
     """Shift and scale along axes to mean 0 and variance 1."""
-    axes = tuple(axis_of(node.label, "axes", axis, x.ndim) for axis in node.attribute("axes", (0, 2, 3)))
+    axes = axes_of(node, node.attribute("axes", (0, 2, 3)), x.ndim)
     centred = x - x.mean(axes, keepdim=True)
     return centred / ((centred * centred).mean(axes, keepdim=True).sqrt() + 1e-9)
 
@@ -97,7 +97,7 @@ def mean_variance_normalization(node: Node, x: Tensor) -> Tensor:
 @operator("LpNormalization", widens=True)
 def lp_normalization(node: Node, x: Tensor) -> Tensor:
     """Divide by the sum of absolute values, or by the root of the sum of squares, along an axis; nothing by 0."""
-    axis, p = axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim), node.attribute("p", 2)
+    axis, p = axis_of(node, node.attribute("axis", -1), x.ndim), node.attribute("p", 2)
     if p not in (1, 2):
         node.refuse("p", "1 or 2", p)
     length = x.abs().sum(axis, keepdim=True) if p == 1 else (x * x).sum(axis, keepdim=True).sqrt()

@@ -7,10 +7,10 @@ from typing import Any
 
 from ... import functional as F
 from ...autograd import Tensor
-from ...autograd.shaping import axis_of
 from ..limits import allocatable
 from ..node import Node
 from .registry import operator
+from .settings import axis_of
 
 MODES = MappingProxyType({"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"})
 
@@ -24,7 +24,7 @@ def pad_by_attribute(node: Node, x: Tensor) -> Tensor:
 @operator("Pad", since=11, widens=True)
 def pad(node: Node, x: Tensor, pads: Tensor, value: Tensor | None = None, axes: Tensor | None = None) -> Tensor:
     """Frame an array; negative widths crop."""
-    chosen = range(x.ndim) if axes is None else [axis_of(node.label, "axes", int(axis), x.ndim) for axis in axes.tolist()]
+    chosen = range(x.ndim) if axes is None else [axis_of(node, int(axis), x.ndim, "axes") for axis in axes.tolist()]
     return _pad(node, x, pads.tolist(), 0 if value is None or value.size == 0 else value.item(), chosen)
 
 
@@ -50,7 +50,7 @@ def _pad(node: Node, x: Tensor, pads: Any, value: Any, axes: Any) -> Tensor:
 @operator("CenterCropPad", since=18, widens=True)
 def center_crop_pad(node: Node, x: Tensor, shape: Tensor) -> Tensor:
     """Crop or frame with zeros, so that the centre stays."""
-    axes = [axis_of(node.label, "axes", axis, x.ndim) for axis in node.attribute("axes", tuple(range(x.ndim)))]
+    axes = [axis_of(node, axis, x.ndim, "axes") for axis in node.attribute("axes", tuple(range(x.ndim)))]
     wanted = shape.tolist()
     if len(wanted) != len(axes) or min((*wanted, 0)) < 0 or len(set(axes)) != len(axes):
         node.refuse("shape", f"{len(axes)} sizes of at least 0 for different axes {tuple(axes)}", wanted)

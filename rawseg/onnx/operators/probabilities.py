@@ -9,10 +9,10 @@ import numpy as np
 
 from ... import functional as F
 from ...autograd import Tensor
-from ...autograd.shaping import axis_of
 from ...device import array_module
 from ..node import Node
 from .registry import operator
+from .settings import axis_of
 
 
 @operator("Softmax", widens=True)
@@ -43,8 +43,8 @@ def _one_at_largest(x: Tensor, axis: int) -> Tensor:
 
 def _along(node: Node, x: Tensor, function: Callable[..., Tensor]) -> Tensor:
     if node.version >= 13:
-        return function(x, axis_of(node.label, "axis", node.attribute("axis", -1), x.ndim))
-    axis = axis_of(node.label, "axis", node.attribute("axis", 1), x.ndim)
+        return function(x, axis_of(node, node.attribute("axis", -1), x.ndim))
+    axis = axis_of(node, node.attribute("axis", 1), x.ndim)
     rows = int(np.prod(x.shape[:axis], dtype=np.int64))
     return function(x.reshape(rows, x.size // rows if rows else 0), 1).reshape(x.shape)
 

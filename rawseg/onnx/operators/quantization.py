@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ...autograd import Tensor
-from ...autograd.shaping import axis_of
 from ...device import array_module
 from ..node import Node
+from .casting import dtype_of
 from .convolution import conv
 from .dense import matrix_product
 from .registry import operator
+from .settings import axis_of
 
 SMALL = ("uint8", "int8", "uint16", "int16")
-NUMBERS = MappingProxyType({2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 1: np.float32, 10: np.float16, 11: np.float64})
 
 
 @operator("QuantizeLinear", since=10)
+@np.errstate(all="ignore")
 def quantize_linear(node: Node, x: Tensor, scale: Tensor, zero_point: Tensor | None = None) -> Tensor:
     """Return x / scale + zero_point, rounded half to even, and held in the range of the integers."""
-    kind = NUMBERS.get(node.attribute("output_dtype", 0)) if zero_point is None else zero_point.dtype
-    dtype = np.dtype(np.uint8 if kind is None and not node.attribute("output_dtype", 0) else kind or np.void)
+    dtype = _output_dtype(node, np.dtype(np.uint8)) if zero_point is None else zero_point.dtype
     if dtype.name not in SMALL:
-        node.refuse("output_dtype", ", ".join(SMALL), dtype.name if kind else node.attribute("output_dtype"))
+        node.refuse("output_dtype" if zero_point is None else "zero_point", ", ".join(SMALL), dtype)
     wide = np.float64 if x.dtype == np.float64 else np.float32
     steps = _spread(node, scale, x).astype(wide)
     shift = 0 if zero_point is None else _spread(node, zero_point, x)
@@ -34,16 +33,23 @@ def quantize_linear(node: Node, x: Tensor, scale: Tensor, zero_point: Tensor | N
 
 
 @operator("DequantizeLinear", since=10)
+@np.errstate(all="ignore")
 def dequantize_linear(node: Node, x: Tensor, scale: Tensor, zero_point: Tensor | None = None) -> Tensor:
     """Return (x - zero_point) * scale, in the dtype of the scale."""
     if x.dtype.kind not in "iu":
         node.refuse("x", "integers", x.dtype)
-    dtype = np.dtype(NUMBERS.get(node.attribute("output_dtype", 0), scale.dtype))
+    dtype = _output_dtype(node, scale.dtype)
     if dtype.kind != "f":
-        node.refuse("output_dtype", "float32, float16 or float64", node.attribute("output_dtype"))
+        node.refuse("output_dtype", "float32, float16 or float64", dtype)
     shift = 0 if zero_point is None else _spread(node, zero_point, x).astype(np.int64)
     steps = _spread(node, scale, x)
     return Tensor(((x.array.astype(np.int64) - shift).astype(steps.dtype) * steps).astype(dtype))
+
+
+def _output_dtype(node: Node, default: np.dtype) -> np.dtype:
+    """Return the dtype that the node names, the default where it names none (0)."""
+    number = node.attribute("output_dtype", 0)
+    return dtype_of(node, "output_dtype", number) if number else default
 
 
 def _spread(node: Node, numbers: Tensor, x: Tensor) -> Any:
@@ -51,7 +57,7 @@ def _spread(node: Node, numbers: Tensor, x: Tensor) -> Any:
     array = numbers.array
     if array.size == 1:
         return array.reshape(())
-    axis = axis_of(node.label, "axis", node.attribute("axis", 1), x.ndim)
+    axis = axis_of(node, node.attribute("axis", 1), x.ndim)
     block = node.attribute("block_size", 0)
     if block > 0 and array.ndim == x.ndim:
         wanted = (*x.shape[:axis], -(-x.shape[axis] // block), *x.shape[axis + 1 :])
@@ -82,6 +88,7 @@ def matmul_integer(node: Node, a: Tensor, b: Tensor, a_zero: Tensor | None = Non
 
 
 @operator("QLinearConv", since=10)
+@np.errstate(all="ignore")
 def qlinear_conv(
     node: Node, x: Tensor, x_scale: Tensor, x_zero: Tensor, w: Tensor, w_scale: Tensor, w_zero: Tensor,
     y_scale: Tensor, y_zero: Tensor, bias: Tensor | None = None,
@@ -94,6 +101,7 @@ def qlinear_conv(
 
 
 @operator("QLinearMatMul", since=10)
+@np.errstate(all="ignore")
 def qlinear_matmul(
     node: Node, a: Tensor, a_scale: Tensor, a_zero: Tensor, b: Tensor, b_scale: Tensor, b_zero: Tensor,
     y_scale: Tensor, y_zero: Tensor,

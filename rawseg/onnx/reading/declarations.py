@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import onnx
 
 from ...errors import CheckpointError
+from ..dtypes import DTYPES
 from ..signature import Signature
-from .tensors import DTYPES, kind_of
+from .tensors import kind_of
 
 __all__ = ["signatures"]
 

@@ -6,11 +6,13 @@ The onnx package expands them, in a model without weights: their names alone are
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 import onnx.defs
 from onnx import helper, inliner
+
+from rawseg_kernels._memory import limit_bytes
 
 from ...errors import CheckpointError
 from ..operators import known
@@ -20,6 +22,7 @@ from .nodes import bare_node
 __all__ = ["expanded"]
 
 MOST_NODES = 1_000_000  # of an expanded model: ten functions that call each other twice are already a thousand nodes
+MOST_BYTES = 2**28  # of its nodes: each call copies the tensors in its function, and the onnx package some more
 ROUNDS = 4  # in which what the standard defines is expanded: definitions use operators that are themselves defined so
 Key = tuple[str, str, str]
 
@@ -30,7 +33,8 @@ def expanded(model: onnx.ModelProto, imported: Mapping[str, int], label: str) ->
     Raises
     ------
     CheckpointError
-        If a function calls itself, also by way of others, the nodes would be too many, or the onnx package refuses.
+        If a function calls itself, also by way of others, the nodes would be too many or too large, or the onnx package
+        refuses.
     """
     functions: dict[Key, Any] = {(domain_of(f.domain), f.name, f.overload): f for f in model.functions}
     called = any(_key(node) in functions for node in model.graph.node)
@@ -67,30 +71,49 @@ def _key(node: Any) -> Key:
     return domain_of(node.domain), node.op_type, node.overload
 
 
+class Size(NamedTuple):
+    """What nodes take when they are expanded."""
+
+    nodes: int
+    bytes: int
+
+
 def _check_calls(nodes: Iterable[Any], functions: Mapping[Key, Any], label: str) -> None:
-    """Raise if functions call each other in a ring, or expand to too many nodes."""
-    sizes: dict[Key, int] = {}
-    waiting: list[Key] = [key for node in nodes if (key := _key(node)) in functions]
+    """Raise if functions call each other in a ring, or expand to too many nodes or bytes."""
+    calls = {key: dict.fromkeys(map(_key, function.node)) for key, function in functions.items()}
+    sizes: dict[Key, Size] = {}
+    waiting = [key for key in dict.fromkeys(map(_key, nodes)) if key in functions]
     path: set[Key] = set()
     while waiting:  # depth first, without recursion: a file may nest as deep as it likes
         key = waiting[-1]
-        callees = [callee for node in functions[key].node if (callee := _key(node)) in functions]
-        fresh = [callee for callee in callees if callee not in sizes]
         if key in sizes:
             waiting.pop()
-        elif not fresh:
-            sizes[key] = len(functions[key].node) - len(callees) + sum(sizes[callee] for callee in callees)
-            if sizes[key] > MOST_NODES:
-                raise CheckpointError("load", label, f"functions of at most {MOST_NODES} nodes", f"more in {key[1]!r}")
+            continue
+        fresh = [callee for callee in calls[key] if callee in functions and callee not in sizes]
+        if not fresh:
+            sizes[key] = _expanded_size(functions[key].node, sizes)
+            _check_size(sizes[key], label, f"the function {key[1]!r}")
             path.discard(waiting.pop())
         elif key in path:
             raise CheckpointError("load", label, "functions that do not call themselves", repr(key[1]))
         else:
             path.add(key)
-            waiting += set(fresh)
-    total = sum(sizes.get(_key(node), 1) for node in nodes)
-    if total > MOST_NODES:
-        raise CheckpointError("load", label, f"at most {MOST_NODES} nodes", total)
+            waiting += fresh
+    _check_size(_expanded_size(nodes, sizes), label, "the graph")
+
+
+def _expanded_size(nodes: Iterable[Any], sizes: Mapping[Key, Size]) -> Size:
+    """Return what nodes take after those that call functions became the functions' own."""
+    found = [sizes.get(_key(node)) or Size(1, node.ByteSize()) for node in nodes]
+    return Size(sum(size.nodes for size in found), sum(size.bytes for size in found))
+
+
+def _check_size(size: Size, label: str, what: str) -> None:
+    most = min(limit_bytes(), MOST_BYTES)
+    if size.nodes > MOST_NODES:
+        raise CheckpointError("load", label, f"at most {MOST_NODES} nodes of {what}, its functions expanded", size.nodes)
+    if size.bytes > most:
+        raise CheckpointError("load", label, f"at most {most} bytes of {what}, its functions expanded", size.bytes)
 
 
 def _defined(nodes: Iterable[Any], imported: Mapping[str, int]) -> set[tuple[str, str]]:

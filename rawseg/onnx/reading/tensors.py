@@ -12,27 +12,12 @@ import onnx
 from rawseg_kernels._memory import limit_bytes
 
 from ...errors import CheckpointError
+from ..dtypes import DTYPES
 from .external import content_of
 
-__all__ = ["DTYPES", "Tensors", "kind_of"]
+__all__ = ["Tensors", "kind_of"]
 
 T = onnx.TensorProto
-DTYPES = MappingProxyType(
-    {
-        T.FLOAT: np.dtype(np.float32),
-        T.DOUBLE: np.dtype(np.float64),
-        T.FLOAT16: np.dtype(np.float16),
-        T.INT8: np.dtype(np.int8),
-        T.INT16: np.dtype(np.int16),
-        T.INT32: np.dtype(np.int32),
-        T.INT64: np.dtype(np.int64),
-        T.UINT8: np.dtype(np.uint8),
-        T.UINT16: np.dtype(np.uint16),
-        T.UINT32: np.dtype(np.uint32),
-        T.UINT64: np.dtype(np.uint64),
-        T.BOOL: np.dtype(np.bool_),
-    }
-)
 # The field of a message that holds the elements if they are not raw bytes.
 FIELDS = MappingProxyType(
     {T.FLOAT: "float_data", T.DOUBLE: "double_data", T.INT64: "int64_data"} | dict.fromkeys((T.UINT32, T.UINT64), "uint64_data")

@@ -35,7 +35,7 @@ def elementwise(t: Translator, operation: Operation) -> Value:
 @translation("SquaredDifference")
 def squared_difference(t: Translator, operation: Operation) -> Value:
     """Subtract, and multiply by itself."""
-    difference = combined(t, operation, "Sub", t.inputs(operation)[:2], "/difference")
+    difference = combined(t, operation, "Sub", [t.input(operation, slot) for slot in (0, 1)], "/difference")
     name = t.add("Mul", [difference.name, difference.name], operation.name)
     return Value(name, difference.shape, difference.is_image)
 

@@ -22,8 +22,8 @@ def conv2d(t: Translator, operation: Operation) -> Value:
     taps = _filter(operation, x, weight)
     groups = 1
     if x.shape[3] is not None and weight.shape[2]:
-        groups, rest = divmod(x.shape[3], weight.shape[2])  # type: ignore[operator]
-        if rest or groups < 1 or weight.shape[3] % groups:  # type: ignore[operator]
+        groups, rest = divmod(x.shape[3], weight.shape[2])
+        if rest or groups < 1 or (weight.shape[3] or 0) % groups:
             operation.refuse("filter", f"one for {x.shape[3]} channels", f"shape {weight.shape}")
     return _convolution(t, operation, x, _turned(t, weight, "filter", (3, 2, 0, 1)), taps, weight.shape[3], groups)
 

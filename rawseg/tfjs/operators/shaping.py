@@ -84,7 +84,10 @@ def pad(t: Translator, operation: Operation) -> Value:
     numbers = np.array([pair[0] for pair in pairs] + [pair[1] for pair in pairs], np.int64)
     inputs = [x.name if x.is_image else t.plain(x), t.hold(numbers, f"{operation.name}/pads")]
     if operation.op == "PadV2":
-        inputs.append(t.formed(t.input(operation, 2), "", t.constant(operation, 2).reshape(())))
+        number = t.constant(operation, 2)
+        if number.size != 1:
+            operation.refuse("constant_values", "one number", f"shape {number.shape}")
+        inputs.append(t.formed(t.input(operation, 2), "", number.reshape(())))
     return Value(t.add("Pad", inputs, operation.name, {"mode": mode}), shape, x.is_image)
 
 
@@ -102,5 +105,6 @@ def reduction(t: Translator, operation: Operation) -> Value:
     at = [CHANNELS_FIRST[axis] for axis in chosen] if within_image else chosen
     data = x.name if within_image else t.plain(x)
     names = [data, t.hold(np.array(at, np.int64), f"{operation.name}/axes")]
-    name = t.add(REDUCTIONS[operation.op], names, operation.name, {"keepdims": int(kept)})
+    attributes = {"keepdims": int(kept), "noop_with_empty_axes": 1}  # an empty list of axes reduces none
+    name = t.add(REDUCTIONS[operation.op], names, operation.name, attributes)
     return Value(name, shape if kept else tuple(n for axis, n in enumerate(x.shape) if axis not in chosen), is_image)

@@ -42,6 +42,8 @@ def slice_sizes(t: Translator, operation: Operation) -> Value:
     numbers = [t.sizes(operation, slot) for slot in (1, 2, 3)]
     if any(len(listed) != 1 or listed[0] is None for listed in numbers) or numbers[2][0] == 0:
         operation.refuse("begin", "one begin, end and stride for a list of sizes", numbers)
+    if any(operation.integer(f"{name}_mask", 0) for name in ("ellipsis", "new_axis")):
+        operation.refuse("ellipsis_mask, new_axis_mask", "0 for a list of sizes", "others")
     begin, end, stride = (listed[0] for listed in numbers)
     if operation.integer("shrink_axis_mask", 0) & 1:
         if not -len(sizes) <= (begin or 0) < len(sizes):
@@ -53,6 +55,15 @@ def slice_sizes(t: Translator, operation: Operation) -> Value:
         stride,
     )
     return Value(operation.name, (len(sizes[cut]),), sizes=sizes[cut])
+
+
+@translation("FloorDiv")
+def whole_quotient(t: Translator, operation: Operation) -> Value:
+    """Divide sizes, rounding down."""
+    found = arithmetic(t, operation, t.inputs(operation))
+    if found is None:
+        operation.refuse("input", "two lists of sizes", "other values")
+    return found
 
 
 def arithmetic(t: Translator, operation: Operation, values: list[Value]) -> Value | None:
@@ -71,4 +82,7 @@ def _paired(operation: Operation, one: Shape, other: Shape) -> Shape:
         operation.refuse("input", "lists of one length", f"{len(one)} and {len(other)}")
     count, function = max(len(one), len(other)), ARITHMETIC[operation.op]
     pairs = zip(one * count if len(one) == 1 else one, other * count if len(other) == 1 else other)
-    return tuple(None if a is None or b is None else function(a, b) for a, b in pairs)
+    found = tuple(None if a is None or b is None else function(a, b) for a, b in pairs)
+    if any(n is not None and not -(2**63) <= n < 2**63 for n in found):
+        operation.refuse("input", "sizes whose result has 64 bits", f"{one} and {other}")
+    return found

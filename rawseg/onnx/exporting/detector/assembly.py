@@ -10,6 +10,7 @@ from .... import functional as F
 from ....autograd import Tensor, no_grad
 from ....errors import ArgumentError, ShapeError
 from ..checking import check, session
+from ..counting import numbers_below
 from ..description import about
 from ..examples import as_inputs
 from ..model_builder import OP, ModelBuilder, value_info
@@ -25,11 +26,14 @@ from .sections import ROWS, write_section
 __all__ = ["export"]
 
 OUTPUTS = ("boxes", "labels", "scores", "masks")
+ONE_IMAGE = "a Mask R-CNN is written for one image of a fixed size"
 
 
-def export(model: Any, x: Any, settings: Settings) -> Any:
+def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
     """Return the checked ONNX model of a Mask R-CNN in eval mode; see `rawseg.onnx.export`."""
     image = _image(model, x, settings)
+    if other_x is not None:
+        raise ArgumentError(OP, "other_x", f"None: {ONE_IMAGE}", type(other_x).__name__)
     ins = names_for("input_names", settings.input_names, "image", 1)
     outs = names_for("output_names", settings.output_names, OUTPUTS, len(OUTPUTS))
     builder = ModelBuilder(settings.opset, settings.dtype, [*ins, *outs, *state_of(model)])
@@ -58,7 +62,7 @@ def _image(model: Any, x: Any, settings: Settings) -> Tensor:
         raise ShapeError(OP, "x", f"one image of shape ({channels}, H, W)", [image.shape for image in images])
     for name in ("dynamic_batch", "dynamic_size"):
         if getattr(settings, name):
-            raise ArgumentError(OP, name, "False: a Mask R-CNN is written for one image of a fixed size", True)
+            raise ArgumentError(OP, name, f"False: {ONE_IMAGE}", True)
     return images[0]
 
 
@@ -116,7 +120,6 @@ def _features(maps: list[Tensor], pooling: Any, dtype: np.dtype) -> list[list[np
 def _of_own_class(b: ModelBuilder, masks: str, labels: str) -> str:
     """Add the choice of each object's mask among those of all classes."""
     b.path = "/roi_heads/mask_choice"
-    count = b.node("Reshape", b.node("Shape", labels), b.constant(np.zeros(0, np.int64)))  # a scalar
-    every = b.node("Range", b.constant(0, np.int64), count, b.constant(1, np.int64))
+    every = numbers_below(b, b.node("Shape", labels))
     pairs = [b.node("Reshape", name, b.ints(-1, 1)) for name in (every, labels)]
     return b.node("GatherND", masks, b.node("Concat", *pairs, axis=1))

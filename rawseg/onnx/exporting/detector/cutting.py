@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import regions
+from ..counting import numbers_below
 from ..model_builder import ModelBuilder
 from ..versions import reduced
 from .selection import columns
@@ -50,8 +51,7 @@ def write_cutting(b: ModelBuilder, pooling: Any, maps: Sequence[str], boxes: str
         cut.append(_cut(b, pooling, maps[level], b.node("Gather", boxes, own, axis=0), stride, dtype))
         places.append(own)
     joined, order = b.node("Concat", *cut, axis=0), b.node("Concat", *places, axis=0)
-    count = b.node("Reshape", b.node("Shape", order), b.constant(np.zeros(0, np.int64)))  # a scalar
-    counted = b.node("Range", b.constant(0, np.int64), count, b.constant(1, np.int64))
+    counted = numbers_below(b, b.node("Shape", order))
     back = b.node("ScatterElements", order, order, counted, axis=0)  # back[order[i]] = i
     return b.node("Gather", joined, back, axis=0)
 

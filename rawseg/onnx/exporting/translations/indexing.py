@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ....autograd.indexing import GetItem
-from ....errors import GraphError
 from ..geometry import in_each_recording
-from ..program import Reference, Size, Step
+from ..program import Reference, Size, Step, Varying
 from ..versions import unsqueezed
 from ..writer import Writer, refuse
 from .registry import translates
@@ -71,7 +70,7 @@ def _sliced(w: Writer, step: Step, parts: list[Any]) -> str:
     cuts = []
     for axis, (part, size) in enumerate(zip(parts, x.shape)):
         if not isinstance(part, slice):
-            part = slice(part, None if part == -1 else part + 1)
+            part = slice(part, None if part == -1 else _next(part))
         start, stop, stride = _bounds(step, part, size)
         if (start, stop, stride) != (0, LAST, 1):
             cuts.append((start, stop, axis, stride))
@@ -81,39 +80,33 @@ def _sliced(w: Writer, step: Step, parts: list[Any]) -> str:
     return w.node("Slice", w.name(x), starts, stops, axes, strides)
 
 
+def _next(at: Size) -> Size:
+    return Varying(tuple(n + 1 for n in at.numbers)) if isinstance(at, Varying) else at + 1
+
+
 def _bounds(step: Step, part: slice, size: Size) -> tuple[int, int, int]:
-    """Return start, end and step for any size of the axis: counted from its end where they follow it."""
+    """Return start, end and step of ``Slice`` for any size of the axis; ``LAST`` and ``BEFORE_FIRST`` reach past its ends."""
     stride = part.step or 1
-
-    def first(n: int, *bounds: Any) -> int:
-        return _normal(bounds, stride, n)[0]
-
-    def first_from_end(n: int, *bounds: Any) -> int:
-        return _normal(bounds, stride, n)[0] - n
-
-    def end(n: int, *bounds: Any) -> int:
-        stop = _normal(bounds, stride, n)[1]
-        return LAST if stop == n else BEFORE_FIRST if stop < 0 else stop
-
-    def end_from_end(n: int, *bounds: Any) -> int:
-        return _normal(bounds, stride, n)[1] - n
-
-    sizes = size, part.start, part.stop
-    start = _one_of(step, "the start of a slice", (first, first_from_end), sizes)
-    return start, _one_of(step, "the end of a slice", (end, end_from_end), sizes), stride
+    if isinstance(stride, Varying):
+        refuse(step, "the step of a slice that does not follow the size of the input", stride)
+    if isinstance(size, int) and not any(isinstance(bound, Varying) for bound in (part.start, part.stop)):
+        start, stop, _ = slice(part.start, part.stop, stride).indices(size)
+        if not range(start, stop, stride):
+            return 0, 0, 1
+        return start, LAST if stop >= size else BEFORE_FIRST if stop < 0 else stop, stride
+    start = _bound(step, "the start of a slice", part.start, size, 0 if stride > 0 else LAST)
+    # A start before the first element is nowhere for Python, and the first one for ONNX.
+    if stride < 0 and start < -1 and not isinstance(part.start, Varying):
+        refuse(step, "no start below -1 of a slice that goes backwards along an axis of any size", part.start)
+    return start, _bound(step, "the end of a slice", part.stop, size, LAST if stride > 0 else BEFORE_FIRST), stride
 
 
-def _normal(bounds: tuple[Any, Any], stride: int, size: int) -> tuple[int, int]:
-    start, stop, _ = slice(*bounds, stride).indices(size)
-    return start, stop
-
-
-def _one_of(step: Step, what: str, functions: tuple[Any, Any], sizes: tuple[Any, ...]) -> int:
-    """Return the first of two functions' values that is the same in every recording."""
-    try:
-        return in_each_recording(step, what, functions[0], *sizes)
-    except GraphError:
-        return in_each_recording(step, what, functions[1], *sizes)
+def _bound(step: Step, what: str, bound: int | Varying | None, size: Size, default: int) -> int:
+    """Return a bound as it was written, which holds for any size; one that follows the size is counted from the end."""
+    if not isinstance(bound, Varying):
+        return default if bound is None else bound
+    behind = in_each_recording(step, what, lambda at, length: at - length, bound, size)
+    return behind if behind < 0 else LAST
 
 
 def _by_arrays(w: Writer, step: Step, parts: list[Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ....autograd import Tensor, no_grad
 from ....functional import adaptive_pooling, pooling, unpooling
+from ..counting import numbers_below
 from ..geometry import both, in_each_recording
 from ..program import Step, Value
 from ..versions import reduced
@@ -172,8 +173,7 @@ def _scattered(w: Writer, step: Step, flat: str | None) -> str:
 def _first_of_planes(w: Writer, step: Step) -> str:
     """Add where each plane of a step's output begins, counted over the whole batch, shape (N, C, 1, 1)."""
     plane = prod(w.fixed(step, "indices into planes", *step.out.shape[2:]))
-    count = w.node("Reshape", _product(w, w.shape(step.out.shape[:2], step.module)), w.builder.constant([], np.int64))
-    numbers = w.node("Range", w.builder.constant(0, np.int64), count, w.builder.constant(1, np.int64))
+    numbers = numbers_below(w.builder, _product(w, w.shape(step.out.shape[:2], step.module)))
     planes = w.node("Reshape", numbers, w.shape((*step.out.shape[:2], 1, 1), step.module))
     return w.node("Mul", planes, w.builder.constant(plane, np.int64))
 
