@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -222,6 +223,16 @@ class _Stream:
         return None
 
 
+class _Event:
+    time = 0.0
+
+    def record(self, _stream=None):
+        self.time = time.perf_counter()
+
+    def synchronize(self):
+        """Do nothing: everything is done."""
+
+
 def _cuda() -> ModuleType:
     cuda = ModuleType("cupy.cuda")
     stream = _Stream()
@@ -249,6 +260,8 @@ def _cuda() -> ModuleType:
         "memory": type("memory", (), {"OutOfMemoryError": type("OutOfMemoryError", (MemoryError,), {})}),
         "get_current_stream": lambda: stream,
         "Stream": lambda **_options: _Stream(),
+        "Event": _Event,
+        "get_elapsed_time": lambda begin, end: (end.time - begin.time) * 1000,
     }
     for name, part in parts.items():
         setattr(cuda, name, part)

@@ -1,0 +1,1 @@
+"""The steps of ``bench/gpu_check.py``."""

@@ -1,0 +1,106 @@
+"""Every kernel of the catalogue on the device: built, beside the plain loops on the CPU, on spoiled memory, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import cupy  # type: ignore[import-not-found]
+import numpy as np
+from cuda.sources import SOURCES, variants
+from cuda.test_kernels import CALLS, CudaCall, tolerance
+from promises import outputs_of
+
+REPEATS = 20
+TINY = 2.0**-126  # what is smaller in float32, a GPU makes 0
+FUNCTIONS = 1e-6  # of the largest element: the device's own exp, log and tanh
+
+Step = tuple[str, Callable[[], dict[str, Any]]]
+
+
+def steps() -> list[Step]:
+    """Return one step a file, one a kernel call, and the planted fault."""
+    built = [(f"build {source.path.name}", partial(build, source)) for source in SOURCES]
+    return [*built, ("a planted fault is found", planted), *((f"check {case}", partial(check, case)) for case in CALLS)]
+
+
+def build(source: Any) -> dict[str, Any]:
+    """Compile all kernels of a file, for both dtypes; return what they need."""
+    needs = {}
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        for defines in variants(source):
+            module = cupy.RawModule(code=source.whole, options=source.options(dtype, defines))
+            for name in source.signatures:
+                function = module.get_function(name)
+                given = ",".join(f"{key}={value}" for key, value in defines)
+                needs[f"{name} {dtype} {given}".strip()] = {
+                    "registers": getattr(function, "num_regs", None),
+                    "local_bytes": getattr(function, "local_size_bytes", None),
+                }
+    return {"sha256": source.digest, "kernels": needs}
+
+
+def on_device(arrays: list[np.ndarray]) -> list[Any]:
+    """Return copies on the device."""
+    return [cupy.asarray(array) for array in arrays]
+
+
+def on_host(result: Any) -> list[np.ndarray]:
+    """Return copies of a call's results on the host."""
+    outputs: tuple[Any, ...] = outputs_of(result)
+    return [out.get() for out in outputs]
+
+
+def spoil() -> None:
+    """Fill free memory of the pool with NaN, so that an element that no kernel writes shows."""
+    blocks = [cupy.full(2**size, np.nan, np.float32) for size in range(8, 24)]
+    del blocks
+
+
+def check(case: CudaCall) -> dict[str, Any]:
+    """Compare with the loops in float32 and float64, and with itself."""
+    worst = {}
+    for dtype in (np.float32, np.float64):
+        arrays = case.entry.arrays(dtype)
+        want = outputs_of(case.entry.call(*arrays))
+        spoil()
+        first = on_host(case.run(*on_device(arrays)))
+        for repeat in range(REPEATS):
+            again = on_host(case.run(*on_device(arrays)))
+            if any(one.tobytes() != other.tobytes() for one, other in zip(first, again, strict=True)):
+                raise AssertionError(f"run {repeat + 2} has other bits than the first, {dtype.__name__}")
+        worst[dtype.__name__] = max(map(partial(difference, max(tolerance(case, dtype), FUNCTIONS)), first, want), default=0.0)
+    return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
+
+
+def difference(allowed: float, got: np.ndarray, want: np.ndarray) -> float:
+    """Return the largest difference as a share of the largest element, or raise where it is more than may be."""
+    if (got.shape, got.dtype) != (want.shape, want.dtype):
+        raise AssertionError(f"{got.dtype} {got.shape}, expected {want.dtype} {want.shape}")
+    if got.dtype.kind != "f":
+        if not np.array_equal(got, want):
+            raise AssertionError(f"{int((got != want).sum())} of {got.size} integers differ")
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        same = (got == want) | (np.isnan(got) & np.isnan(want))
+        apart = np.where(same, 0, np.abs(got.astype(np.float64) - want))
+    largest = np.abs(want[np.isfinite(want)]).max(initial=TINY)
+    found = float(apart.max(initial=0) / largest)
+    if not found <= allowed:
+        raise AssertionError(f"differs by {found:.2e} of the largest element, allowed {allowed:.0e}")
+    return found
+
+
+def planted() -> dict[str, Any]:
+    """Prove that a wrong kernel would not pass: the first call's result with one element changed."""
+    case = CALLS[0]
+    arrays = case.entry.arrays(np.float32)
+    want = outputs_of(case.entry.call(*arrays))[0]
+    got = on_host(case.run(*on_device(arrays)))[0]
+    got.reshape(-1)[-1] += np.abs(want).max()
+    try:
+        difference(FUNCTIONS, got, want)
+    except AssertionError as error:
+        return {"said": str(error)}
+    raise AssertionError("a wrong element was not found")
