@@ -119,6 +119,8 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, case, divi
     size_of_sum = reference.forward(np.abs(x).astype(np.float64), *geometry, out_size, *counts)
     bound = 2 * gamma(terms, np.float64) * size_of_sum + unit_roundoff(dtype) * np.abs(want) + smallest(terms, dtype)
     assert_within(got, want, bound, "loops")
+    loops = reference.forward(x, *geometry, out_size, *counts)
+    assert_same_bits(avg_pool2d.forward(x, **options, algorithm="cuda"), loops)
     if batch:
         assert_within(got, torch.nn.functional.avg_pool2d(torch.from_numpy(x).double(), **options).numpy(), bound, "torch")
 
@@ -128,6 +130,8 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, case, divi
     size_of_sum = reference.backward(np.abs(grad).astype(np.float64), shape, *geometry, *counts)
     bound = 2 * gamma(terms, np.float64) * size_of_sum + unit_roundoff(dtype) * np.abs(want) + smallest(terms, dtype)
     assert_within(got, want, bound, "backward loops")
+    loops = reference.backward(grad, shape, *geometry, *counts)
+    assert_same_bits(avg_pool2d.backward(grad, shape, **options, algorithm="cuda"), loops)
     if batch:
         assert_within(got, torch_backward(x.astype(np.float64), grad.astype(np.float64), options), bound, "backward torch")
 
@@ -183,9 +187,11 @@ def test_transposed_planes_give_transposed_means():
     assert_same_bits(avg_pool2d.forward(x.swapaxes(2, 3), (2, 4), (1, 2), (0, 1)).swapaxes(2, 3), out)
 
 
-def test_a_huge_kernel_costs_no_more_than_its_plane():
+@pytest.mark.parametrize("algorithm", ["direct", "cuda"])
+def test_a_huge_kernel_costs_no_more_than_its_plane(algorithm):
     x = np.array([[[[1.0, 3.0], [2.0, 0.0]]]], np.float32)
     options = {"kernel_size": 2**31 - 1, "stride": 2**30, "padding": 2**30 - 1, "count_include_pad": False}
+    options["algorithm"] = algorithm
     out = avg_pool2d.forward(x, **options)
     assert out.max() == 1.5
     assert avg_pool2d.backward(out, x.shape, **options).shape == x.shape
