@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,25 @@ def scattered(values: Any, indices: Any, shape: tuple[int, ...], adding: bool) -
     adding : bool
         Whether values with one index are added; else the last stays.
     """
-    xp, planes = module_of(values), shape[0] * shape[1]
-    starts = xp.arange(planes, dtype=np.int64)[:, None] * (shape[2] * shape[3])
-    places = (indices.reshape(planes, -1) + starts).reshape(-1)
-    order = xp.argsort(places, kind="stable").astype(np.int64, copy=False)
+    places, order = sorted_places(indices, shape[2] * shape[3])
     out = empty(values, shape)
     run = kernel("scatter_sums" if adding else "scatter_last", values.dtype)
-    run(out.size, values, places[order], order, out, out.size, order.size)
+    run(out.size, values, places, order, out, out.size, order.size)
     return out
+
+
+def sorted_places(indices: Any, pixels: int) -> tuple[Any, Any]:
+    """Return where elements go, sorted, and which element each is; equal ones stay in their order.
+
+    Parameters
+    ----------
+    indices : ndarray of int64, shape (N, C, ...)
+        Where each element goes in the plane of its (batch, channel).
+    pixels : int
+        Of a plane.
+    """
+    xp, planes = module_of(indices), indices.shape[0] * indices.shape[1]
+    starts = xp.arange(planes, dtype=np.int64)[:, None] * pixels
+    places = (indices.reshape(planes, math.prod(indices.shape[2:])) + starts).reshape(-1)
+    order = xp.argsort(places, kind="stable").astype(np.int64, copy=False)
+    return places[order], order
