@@ -65,7 +65,9 @@ def _calls(mode: str, algorithm: str) -> list[KernelCall]:
     ]
 
 
-KERNELS = [call for mode in ("bilinear", "nearest") for algorithm in ("direct", "reference") for call in _calls(mode, algorithm)]
+KERNELS = [
+    call for mode in ("bilinear", "nearest") for algorithm in ("direct", "reference") for call in _calls(mode, algorithm)
+]
 
 # Around both sides of every edge, none nearer than 1 / 100 to a pixel's centre or to a mirror.
 PLACES = np.array([-1.83, -1.31, -0.94, -0.52, -0.11, 0.18, 0.57, 0.89, 1.13, 1.57, 2.36, -2.61])

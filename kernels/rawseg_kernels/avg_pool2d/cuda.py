@@ -20,7 +20,5 @@ def backward(grad_output, input_shape, kernel_size, stride, padding, count_inclu
     grad_input = empty(grad_output, input_shape)
     sizes = *input_shape[2:], *grad_output.shape[2:]
     window = *kernel_size, *stride, *padding, int(count_include_pad), divisor_override
-    kernel("avg_pool2d_backward", grad_output.dtype)(
-        grad_input.size, grad_output, grad_input, grad_input.size, *sizes, *window
-    )
+    kernel("avg_pool2d_backward", grad_output.dtype)(grad_input.size, grad_output, grad_input, grad_input.size, *sizes, *window)
     return grad_input

@@ -9,8 +9,8 @@ Networks, arXiv 1506.02025, equation 5), or the nearest one. What remains is lin
 neither read nor multiplied.
 
 Algorithms: ``"direct"`` looks each tap up; `forward` and `backward_weights` share a segment of points among all channels,
-`backward_input` gives a plane to one task. ``"cuda"`` is for GPUs: a thread a sample or a tap, and `backward_input` sorts the taps
-by their pixel, so that every pixel adds up its own.
+`backward_input` gives a plane to one task. ``"cuda"`` is for GPUs: a thread a sample or a tap, and `backward_input` sorts the
+taps by their pixel, so that every pixel adds up its own.
 """
 
 from __future__ import annotations

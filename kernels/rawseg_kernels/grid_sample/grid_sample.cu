@@ -5,10 +5,10 @@ enum { ZEROS, BORDER, REFLECTION };  // as in reference.py
 
 // A coordinate in pixels, padded and rounded, and its slope: every operation in the type of the grid, as in reference.py.
 __device__ inline real coordinate(real g, real extent, int taps, int padding, int align_corners, real* slope) {
-    const real low = align_corners ? (real)0 : -(real)1 / 2, span = align_corners ? extent - 1 : extent;  // mirrors: low, low + span
+    const real low = align_corners ? (real)0 : -(real)1 / 2, span = align_corners ? extent - 1 : extent;
     real c = align_corners ? (g + 1) / 2 * span : ((g + 1) * extent - 1) / 2;
     *slope = span / 2;
-    if (padding == REFLECTION) {
+    if (padding == REFLECTION) {  // mirrors stand at low and at low + span
         if (c < low) *slope = -*slope;
         c = fmod(fabs(c - low), 2 * span);  // exact; NaN where span is 0
         if (c > span) {

@@ -9,8 +9,8 @@ An output pixel o reads at the source coordinate, along each axis with input pix
 ``floor(o * in / out)`` and "nearest-exact" the pixel ``floor((o + 1/2) * in / out)``. The tables of both axes are made on the
 host, coordinates in float64, nearest indices in integers (``tables``).
 
-Algorithms: ``"direct"`` prepares each input row once; its backward pass is a gather over the transposed tables. ``"cuda"`` is for
-GPUs, a thread an output, and gathers backward in the order of the loops.
+Algorithms: ``"direct"`` prepares each input row once; its backward pass is a gather over the transposed tables. ``"cuda"`` is
+for GPUs, a thread an output, and gathers backward in the order of the loops.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Resizing in CUDA: bilinear kernels in ``resize.cu``; nearest neighbours are copied through tables as a frame is (``pad.cu``)."""
+"""Resizing in CUDA: bilinear in ``resize.cu``; nearest neighbours are copied through tables as a frame is (``pad.cu``)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-// Bilinear resizing: a thread an output pixel, whose four pixels and weights the tables name. Backward gathers: a thread an input
-// pixel adds up the terms of all output pixels that read it, in their order.
+// Bilinear resizing: a thread an output pixel, whose four pixels and weights the tables name. Backward gathers: a thread an
+// input pixel adds up the terms of all output pixels that read it, in their order.
 //
 // Per output: 4 reads, which its neighbours share in the cache, and 1 write.
 

@@ -20,8 +20,8 @@ __device__ inline int64 window_over(int64 at, int size, int64 tap, int stride, i
 }
 
 RS_KERNEL unfold_backward(const real* grad_output, real* grad_input, int64 count, int h, int w, int out_h, int out_w,
-                          int kernel_h, int kernel_w, int dilation_h, int dilation_w, int padding_h, int padding_w, int stride_h,
-                          int stride_w) {
+                          int kernel_h, int kernel_w, int dilation_h, int dilation_w, int padding_h, int padding_w,
+                          int stride_h, int stride_w) {
     RS_FOR_EACH(i, count) {
         const int64 plane = i / ((int64)h * w), ih = i / w % h, iw = i % w;
         wide sum = 0;
