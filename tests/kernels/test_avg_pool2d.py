@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,21 @@ def test_by_hand():
 
 
 @pytest.mark.spec("avg_pool2d.divisor")
-def test_what_the_divisor_counts():
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
+def test_what_the_divisor_counts(algorithm):
+    pool = partial(avg_pool2d.forward, algorithm=algorithm)
     x = np.ones((1, 1, 3, 3), np.float32)
-    assert avg_pool2d.forward(x, 2, 2, 1).tolist() == [[[[0.25, 0.5], [0.5, 1]]]]  # padding counts
-    assert avg_pool2d.forward(x, 2, 2, 1, count_include_pad=False).tolist() == [[[[1, 1], [1, 1]]]]
-    assert avg_pool2d.forward(x, 2, 1, divisor_override=8).tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
-    assert (avg_pool2d.forward(np.ones((1, 1, 5, 5), np.float32), 2, ceil_mode=True) == 1).all()  # overhang never counts
+    assert pool(x, 2, 2, 1).tolist() == [[[[0.25, 0.5], [0.5, 1]]]]  # padding counts
+    assert pool(x, 2, 2, 1, count_include_pad=False).tolist() == [[[[1, 1], [1, 1]]]]
+    assert pool(x, 2, 1, divisor_override=8).tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
+    assert (pool(np.ones((1, 1, 5, 5), np.float32), 2, ceil_mode=True) == 1).all()  # overhang never counts
+    # Windows of 3 begin at -1, 1 and 3 of 4: they hold 2, 3 and 1 pixels; of the last, a third lies beyond the padding.
+    held, counted = np.array([2, 3, 1.0]), np.array([3, 3, 2.0])
+    x = np.ones((1, 1, 4, 4))
+    out = pool(x, 3, 2, 1, ceil_mode=True)
+    np.testing.assert_array_equal(out[0, 0], np.outer(held, held) / np.outer(counted, counted))
+    back = avg_pool2d.backward(np.outer(counted, counted)[None, None], x.shape, 3, 2, 1, True, algorithm=algorithm)
+    np.testing.assert_array_equal(back[0, 0], np.outer([1, 2, 1, 2], [1, 2, 1, 2]))  # the windows over each pixel
 
 
 @pytest.mark.spec("all.nonfinite")

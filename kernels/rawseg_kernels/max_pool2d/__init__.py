@@ -210,7 +210,7 @@ def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tu
     if taps.dtype != np.uint8:
         raise DTypeError(OP, "taps", "uint8, as forward_taps returns them", taps.dtype)
     _arrays.check_shape(OP, "taps", taps, (*shape[:2], *output_size))
-    wrong = taps >= math.prod(geometry[0]) if math.prod(geometry[0]) < MOST_TAPS else np.zeros(taps.shape, bool)
+    wrong = taps.astype(np.int64) >= math.prod(geometry[0])
     reaches = [(output_size[i] - 1) * geometry[1][i] + (geometry[0][i] - 1) * geometry[3][i] for i in (0, 1)]
     if max(geometry[2]) > 0 or any(reaches[i] >= shape[2 + i] for i in (0, 1)):  # some taps stand outside
         wrong |= _outside(taps, shape[2:], output_size, *geometry)
@@ -222,9 +222,10 @@ def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tu
 
 def _outside(taps: Any, size: Any, output_size: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     """Return where a tap stands on no pixel."""
-    at = np.divmod(taps.astype(np.int64), kernel_size[1])
-    starts = [np.arange(output_size[i]) * stride[i] - padding[i] for i in (0, 1)]
-    rows, columns = starts[0][:, None] + at[0] * dilation[0], starts[1] + at[1] * dilation[1]
+    xp, at = _arrays.module_of(taps), taps.astype(np.int64)
+    starts = [xp.arange(output_size[i]) * stride[i] - padding[i] for i in (0, 1)]
+    rows = starts[0][:, None] + at // kernel_size[1] * dilation[0]
+    columns = starts[1] + at % kernel_size[1] * dilation[1]
     return (rows < 0) | (rows >= size[0]) | (columns < 0) | (columns >= size[1])
 
 
