@@ -38,33 +38,36 @@ def samples(dtype: Any) -> np.ndarray:
 
 def _calls(mode: str, algorithm: str) -> list[KernelCall]:
     def call(name: str, function: Any, arrays: Any) -> KernelCall:
-        return KernelCall("grid_sample", f"grid_sample.{name} {mode} {algorithm}", function, arrays)
+        run, of = partial(function, algorithm=algorithm), lambda *given: function(*given[:-1], algorithm=given[-1])
+        title = f"grid_sample.{name} {mode} {algorithm}"
+        return KernelCall("grid_sample", title, run, arrays, of if algorithm == "reference" else None)
 
-    chosen = {"algorithm": algorithm}
     return [
         *(
             call(
                 f"locate {padding}",
-                partial(grid_sample.locate, size=SIZE, mode=mode, padding_mode=padding, align_corners=corners, **chosen),
+                partial(grid_sample.locate, size=SIZE, mode=mode, padding_mode=padding, align_corners=corners),
                 lambda dtype: [grid(dtype)],
             )
             for padding, corners in (("zeros", False), ("border", True), ("reflection", False))
         ),
-        call("forward", partial(grid_sample.forward, **chosen), lambda dtype: [maps(dtype), *taps(dtype, mode)]),
+        call("forward", grid_sample.forward, lambda dtype: [maps(dtype), *taps(dtype, mode)]),
         call(
             "backward_input",
-            partial(grid_sample.backward_input, input_size=SIZE, **chosen),
+            partial(grid_sample.backward_input, input_size=SIZE),
             lambda dtype: [samples(dtype), *taps(dtype, mode)],
         ),
         call(
             "backward_weights",
-            partial(grid_sample.backward_weights, **chosen),
+            grid_sample.backward_weights,
             lambda dtype: [samples(dtype), maps(dtype), taps(dtype, mode)[0]],
         ),
     ]
 
 
-KERNELS = [*_calls("bilinear", "direct"), *_calls("nearest", "direct"), *_calls("bilinear", "reference")]
+KERNELS = [
+    call for mode in ("bilinear", "nearest") for algorithm in ("direct", "reference") for call in _calls(mode, algorithm)
+]
 
 # Around both sides of every edge, none nearer than 1 / 100 to a pixel's centre or to a mirror.
 PLACES = np.array([-1.83, -1.31, -0.94, -0.52, -0.11, 0.18, 0.57, 0.89, 1.13, 1.57, 2.36, -2.61])

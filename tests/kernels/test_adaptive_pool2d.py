@@ -76,7 +76,7 @@ def test_bins_are_exact_and_their_transpose_is_a_table_of_bins():
         ([[np.inf, np.nan], [np.nan, np.nan]], np.nan, 3),
     ],
 )
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_ties_keep_the_first_index_and_nan_the_last(plane, value, index, algorithm):
     x = np.array(plane, np.float32)[None, None]
     out, indices = adaptive_max_pool2d.forward(x, 1, algorithm=algorithm)
@@ -167,6 +167,7 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, rows, colu
 
     want, magnitude = (avg_reference.forward(a.astype(np.float64), *tables) for a in (x, np.abs(x)))
     assert_within(got, want, bound(want, magnitude), "loops")
+    assert_same_bits(adaptive_avg_pool2d.forward(x, size, "cuda"), avg_reference.forward(x, *tables))
     wide = torch.from_numpy(x.astype(np.float64))
     assert_within(got, torch.nn.functional.adaptive_avg_pool2d(wide, size).numpy(), bound(want, magnitude), "torch")
 
@@ -175,6 +176,7 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, rows, colu
     got = adaptive_avg_pool2d.backward(grad, shape)
     want, magnitude = (avg_reference.backward(a.astype(np.float64), shape, *tables) for a in (grad, np.abs(grad)))
     assert_within(got, want, bound(want, magnitude), "backward loops")
+    assert_same_bits(adaptive_avg_pool2d.backward(grad, shape, "cuda"), avg_reference.backward(grad, shape, *tables))
     if batch:
         pooled = torch_gradient(lambda x: torch.nn.functional.adaptive_avg_pool2d(x, size), x, grad)
         assert_within(got, pooled, bound(want, magnitude), "backward torch")
@@ -206,6 +208,7 @@ def test_selection_equals_loops_and_torch(dtype, rows, columns, batch, seed):
         x = rng.choice(np.array(values), shape).astype(dtype)
         got = adaptive_max_pool2d.forward(x, size)
         assert_same_bits(got, max_reference.forward(x, bins(*rows), bins(*columns)))
+        assert_same_bits(adaptive_max_pool2d.forward(x, size, "cuda"), got)
         out, indices = torch.nn.functional.adaptive_max_pool2d(torch.from_numpy(x), size, return_indices=True)
         np.testing.assert_array_equal(got[0], out)
         np.testing.assert_array_equal(got[1], indices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,21 @@ def test_by_hand():
 
 
 @pytest.mark.spec("avg_pool2d.divisor")
-def test_what_the_divisor_counts():
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
+def test_what_the_divisor_counts(algorithm):
+    pool = partial(avg_pool2d.forward, algorithm=algorithm)
     x = np.ones((1, 1, 3, 3), np.float32)
-    assert avg_pool2d.forward(x, 2, 2, 1).tolist() == [[[[0.25, 0.5], [0.5, 1]]]]  # padding counts
-    assert avg_pool2d.forward(x, 2, 2, 1, count_include_pad=False).tolist() == [[[[1, 1], [1, 1]]]]
-    assert avg_pool2d.forward(x, 2, 1, divisor_override=8).tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
-    assert (avg_pool2d.forward(np.ones((1, 1, 5, 5), np.float32), 2, ceil_mode=True) == 1).all()  # overhang never counts
+    assert pool(x, 2, 2, 1).tolist() == [[[[0.25, 0.5], [0.5, 1]]]]  # padding counts
+    assert pool(x, 2, 2, 1, count_include_pad=False).tolist() == [[[[1, 1], [1, 1]]]]
+    assert pool(x, 2, 1, divisor_override=8).tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
+    assert (pool(np.ones((1, 1, 5, 5), np.float32), 2, ceil_mode=True) == 1).all()  # overhang never counts
+    # Windows of 3 begin at -1, 1 and 3 of 4: they hold 2, 3 and 1 pixels; of the last, a third lies beyond the padding.
+    held, counted = np.array([2, 3, 1.0]), np.array([3, 3, 2.0])
+    x = np.ones((1, 1, 4, 4))
+    out = pool(x, 3, 2, 1, ceil_mode=True)
+    np.testing.assert_array_equal(out[0, 0], np.outer(held, held) / np.outer(counted, counted))
+    back = avg_pool2d.backward(np.outer(counted, counted)[None, None], x.shape, 3, 2, 1, True, algorithm=algorithm)
+    np.testing.assert_array_equal(back[0, 0], np.outer([1, 2, 1, 2], [1, 2, 1, 2]))  # the windows over each pixel
 
 
 @pytest.mark.spec("all.nonfinite")
@@ -119,6 +129,8 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, case, divi
     size_of_sum = reference.forward(np.abs(x).astype(np.float64), *geometry, out_size, *counts)
     bound = 2 * gamma(terms, np.float64) * size_of_sum + unit_roundoff(dtype) * np.abs(want) + smallest(terms, dtype)
     assert_within(got, want, bound, "loops")
+    loops = reference.forward(x, *geometry, out_size, *counts)
+    assert_same_bits(avg_pool2d.forward(x, **options, algorithm="cuda"), loops)
     if batch:
         assert_within(got, torch.nn.functional.avg_pool2d(torch.from_numpy(x).double(), **options).numpy(), bound, "torch")
 
@@ -128,6 +140,8 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, case, divi
     size_of_sum = reference.backward(np.abs(grad).astype(np.float64), shape, *geometry, *counts)
     bound = 2 * gamma(terms, np.float64) * size_of_sum + unit_roundoff(dtype) * np.abs(want) + smallest(terms, dtype)
     assert_within(got, want, bound, "backward loops")
+    loops = reference.backward(grad, shape, *geometry, *counts)
+    assert_same_bits(avg_pool2d.backward(grad, shape, **options, algorithm="cuda"), loops)
     if batch:
         assert_within(got, torch_backward(x.astype(np.float64), grad.astype(np.float64), options), bound, "backward torch")
 
@@ -183,9 +197,11 @@ def test_transposed_planes_give_transposed_means():
     assert_same_bits(avg_pool2d.forward(x.swapaxes(2, 3), (2, 4), (1, 2), (0, 1)).swapaxes(2, 3), out)
 
 
-def test_a_huge_kernel_costs_no_more_than_its_plane():
+@pytest.mark.parametrize("algorithm", ["direct", "cuda"])
+def test_a_huge_kernel_costs_no_more_than_its_plane(algorithm):
     x = np.array([[[[1.0, 3.0], [2.0, 0.0]]]], np.float32)
     options = {"kernel_size": 2**31 - 1, "stride": 2**30, "padding": 2**30 - 1, "count_include_pad": False}
+    options["algorithm"] = algorithm
     out = avg_pool2d.forward(x, **options)
     assert out.max() == 1.5
     assert avg_pool2d.backward(out, x.shape, **options).shape == x.shape

@@ -15,14 +15,14 @@ from rawseg_kernels import grid_sample
 from rawseg_kernels.grid_sample import PADDING_MODES, reference
 
 DTYPES = [np.float32, np.float64]
-BOTH = pytest.mark.parametrize("algorithm", ["direct", "reference"])
+ALL = pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 
 
 def locate(x, grid, mode="bilinear", padding="zeros", corners=False, **options):
     return grid_sample.locate(grid, x.shape[2:], mode, padding, corners, **options)
 
 
-@BOTH
+@ALL
 @pytest.mark.spec("grid_sample.taps", "grid_sample.coordinates")
 def test_by_hand(algorithm):
     # A plane of 2 rows and 4 columns. x = 0 is the edge between columns 1 and 2, y = 0 between the rows: pixel (1.5, 0.5).
@@ -42,7 +42,7 @@ def test_by_hand(algorithm):
     assert grad_weights.tolist() == [[[[4, 8, 20, 24], [20, 30, 60, 70], [700, 0, 0, 0]]]]
 
 
-@BOTH
+@ALL
 @pytest.mark.spec("grid_sample.coordinates", "grid_sample.border", "grid_sample.reflection")
 @pytest.mark.parametrize(
     ("padding", "corners", "g", "place", "slope"),
@@ -67,7 +67,7 @@ def test_coordinates_by_hand(padding, corners, g, place, slope, algorithm):
     assert slopes[0, 0, 0, 0] == slope
 
 
-@BOTH
+@ALL
 @pytest.mark.spec("grid_sample.nearest")
 def test_nearest_rounds_half_to_even_and_has_no_slope(algorithm):
     places = np.array([-0.75, -0.5, -0.25, 0.5, 1.5, 2.5, 3.49])  # of 4 pixels
@@ -79,7 +79,7 @@ def test_nearest_rounds_half_to_even_and_has_no_slope(algorithm):
     assert not slopes.any()
 
 
-@BOTH
+@ALL
 @pytest.mark.spec("grid_sample.nonfinite")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("mode", ["bilinear", "nearest"])
@@ -113,7 +113,8 @@ def test_the_taps_are_those_of_the_loops(options, case, tamper, seed):
         taps = 4 if mode == "bilinear" else 1
         want = reference.locate(grid, case.x.shape[2:], taps, PADDING_MODES[padding], corners)
     assert_same_bits(locate(case.x, grid, *options), want)
-    assert_same_bits(locate(case.x, grid, *options, algorithm="reference"), want)
+    for algorithm in ("cuda", "reference"):
+        assert_same_bits(locate(case.x, grid, *options, algorithm=algorithm), want)
 
 
 def drawn(case, mode, seed):
@@ -141,7 +142,8 @@ def test_contractions_are_exact_on_integers_and_adjoint(case, mode, seed):
         ("backward_input", grad_input, (grad_output, indices, weights, size)),
         ("backward_weights", grad_weights, (grad_output, x, indices)),
     ):
-        np.testing.assert_array_equal(getattr(grid_sample, name)(*arguments, algorithm="reference"), got)
+        for algorithm in ("cuda", "reference"):
+            np.testing.assert_array_equal(getattr(grid_sample, name)(*arguments, algorithm=algorithm), got)
 
 
 @pytest.mark.proves("grid_sample", "bound")
@@ -156,6 +158,10 @@ def test_sums_stay_within_the_rounding_bound(dtype, case, seed):
     )
     wide, wide_weights, wide_grad = (array.astype(np.float64) for array in (x, weights, grad))
     points = indices.shape[1] * indices.shape[2]
+    forward, backward = (x, indices, weights), (grad, indices, weights, x.shape[2:])
+    for name, arguments in (("forward", forward), ("backward_input", backward), ("backward_weights", (grad, x, indices))):
+        loops, cuda = (getattr(grid_sample, name)(*arguments, algorithm=a) for a in ("reference", "cuda"))
+        assert_same_bits(cuda, loops)
     for terms, got, want, size in (
         (
             4,
@@ -193,7 +199,7 @@ def test_the_contractions_equal_the_complex_step(case, seed):
     assert_complex_step(forward, gradients, [case.x, weights], np.random.default_rng(seed))
 
 
-@BOTH
+@ALL
 @pytest.mark.spec("grid_sample.taps")
 def test_a_tap_outside_is_neither_read_nor_multiplied(algorithm):
     x = np.full((1, 1, 2, 2), np.inf, np.float32)

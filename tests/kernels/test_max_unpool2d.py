@@ -14,7 +14,7 @@ from promises import assert_same_bits
 
 from rawseg_kernels import _memory, max_pool2d, max_unpool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
-from rawseg_kernels.max_unpool2d import direct, reference
+from rawseg_kernels.max_unpool2d import cuda, direct, reference
 
 DTYPES = [np.float32, np.float64]
 SPECIAL = [np.nan, -np.inf, np.inf, -0.0, 1.0]
@@ -49,7 +49,7 @@ def test_by_hand():
 
 
 @pytest.mark.spec("max_unpool2d.duplicates")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_duplicates_by_hand(algorithm):
     x = np.array([[[[1, 2], [4, 8]]]], np.float32)
     indices = np.array([[[[3, 0], [3, 3]]]])
@@ -67,12 +67,13 @@ def test_duplicates_by_hand(algorithm):
 
 
 @pytest.mark.spec("max_unpool2d.duplicates")
-def test_the_first_pair_of_the_first_plane_is_reported():
+@pytest.mark.parametrize("algorithm", ["direct", "cuda"])
+def test_the_first_pair_of_the_first_plane_is_reported(algorithm):
     indices = np.tile(np.arange(6).reshape(1, 1, 2, 3), (2, 3, 1, 1))
     indices[1, 2, 0, 1] = indices[1, 2, 0, 0] = 4  # a later plane
     indices[1, 0, 1] = [5, 2, 2]  # 2 comes at (0, 2) and at (1, 1) first
     with pytest.raises(ArgumentError, match=r"got 2 at \(1, 0, 0, 2\) and at \(1, 0, 1, 1\)"):
-        max_unpool2d.forward(np.ones(indices.shape), indices, (2, 3))
+        max_unpool2d.forward(np.ones(indices.shape), indices, (2, 3), algorithm=algorithm)
 
 
 X = np.zeros((1, 1, 2, 2), np.float32)
@@ -150,7 +151,12 @@ def test_distinct_indices_as_loops_and_torch(dtype, case, seed):
         np.testing.assert_array_equal(max_unpool2d.forward(x, indices, size, policy), out)
     grad = rng.choice(np.array(SPECIAL), out.shape).astype(dtype)
     for policy in ("raise", "last", "sum"):
-        assert_same_bits(max_unpool2d.backward(grad, indices, policy), reference.backward(grad, indices, policy == "last"))
+        back = reference.backward(grad, indices, policy == "last")
+        for algorithm in ("direct", "cuda"):
+            assert_same_bits(max_unpool2d.backward(grad, indices, policy, algorithm), back)
+            loops = reference.forward(x, indices, out.shape, policy == "sum")
+            if policy != "sum" or algorithm == "cuda":
+                assert_same_bits(max_unpool2d.forward(x, indices, size, policy, algorithm), loops)
     if indices.size:
         leaf = torch.from_numpy(x).requires_grad_()
         step = [max(1, (size[i] - 1) // max(1, indices.shape[2 + i] - 1)) for i in (0, 1)]
@@ -173,14 +179,17 @@ def test_duplicates_as_loops_and_adjoint_on_integers(dtype, case, seed):
         any(len(set(plane)) < len(plane) for plane in indices.reshape(-1, indices[0, 0].size).tolist()) if x.size else False
     )
     assert reference.first_duplicate(indices, size) == direct.first_duplicate(indices, size)
+    assert reference.first_duplicate(indices, size) == tuple(map(int, cuda.first_duplicate(indices, size)))
     if repeated:
         with pytest.raises(ArgumentError, match="expected different indices within a plane"):
             max_unpool2d.forward(x, indices, size)
     for policy in ("last", "sum"):
         out = max_unpool2d.forward(x, indices, size, policy)
         np.testing.assert_array_equal(out, reference.forward(x, indices, out.shape, policy == "sum"))
+        assert_same_bits(max_unpool2d.forward(x, indices, size, policy, "cuda"), out)
         grad = rng.integers(-8, 9, out.shape).astype(dtype)
         back = max_unpool2d.backward(grad, indices, policy)
+        assert_same_bits(max_unpool2d.backward(grad, indices, policy, "cuda"), back)
         assert_same_bits(back, reference.backward(grad, indices, policy == "last"))
         assert np.vdot(out, grad) == np.vdot(x, back)
 

@@ -117,7 +117,7 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
 
 @pytest.mark.proves("pad", "reference")
 @pytest.mark.spec("pad.modes", "pad.widths")
-@pytest.mark.parametrize("dtype", [*DTYPES, np.int64, np.uint8, np.bool_])
+@pytest.mark.parametrize("dtype", [*DTYPES, np.int64, np.int16, np.uint8, np.bool_])
 @given(CASES, st.integers(0, 2**16))
 def test_any_rank_as_numpy(dtype, case, seed):
     mode, (shape, widths) = case
@@ -128,6 +128,7 @@ def test_any_rank_as_numpy(dtype, case, seed):
     got = pad.forward(x, widths, mode, value)
     assert_same_bits(got, np.ascontiguousarray(numpys(x, widths, mode, value)).reshape(got.shape))
     assert not np.shares_memory(got, x)
+    assert_same_bits(pad.forward(x, widths, mode, value, "cuda"), got)
     if floats:
         assert_same_bits(pad.forward(x, widths, mode, value, algorithm="reference"), got)
 
@@ -150,6 +151,7 @@ def test_backward_is_the_exact_adjoint_within_the_rounding_bound(dtype, case, se
     got = pad.backward(spread, widths, mode)
     wide = np.asarray(spread, np.float64), np.asarray(np.abs(spread), np.float64)
     want, magnitude = (pad.backward(array, widths, mode, algorithm="reference") for array in wide)
+    assert_same_bits(pad.backward(spread, widths, mode, "cuda"), pad.backward(spread, widths, mode, "reference"))
     # A frame of at most 3 on either side (5 circular) copies an element at most 7 times along an axis: two axes in a pass sum
     # 49 of them in double precision, and each of at most three passes rounds once to the dtype.
     bound = (3 * unit_roundoff(dtype) * 1.01 + 2 * gamma(147, np.float64)) * magnitude + smallest(147, dtype)

@@ -128,11 +128,13 @@ def test_nearest_copies_and_its_adjoint_adds(dtype, compat, mode, in_size, out_s
     )
     assert_same_bits(out, np.ascontiguousarray(x[:, :, rows[:, None], columns]))
     assert_same_bits(out, reference.forward_nearest(x, rows, columns))
+    assert_same_bits(resize.forward(x, out_size, mode, compat=compat, algorithm="cuda"), out)
     if compat == "torch" and batch:
         np.testing.assert_array_equal(out, torch_resize(torch.from_numpy(x), out_size, mode))
     x, grad_output = (rng.integers(-8, 9, shape).astype(dtype) for shape in (x.shape, out.shape))
     grad_input = resize.backward(grad_output, in_size, mode, compat=compat)
     np.testing.assert_array_equal(grad_input, reference.backward_nearest(grad_output, in_size, rows, columns))
+    assert_same_bits(resize.backward(grad_output, in_size, mode, compat=compat, algorithm="cuda"), grad_input)
     assert np.vdot(grad_input, x) == np.vdot(grad_output, resize.forward(x, out_size, mode, compat=compat))
 
 
@@ -146,7 +148,9 @@ def test_bilinear_equals_loops_and_torch_within_the_rounding_bound(dtype, align_
     x = rng.standard_normal((batch, 2, *in_size)).astype(dtype)
     rows, columns = bilinear_tables(in_size, out_size, align_corners, dtype)
     out = resize.forward(x, out_size, "bilinear", align_corners)
-    assert_same_bits(out, reference.forward_bilinear(x, rows, columns))
+    loops = reference.forward_bilinear(x, rows, columns)
+    assert_same_bits(out, loops)
+    assert_same_bits(resize.forward(x, out_size, "bilinear", align_corners, algorithm="cuda"), loops)
     grad_output = rng.standard_normal(out.shape).astype(dtype)
     grad_input = resize.backward(grad_output, in_size, "bilinear", align_corners)
     doubles = bilinear_tables(in_size, out_size, align_corners, dtype)  # the same weights, rounded to dtype
@@ -155,6 +159,8 @@ def test_bilinear_equals_loops_and_torch_within_the_rounding_bound(dtype, align_
     size = np.abs(grad_output, dtype=np.float64).sum()
     bound = 2 * gamma(sums, np.float64) * size + gamma(1, dtype) * np.abs(want) + smallest(1, dtype)
     assert_within(grad_input, want, bound, "backward loops")
+    loops = reference.backward_bilinear(grad_output, in_size, rows, columns)
+    assert_same_bits(resize.backward(grad_output, in_size, "bilinear", align_corners, algorithm="cuda"), loops)
     if batch:
         # A weight has its coordinate's rounding (a few u of the side, on both sides) and its own; then come 2 products, 2 sums.
         terms = 10 + 4 * max(*in_size, *out_size)
@@ -198,15 +204,29 @@ def test_an_axis_that_keeps_its_size_is_copied():
     np.testing.assert_array_equal(resize.forward(x, (5, 8), "bilinear", scale=(1 / 1.1, 0.5)), wide)
 
 
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@given(SIZES, SIZES, st.tuples(*[st.sampled_from([0.1, 0.5, 0.9, 1.7, 40.0])] * 2))
+def test_a_given_scale_reads_what_the_loops_read(mode, in_size, out_size, scale):
+    """A scale that is too large leads beyond the last pixel, and one that is too small leaves pixels that nobody reads."""
+    rng = np.random.default_rng(0)
+    x, grad_output = (rng.standard_normal((1, 2, *size)) for size in (in_size, out_size))
+    for algorithm in ("direct", "cuda"):
+        out = resize.forward(x, out_size, mode, scale=scale, algorithm=algorithm)
+        assert_same_bits(out, resize.forward(x, out_size, mode, scale=scale, algorithm="reference"))
+    back = resize.backward(grad_output, in_size, mode, scale=scale, algorithm="cuda")
+    assert_same_bits(back, resize.backward(grad_output, in_size, mode, scale=scale, algorithm="reference"))
+
+
 @pytest.mark.spec("interpolate.bilinear", "all.nonfinite")
-def test_all_four_terms_are_evaluated():
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
+def test_all_four_terms_are_evaluated(algorithm):
     spike = np.array([[[[1, 1, 1], [1, np.inf, 1], [1, 1, 1]]]], np.float32)  # 0 * inf: a neighbour of weight 0 gives NaN
-    got = resize.forward(spike, 5, "bilinear", align_corners=True)
+    got = resize.forward(spike, 5, "bilinear", True, algorithm=algorithm)
     assert np.isnan(got[0, 0, :4, 0]).all()
     np.testing.assert_array_equal(got, torch_resize(torch.from_numpy(spike), 5, "bilinear", align_corners=True))
     grad = np.zeros((1, 1, 5, 5), np.float32)
     grad[0, 0, 0, 0] = np.inf
-    assert np.isnan(resize.backward(grad, 3, "bilinear", align_corners=True)[0, 0, 1, 1])
+    assert np.isnan(resize.backward(grad, 3, "bilinear", True, algorithm=algorithm)[0, 0, 1, 1])
 
 
 @pytest.mark.proves("interpolate", "determinism")

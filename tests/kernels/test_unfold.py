@@ -106,6 +106,7 @@ def test_windows_equal_loops_and_torch(dtype, case, batch, seed):
     x = np.random.default_rng(seed).choice(np.array(SPECIAL), (batch, 2, *size)).astype(dtype)
     got = unfold.forward(x, **options)
     assert_same_bits(got, reference.forward(x, *plain(size, options)))
+    assert_same_bits(unfold.forward(x, **options, algorithm="cuda"), got)
     np.testing.assert_array_equal(got, torch.nn.functional.unfold(torch.from_numpy(x), **options))
 
 
@@ -128,6 +129,7 @@ def test_fold_is_the_exact_adjoint_in_a_fixed_order(dtype, case, batch, seed):
     spread = (rng.standard_normal(columns.shape) * 10.0 ** rng.integers(-6, 7, columns.shape)).astype(dtype)
     got, geometry = unfold.backward(spread, size, **options), plain(size, options)
     assert_same_bits(got, reference.backward(spread, size, *geometry))  # the same sums in the same order
+    assert_same_bits(unfold.backward(spread, size, **options, algorithm="cuda"), got)
     wide = torch.from_numpy(spread.astype(np.float64))
     exact = torch.nn.functional.fold(wide, size, **options).numpy()
     magnitude = torch.nn.functional.fold(wide.abs(), size, **options).numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,20 +28,36 @@ def scattered(values: Any, indices: Any, shape: tuple[int, ...], adding: bool) -
     adding : bool
         Whether values with one index are added; else the last stays.
     """
-    xp, planes = module_of(values), shape[0] * shape[1]
-    starts = xp.arange(planes, dtype=np.int64)[:, None] * (shape[2] * shape[3])
-    places = (indices.reshape(planes, -1) + starts).reshape(-1)
-    size = int(np.prod(shape))
-    return (sums(values, places, size) if adding else _at_places("scatter_last", values, places, size)).reshape(shape)
+    places, order = sorted_places(indices, shape[2] * shape[3])
+    return _fetched("scatter_sums" if adding else "scatter_last", values, places, order, int(np.prod(shape))).reshape(shape)
 
 
 def sums(values: Any, places: Any, size: int) -> Any:
     """Return ``size`` sums, of the values that have each place (int64, 0 to ``size - 1``), in their order."""
-    return _at_places("scatter_sums", values, places, size)
+    return _fetched("scatter_sums", values, *_sorted(places), size)
 
 
-def _at_places(name: str, values: Any, places: Any, size: int) -> Any:
-    order = module_of(places).argsort(places, kind="stable").astype(np.int64, copy=False)
+def _fetched(name: str, values: Any, places: Any, order: Any, size: int) -> Any:
     out = empty(values, (size,))
-    kernel(name, values.dtype)(size, values, places[order], order, out, size, order.size)
+    kernel(name, values.dtype)(size, values, places, order, out, size, order.size)
     return out
+
+
+def sorted_places(indices: Any, pixels: int) -> tuple[Any, Any]:
+    """Return where elements go, sorted, and which element each is; equal ones stay in their order.
+
+    Parameters
+    ----------
+    indices : ndarray of int64, shape (N, C, ...)
+        Where each element goes in the plane of its (batch, channel).
+    pixels : int
+        Of a plane.
+    """
+    xp, planes = module_of(indices), indices.shape[0] * indices.shape[1]
+    starts = xp.arange(planes, dtype=np.int64)[:, None] * pixels
+    return _sorted((indices.reshape(planes, math.prod(indices.shape[2:])) + starts).reshape(-1))
+
+
+def _sorted(places: Any) -> tuple[Any, Any]:
+    order = module_of(places).argsort(places, kind="stable").astype(np.int64, copy=False)
+    return places[order], order

@@ -6,7 +6,7 @@ r"""Adaptive average pooling: the means of a given number of bins, and its adjoi
 One bin is global average pooling (Lin, Chen and Yan, Network in network, arXiv 1312.4400, section 3.2). The map is linear, so
 ``backward`` of ``backward`` is ``forward`` again.
 
-Algorithm: ``"direct"`` adds whole rows in double precision.
+Algorithms: ``"direct"`` adds whole rows in double precision; ``"cuda"`` is for GPUs, a thread a bin, and gathers backward.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .._algorithms import find
 
 OP = "adaptive_avg_pool2d"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 PLANES = "(N, C, H, W)"
 
 
@@ -30,7 +31,7 @@ def forward(x: Any, output_size: Any, algorithm: str = "auto") -> Any:
         float32 or float64; N may be 0.
     output_size : int or (int or None, int or None)
         Number of bins along height and width, which may exceed the plane's; None keeps a side.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -61,7 +62,7 @@ def backward(grad_output: Any, input_shape: tuple[int, ...], algorithm: str = "a
         Gradient with respect to ``out``.
     input_shape : tuple of int, (N, C, H, W)
         Shape of ``x``.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
     """
     device = _arrays.check_floating(OP, grad_output=grad_output)

@@ -6,7 +6,8 @@ r"""Adaptive max pooling with stored indices: the largest value of each of a giv
 with the rules of `rawseg_kernels.max_pool2d`: the first of equal values in row-major order wins, a bin with NaN gives NaN and
 the index of its last NaN. Its ``backward`` and ``gather`` are max pooling's: they know nothing of windows.
 
-Algorithm: ``"direct"`` reduces a bin's rows first, whole rows at a time, and then the columns of each bin.
+Algorithms: ``"direct"`` reduces a bin's rows first, whole rows at a time, and then the columns of each bin; ``"cuda"`` is for
+GPUs, a thread a bin.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..max_pool2d import gather as gather
 
 OP = "adaptive_max_pool2d"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(x: Any, output_size: Any, algorithm: str = "auto") -> tuple[Any, Any]:
@@ -33,7 +35,7 @@ def forward(x: Any, output_size: Any, algorithm: str = "auto") -> tuple[Any, Any
         float32 or float64; N may be 0.
     output_size : int or (int or None, int or None)
         Number of bins along height and width, which may exceed the plane's; None keeps a side.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

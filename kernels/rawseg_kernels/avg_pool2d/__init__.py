@@ -5,7 +5,8 @@ r"""Average pooling: the mean of every window, and its adjoint, which spreads a 
 over the taps inside the plane. The divisor D counts the taps inside the padded plane, or inside the plane itself, or is given.
 The map is linear in x, so ``backward`` of ``backward`` is ``forward`` again.
 
-Algorithm: ``"direct"`` adds shifted rows in double precision.
+Algorithms: ``"direct"`` adds shifted rows in double precision; ``"cuda"`` is for GPUs, a thread an output, and gathers
+backward.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .._errors import ArgumentError
 
 OP = "avg_pool2d"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 PLANES = "(N, C, H, W)"
 
 
@@ -59,7 +61,7 @@ def forward(
         Divide by the pixels of the window inside the *padded* plane; else by those inside the plane.
     divisor_override : int, optional
         Divide every sum by this, at least 1.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -8,8 +8,9 @@ Networks, arXiv 1506.02025, equation 5), or the nearest one. What remains is lin
 ``grad_output``, and the derivative of each is another of them. A tap with index ``H * W`` lies outside the plane: it is
 neither read nor multiplied.
 
-Algorithm: ``"direct"`` looks each tap up; `forward` and `backward_weights` share a segment of points among all channels,
-`backward_input` gives a plane to one task.
+Algorithms: ``"direct"`` looks each tap up; `forward` and `backward_weights` share a segment of points among all channels,
+`backward_input` gives a plane to one task. ``"cuda"`` is for GPUs: a thread a sample or a tap, and `backward_input` sorts the
+taps by their pixel, so that every pixel adds up its own.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .reference import BORDER, REFLECTION, ZEROS
 
 OP = "grid_sample"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 MODES = ("bilinear", "nearest")
 PADDING_MODES = {"zeros": ZEROS, "border": BORDER, "reflection": REFLECTION}
 POINTS, TAPS = "(N, out_h, out_w, 2)", "(N, out_h, out_w, taps)"
@@ -47,7 +49,7 @@ def locate(
         Where points outside go: nowhere, to the nearest pixel of the border, or back as often as needed, mirrored at the edges.
     align_corners : bool
         -1 and 1 are the centres of the outermost pixels, rather than their outer edges.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -90,7 +92,7 @@ def forward(x: Any, indices: Any, weights: Any, algorithm: str = "auto") -> Any:
         As `locate` returns them.
     weights : ndarray, shape (N, out_h, out_w, taps)
         Of each tap.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -124,7 +126,7 @@ def backward_input(grad_output: Any, indices: Any, weights: Any, input_size: Any
         As in `forward`.
     input_size : int or (int, int)
         Height and width of ``x``.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
     """
     device = _arrays.check_floating(OP, grad_output=grad_output, weights=weights)
@@ -146,7 +148,7 @@ def backward_weights(grad_output: Any, x: Any, indices: Any, algorithm: str = "a
         Gradient with respect to the samples.
     x, indices : ndarray
         As in `forward`.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
     """
     device = _arrays.check_floating(OP, x=x, grad_output=grad_output)

@@ -222,9 +222,10 @@ def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tu
 
 def _outside(taps: Any, size: Any, output_size: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     """Return where a tap stands on no pixel."""
-    xp, at = _arrays.module_of(taps), divmod(taps.astype(np.int64), kernel_size[1])
+    xp, at = _arrays.module_of(taps), taps.astype(np.int64)
     starts = [xp.arange(output_size[i]) * stride[i] - padding[i] for i in (0, 1)]
-    rows, columns = starts[0][:, None] + at[0] * dilation[0], starts[1] + at[1] * dilation[1]
+    rows = starts[0][:, None] + at // kernel_size[1] * dilation[0]
+    columns = starts[1] + at % kernel_size[1] * dilation[1]
     return (rows < 0) | (rows >= size[0]) | (columns < 0) | (columns >= size[1])
 
 

@@ -60,14 +60,6 @@ RS_KERNEL max_pool2d_indices_of_taps(const uint8* taps, int64* indices, int64 co
     }
 }
 
-// Rows or columns of windows that a row or column of pixels may lie in: first <= o <= last.
-__device__ inline void windows_over(int64 at, int size, int kernel, int stride, int padding, int dilation, int64* first,
-                                    int64* last) {
-    const int64 reach = (int64)(kernel - 1) * dilation;
-    *first = at + padding - reach > 0 ? (at + padding - reach + stride - 1) / stride : 0;
-    *last = min((at + padding) / stride, (int64)size - 1);
-}
-
 RS_KERNEL max_pool2d_backward_taps(const real* grad_output, const uint8* taps, real* grad_input, int64 count, int h, int w,
                                    int out_h, int out_w, int kernel_h, int kernel_w, int stride_h, int stride_w, int padding_h,
                                    int padding_w, int dilation_h, int dilation_w) {

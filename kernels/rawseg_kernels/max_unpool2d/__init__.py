@@ -6,7 +6,8 @@ r"""Max unpooling: every element is put back where its stored index points; the 
 pooling windows may choose one pixel twice, and then the policy ``duplicates`` says what happens: "raise" refuses, "last" keeps
 the last in row-major order of x, "sum" adds. For each policy the map is linear in x and ``backward`` is its adjoint.
 
-Algorithm: ``"direct"`` gives every plane to one task.
+Algorithms: ``"direct"`` gives every plane to one task; ``"cuda"`` is for GPUs: elements are sorted by where they go, and every
+pixel fetches its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .._errors import ArgumentError
 
 OP = "max_unpool2d"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 POLICIES = ("raise", "last", "sum")
 
 
@@ -37,7 +39,7 @@ def forward(x: Any, indices: Any, output_size: Any, duplicates: str = "raise", a
         Height and width of the output's planes.
     duplicates : {"raise", "last", "sum"}
         What to do where several elements of a plane have one index: refuse, keep the last in row-major order, or add.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -79,7 +81,7 @@ def backward(grad_output: Any, indices: Any, duplicates: str = "raise", algorith
         Those of `forward`.
     duplicates : {"raise", "last", "sum"}
         That of `forward`: with "last" an element that a later one overwrote gets exactly 0.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -110,7 +112,7 @@ def _policy(duplicates: Any) -> str:
 
 def _refuse_duplicates(indices: Any, plane: tuple[int, int], first_duplicate: Any) -> None:
     """Raise for the first element, in row-major order, whose index an earlier one of its plane has."""
-    earlier, later = first_duplicate(indices, plane)
+    earlier, later = map(int, first_duplicate(indices, plane))  # on a GPU, this waits for it
     if later < 0:
         return
     value = int(indices.reshape(-1)[later])

@@ -7,8 +7,8 @@ mirrored at its edge elements ("reflect"), its edge elements ("replicate"), or t
 crop a constant frame, so that its adjoint is the opposite frame. The map is linear but for the constant: ``backward`` of
 ``backward`` is ``forward`` with the constant 0.
 
-Algorithm: ``"direct"`` copies the stretch that an axis keeps in one piece; the last two axes are framed in one pass, each
-other axis in one more.
+Algorithms: ``"direct"`` copies the stretch that an axis keeps in one piece; ``"cuda"`` is for GPUs, a thread an element, and
+gathers backward. The last two axes are framed in one pass, each other axis in one more.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from . import tables
 
 OP = "pad"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 MODES = ("constant", *tables.CONTINUED)
 Width = tuple[int, int]
 
@@ -54,7 +55,7 @@ def forward(
         What the frame holds.
     value : float, optional
         Of a constant frame, a number of the dtype; 0 by default.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -9,7 +9,8 @@ An output pixel o reads at the source coordinate, along each axis with input pix
 ``floor(o * in / out)`` and "nearest-exact" the pixel ``floor((o + 1/2) * in / out)``. The tables of both axes are made on the
 host, coordinates in float64, nearest indices in integers (``tables``).
 
-Algorithm: ``"direct"`` prepares each input row once; its backward pass is a gather over the transposed tables.
+Algorithms: ``"direct"`` prepares each input row once; its backward pass is a gather over the transposed tables. ``"cuda"`` is
+for GPUs, a thread an output, and gathers backward in the order of the loops.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from . import tables
 
 OP = "resize"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 MODES = ("nearest", "nearest-exact", "bilinear")
 
 
@@ -53,7 +55,7 @@ def forward(
         its size, but for "nearest-exact".
     compat : {"exact", "torch"}
         For the nearest modes: "torch" computes indices in float32 as PyTorch does, which is off by one pixel for some sizes.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -6,7 +6,8 @@ and 0 where the tap lies outside the plane. A convolution is a matrix product wi
 High performance convolutional neural networks for document processing, 2006). The map is linear, so ``backward`` of
 ``backward`` is ``forward`` again.
 
-Algorithm: ``"direct"`` copies, or adds, one tap of a whole output row at a time.
+Algorithms: ``"direct"`` copies, or adds, one tap of a whole output row at a time; ``"cuda"`` is for GPUs, a thread an element,
+and gathers backward.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .._errors import ShapeError
 
 OP = "unfold"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 Pair = tuple[int, int]
 
 
@@ -48,7 +50,7 @@ def forward(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, strid
         Zeros around the planes.
     stride : int or (int, int)
         Step of the window.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

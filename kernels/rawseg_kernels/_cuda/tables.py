@@ -1,0 +1,51 @@
+"""Tables that the host makes of plain numbers, beside the arrays of a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._arrays import module_of
+
+
+def uploaded(like: Any, *tables: np.ndarray) -> list[Any]:
+    """Return tables of one axis on the device of ``like``; those of one dtype travel together, since a copy costs a launch."""
+    if isinstance(like, np.ndarray):
+        return [np.ascontiguousarray(table) for table in tables]
+    xp, found = module_of(like), {}
+    with like.device:
+        for dtype in dict.fromkeys(table.dtype for table in tables):
+            numbers = [i for i, table in enumerate(tables) if table.dtype == dtype]
+            together = xp.asarray(np.concatenate([tables[i] for i in numbers]))
+            ends = np.cumsum([tables[i].size for i in numbers]).tolist()
+            found.update({i: together[end - tables[i].size : end] for i, end in zip(numbers, ends)})
+    return [found[i] for i in range(len(tables))]
+
+
+def readers(size: int, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn "which input does an output read" into "which outputs read an input", compressed by rows (CSR).
+
+    Parameters
+    ----------
+    size : int
+        Number of inputs.
+    sources : ndarray of int64, shape (outputs,)
+        The input of each output.
+
+    Returns
+    -------
+    starts : ndarray of int64, shape (size + 1,)
+        Input i owns the entries ``starts[i]`` up to ``starts[i + 1]``.
+    outputs : ndarray of int64, shape (outputs,)
+        Each input's outputs, in their order.
+
+    Examples
+    --------
+    >>> starts, outputs = readers(3, np.array([0, 2, 0, 2]))
+    >>> starts.tolist(), outputs.tolist()
+    ([0, 2, 2, 4], [0, 2, 1, 3])
+    """
+    outputs = np.argsort(sources, kind="stable").astype(np.int64, copy=False)
+    starts = np.searchsorted(sources[outputs], np.arange(size + 1)).astype(np.int64, copy=False)
+    return starts, outputs

@@ -1,0 +1,10 @@
+// Max unpooling where the last element with an index wins: which one that is shows in the elements sorted by where they go.
+
+// A thread a sorted element: it reads its pixel's gradient, unless a later element goes to the same place.
+RS_KERNEL max_unpool2d_backward_last(const real* grad_output, const int64* places, const int64* order, real* grad_input,
+                                     int64 count) {
+    RS_FOR_EACH(i, count) {
+        const bool wins = i + 1 == count || places[i + 1] != places[i];
+        grad_input[order[i]] = wins ? grad_output[places[i]] : (real)0;
+    }
+}
