@@ -34,7 +34,7 @@ OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
 CUDA_ALGORITHMS = ("cuda",)
-FUSING = ("im2col", "depthwise", "winograd4", "winograd2", *CUDA_ALGORITHMS)  # whose forward applies an epilogue before it stores
+FUSING = ("im2col", "depthwise", "winograd4", "winograd2", *CUDA_ALGORITHMS)  # whose forward applies an epilogue itself
 
 
 def _geometry(x_shape, weight_shape, *options):

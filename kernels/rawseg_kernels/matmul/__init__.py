@@ -23,7 +23,7 @@ from .._errors import ArgumentTypeError, ShapeError
 
 OP = "matmul"
 ALGORITHMS = ("panels",)
-CUDA_ALGORITHMS = ("cuda",)
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
 
 
 def _stack(argument: str, array: Any, transposed: bool) -> tuple[int, int]:
