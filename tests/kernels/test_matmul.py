@@ -16,7 +16,7 @@ from rawseg_kernels import _memory, matmul
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.matmul import reference
 
-ALGORITHMS = ["panels", "cuda"]
+ALGORITHMS = ["panels", "cuda", "cuda_tiles"]
 FLOATS = [np.float32, np.float64]
 SIZES = st.sampled_from([0, 1, 1, 2, 3, 7, 8, 9, 17, 50])
 STACKS = st.sampled_from(

@@ -33,7 +33,7 @@ from ._choice import choose, possible
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
-CUDA_ALGORITHMS = ("cuda",)
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
 FUSING = ("im2col", "depthwise", "winograd4", "winograd2", *CUDA_ALGORITHMS)  # whose forward applies an epilogue itself
 
 

@@ -35,10 +35,10 @@ __device__ inline int64 output_of(int64 at, int64 offset, int stride, int size) 
     return steps >= 0 && steps % stride == 0 && steps / stride < size ? steps / stride : -1;
 }
 
-RS_KERNEL conv2d_backward_input(const real* grad_output, const real* weight, real* grad_input, int64 count, int channels, int h,
-                                int w, int out_channels, int out_h, int out_w, int depth, int kernel_h, int kernel_w,
-                                int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h, int dilation_w,
-                                int groups) {
+RS_KERNEL conv2d_backward_input(const real* grad_output, const real* weight, const real* bias, real* grad_input, int64 count,
+                                int channels, int h, int w, int out_channels, int out_h, int out_w, int depth, int kernel_h,
+                                int kernel_w, int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h,
+                                int dilation_w, int groups) {
     const int per_group = out_channels / groups;
     RS_FOR_EACH(i, count) {
         const int64 iw = i % w, ih = i / w % h, b = i / w / h / channels;
@@ -57,6 +57,7 @@ RS_KERNEL conv2d_backward_input(const real* grad_output, const real* weight, rea
                 }
             }
         }
+        if (bias) total += bias[c];
         grad_input[i] = total;
     }
 }

@@ -28,13 +28,13 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     return out
 
 
-def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups):
-    """See ``reference.backward_input``."""
+def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
+    """See ``reference.backward_input``; ``bias``, one value an input channel, is added to the sums."""
     grad_input = empty(grad_output, input_shape)
     sizes = *input_shape[1:], *grad_output.shape[1:], *weight.shape[1:]
     run = kernel("conv2d_backward_input", grad_output.dtype)
     count = grad_input.size
-    run(count, grad_output, weight, grad_input, count, *sizes, *stride, *padding, *dilation, groups)
+    run(count, grad_output, weight, bias, grad_input, count, *sizes, *stride, *padding, *dilation, groups)
     return grad_input
 
 

@@ -22,7 +22,7 @@ from ..conv2d import backward_bias as backward_bias
 
 OP = "conv_transpose2d"
 ALGORITHMS = ("im2col", "direct")
-CUDA_ALGORITHMS = ("cuda",)
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
 WEIGHT_AXES = "(C_in, C_out / groups, kH, kW)"
 
 
