@@ -48,12 +48,35 @@ CALLS = calls()
 CASES = pytest.mark.parametrize("case", CALLS, ids=str)
 
 # Sums in another order or another precision than the loops': the largest error, in parts of the largest element, for which
-# the operation's own tests have a bound. All others have the bits of the loops.
-ROUNDED: dict[str, float] = {}
+# the operation's own tests have a bound, by verb, or by verb and algorithm. All others have the bits of the loops.
+#
+# Sums in double, in parts: the last bits of a double (7320 roundings of 1e-16 in the catalogue, a few 1e-15 in all), which may
+# turn the one rounding to float32 to the other side (6e-8).
+ROUNDED: dict[str, float] = {
+    "conv2d.backward_weight cuda": 1e-6,
+    "conv2d.backward_bias cuda": 1e-6,
+    "conv_transpose2d.backward_weight cuda": 1e-6,
+    "conv2d.backward_bias cuda_tiles": 1e-6,
+    # Chains of fused multiply-adds in the arrays' own precision: n roundings of 6e-8 of partial sums, which are some times the
+    # largest result; n is 27 to 154 here.
+    **{
+        f"{verb} cuda_tiles": 1e-5
+        for verb in (
+            *(
+                f"{room}.{verb}"
+                for room in ("conv2d", "conv_transpose2d")
+                for verb in ("forward", "backward_input", "backward_weight")
+            ),
+            "matmul.forward",
+        )
+    },
+}
 
 
 def tolerance(case: CudaCall, dtype) -> float:
-    return ROUNDED.get(case.entry.name.partition(" ")[0], 0) * (1 if dtype == np.float32 else 1e-8)
+    verb = case.entry.name.partition(" ")[0]
+    allowed = ROUNDED.get(f"{verb} {case.algorithm}", ROUNDED.get(verb, 0))
+    return allowed * (1 if dtype == np.float32 else 1e-8)
 
 
 @CASES

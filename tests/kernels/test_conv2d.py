@@ -21,7 +21,7 @@ from rawseg_kernels import conv2d, conv_transpose2d
 from rawseg_kernels._epilogue import Epilogue
 from rawseg_kernels.conv2d import reference
 
-ALGORITHMS = ["im2col", "direct"]
+ALGORITHMS = ["im2col", "direct", "cuda", "cuda_tiles"]
 FLOATS = [np.float32, np.float64]
 torch_conv2d: Any = torch.nn.functional.conv2d
 
@@ -33,7 +33,7 @@ def run(case: Convolution, algorithm: str, x, weight, bias, grad_output) -> list
         conv2d.forward(x, weight, bias, **options),
         conv2d.backward_input(grad_output, weight, x.shape, **options),
         conv2d.backward_weight(grad_output, x, weight.shape, **options),
-        conv2d.backward_bias(grad_output, "reference" if algorithm == "reference" else "auto"),
+        conv2d.backward_bias(grad_output, "auto" if algorithm in ("im2col", "direct", "depthwise", "auto") else algorithm),
     ]
 
 

@@ -17,7 +17,7 @@ from rawseg.testing.strategies.convolution import Convolution, convolutions
 from rawseg_kernels import conv2d, conv_transpose2d
 from rawseg_kernels.conv_transpose2d import reference
 
-ALGORITHMS = ["im2col", "direct"]
+ALGORITHMS = ["im2col", "direct", "cuda", "cuda_tiles"]
 FLOATS = [np.float32, np.float64]
 torch_conv_transpose2d: Any = torch.nn.functional.conv_transpose2d
 

@@ -48,8 +48,9 @@ def what_follows(draw, channels, dtype):
 def algorithms_for(case, dtype):
     """Return the names of all algorithms that can do it."""
     tiles = dtype == np.float32 and case.weight[2:] == (3, 3) and case.stride == (1, 1)
-    able = {"winograd4": tiles, "winograd2": tiles, "depthwise": case.weight[1] == 1}
-    return "auto", "reference", *(name for name in conv2d.ALGORITHMS if able.get(name, True))
+    single = case.weight[1] == 1
+    able = {"winograd4": tiles, "winograd2": tiles, "depthwise": single, "cuda_depthwise": single}
+    return "auto", "reference", *(name for name in (*conv2d.ALGORITHMS, *conv2d.CUDA_ALGORITHMS) if able.get(name, True))
 
 
 @given(st.data())

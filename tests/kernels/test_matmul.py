@@ -16,6 +16,7 @@ from rawseg_kernels import _memory, matmul
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.matmul import reference
 
+ALGORITHMS = ["panels", "cuda", "cuda_tiles"]
 FLOATS = [np.float32, np.float64]
 SIZES = st.sampled_from([0, 1, 1, 2, 3, 7, 8, 9, 17, 50])
 STACKS = st.sampled_from(
@@ -76,7 +77,7 @@ def stored(array, transposed):
 def test_whole_numbers_are_exact(rows, depth, columns, stacks, transpose_a, transpose_b, seed, dtype):
     a, b = integers(seed, (*stacks[0], rows, depth), (*stacks[1], depth, columns), dtype=dtype)
     want = np.matmul(a, b)
-    for algorithm in ("panels", "reference"):
+    for algorithm in (*ALGORITHMS, "reference"):
         got = matmul.forward(stored(a, transpose_a), stored(b, transpose_b), transpose_a, transpose_b, algorithm=algorithm)
         assert got.dtype == dtype
         np.testing.assert_array_equal(got, want, err_msg=algorithm)
@@ -103,7 +104,7 @@ def test_rounding_stays_in_its_bound(rows, depth, columns, seed, dtype):
     a, b = normals(seed, (rows, depth), (depth, columns), dtype=dtype)
     wide = a.astype(np.longdouble), b.astype(np.longdouble)
     bound = (gamma(depth, dtype) + gamma(depth, np.float64)) * (np.abs(wide[0]) @ np.abs(wide[1])) + smallest(depth, dtype)
-    for algorithm in ("panels", "reference"):
+    for algorithm in (*ALGORITHMS, "reference"):
         assert_within(matmul.forward(a, b, algorithm=algorithm), wide[0] @ wide[1], bound, algorithm)
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 WORDS = Path(__file__).with_name("on_cpu.h")
 ORDERS = {"forward": 0, "backward": 1, "shuffled": 2}
-FLAGS = ("-std=c++17", "-g", "-shared", "-fPIC", "-ffp-contract=off", "-Wall", "-Werror", "-Wno-unused-function")
+WARNINGS = ("-Wall", "-Werror", "-Wno-unused-function", "-Wno-unknown-pragmas")  # the pragma is CUDA's "unroll"
+FLAGS = ("-std=c++17", "-g", "-shared", "-fPIC", "-ffp-contract=off", *WARNINGS)
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 SECTIONS = "-fsanitize-sections=rs_shared"
 _lock = threading.Lock()  # a library has one grid at a time

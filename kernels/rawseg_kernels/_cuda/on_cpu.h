@@ -26,7 +26,7 @@
 #endif
 
 #define __global__
-#define __device__ static
+#define __device__ __attribute__((visibility("hidden")))  // of members, too, which static would change
 #define __constant__ static const
 #define __forceinline__ inline
 #define __launch_bounds__(...)
@@ -35,6 +35,7 @@
 #define __shared__ static __attribute__((section("rs_shared")))  // its own section: it is filled with NaN before every block
 #define RS_DYNAMIC_SHARED(type, name) type* name = reinterpret_cast<type*>(on_cpu::dynamic_shared)
 
+using std::fma;  // of float, too: C has that of double alone, and would round twice
 using std::max;
 using std::min;
 

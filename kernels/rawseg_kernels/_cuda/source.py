@@ -13,6 +13,7 @@ from .kernel import Kernel
 from .signature import Parameter, signatures
 
 COMMON = Path(__file__).with_name("common.cuh")
+INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)  # of files beside this one
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 WAITS = re.compile(r"\b__(syncthreads|syncwarp|shfl\w*|ballot\w*)\s*\(")
 
@@ -39,8 +40,14 @@ class Source:
 
     @cached_property
     def whole(self) -> str:
-        """What is compiled: the shared words, then the file, whose own line numbers errors have."""
-        return f'{COMMON.read_text(encoding="utf-8")}\n#line 1 "{self.path.name}"\n{self.text}'
+        """What is compiled: the shared words, then the file and what it includes; errors have the line numbers of each."""
+        body = INCLUDE.sub(self._included, self.text)  # here, and not by the compiler: see common.cuh
+        return f'{COMMON.read_text(encoding="utf-8")}\n#line 1 "{self.path.name}"\n{body}'
+
+    def _included(self, found: re.Match[str]) -> str:
+        text = COMMON.with_name(found[1]).read_text(encoding="utf-8")
+        after = self.text.count("\n", 0, found.end()) + 2
+        return f'#line 1 "{found[1]}"\n{text}\n#line {after} "{self.path.name}"'
 
     @cached_property
     def signatures(self) -> dict[str, tuple[Parameter, ...]]:
@@ -50,7 +57,7 @@ class Source:
     @property
     def waits(self) -> bool:
         """Whether threads of a block wait for each other."""
-        return WAITS.search(self.text) is not None
+        return WAITS.search(self.whole) is not None
 
     @staticmethod
     def options(dtype: np.dtype, defines: tuple[tuple[str, int], ...] = ()) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ Algorithms: ``"im2col"`` multiplies packed weights with shifted views of the inp
 sums over whole planes and is for groups of one input channel; ``"winograd4"`` and ``"winograd2"`` are Winograd's F(4x4, 3x3)
 and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain loops over rows. `_choice` says which one
 ``"auto"`` is, unless `set_autotune` has it measured. All give the same bits for any number of threads.
+
+In CUDA: ``"cuda"`` has a thread an element.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from ._choice import choose, possible
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
-FUSING = ("im2col", "depthwise", "winograd4", "winograd2")  # whose forward applies an epilogue before it stores
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
+FUSING = ("im2col", "depthwise", "winograd4", "winograd2", *CUDA_ALGORITHMS)  # whose forward applies an epilogue itself
 
 
 def _geometry(x_shape, weight_shape, *options):

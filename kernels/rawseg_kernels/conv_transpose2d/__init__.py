@@ -8,6 +8,7 @@ arXiv 1603.07285, chapter 4). The gaps between strides are not elements: nothing
 tap hits is exactly the bias.
 
 Algorithms: ``"im2col"`` and ``"direct"``, those of `rawseg_kernels.conv2d` with the roles of input and output swapped.
+``"cuda"`` is for GPUs, a thread an element.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..conv2d import backward_bias as backward_bias
 
 OP = "conv_transpose2d"
 ALGORITHMS = ("im2col", "direct")
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
 WEIGHT_AXES = "(C_in, C_out / groups, kH, kW)"
 
 

@@ -7,7 +7,7 @@ gradients ``grad_a = grad_output b^T`` and ``grad_b = a^T grad_output`` are the 
 
 Algorithm ``"panels"`` packs both matrices for the vector micro-kernel (Goto and van de Geijn, Anatomy of high-performance
 matrix multiplication, 2008). Each element is one chain of fused multiply-adds in order of k, so neither threads nor
-blocking reach the bits.
+blocking reach the bits. ``"cuda"`` is for GPUs, a thread an element.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .._errors import ArgumentTypeError, ShapeError
 
 OP = "matmul"
 ALGORITHMS = ("panels",)
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
 
 
 def _stack(argument: str, array: Any, transposed: bool) -> tuple[int, int]:
