@@ -77,6 +77,16 @@ def module_of(array: Any) -> Any:
     return np if isinstance(array, np.ndarray) else sys.modules[type(array).__module__.partition(".")[0]]
 
 
+def filled(like: Any, shape: tuple[int, ...], value: float) -> Any:
+    """Return an array of one number, beside another and in its dtype."""
+    if isinstance(like, np.ndarray):
+        out = empty(shape, like.dtype)
+        out.fill(value)
+        return out
+    with like.device:
+        return module_of(like).full(shape, value, like.dtype)
+
+
 def check_floating(op: str, **arrays: Any) -> str:
     """Check that all arrays (None is skipped) are float32 or float64, of one dtype, on one device; return the device."""
     first_name, first, first_device = "", None, ""
