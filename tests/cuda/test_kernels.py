@@ -37,9 +37,9 @@ class CudaCall(NamedTuple):
 def calls() -> list[CudaCall]:
     found = []
     for entry in KERNELS:
-        room, _, verb = entry.name.partition(" ")[0].partition(".")
+        room, *words = entry.name.replace(".", " ").split()  # the verb is one of them, or the kind of activation
         for algorithm in _algorithms.cuda_algorithms(f"rawseg_kernels.{room}") if entry.of_algorithm else ():
-            if hasattr(import_module(f"rawseg_kernels.{room}.{algorithm}"), verb):
+            if any(hasattr(import_module(f"rawseg_kernels.{room}.{algorithm}"), word) for word in words):
                 found.append(CudaCall(entry, algorithm))
     return found
 

@@ -54,3 +54,21 @@ __device__ inline void go_on(Walk& walk) {
         ++walk.piece;
     }
 }
+
+// Intersection over union of two boxes (x1, y1, x2, y2), in double precision; 0 where both have no area.
+__device__ inline wide overlap(const real* one, const real* other) {
+    const wide x1 = one[0], y1 = one[1], x2 = one[2], y2 = one[3];
+    const wide left = x1 < other[0] ? other[0] : x1, right = x2 > other[2] ? other[2] : x2;
+    const wide top = y1 < other[1] ? other[1] : y1, bottom = y2 > other[3] ? other[3] : y2;
+    const wide w = right - left > 0 ? right - left : 0, h = bottom - top > 0 ? bottom - top : 0;
+    const wide area = ((wide)other[2] - other[0]) * ((wide)other[3] - other[1]);
+    const wide all = (x2 - x1) * (y2 - y1) + area - w * h;
+    return all > 0 ? w * h / all : 0;
+}
+
+// The four pixels beside a sample of a plane of width w, each times its weight: h belongs to the lower pixel, l to the higher one.
+__device__ inline wide interpolated(const real* plane, int64 w, int64 y1, int64 y2, int64 x1, int64 x2, wide hy, wide ly, wide hx,
+                                    wide lx) {
+    const wide upper = hy * hx * plane[y1 * w + x1] + hy * lx * plane[y1 * w + x2];
+    return upper + ly * hx * plane[y2 * w + x1] + ly * lx * plane[y2 * w + x2];
+}

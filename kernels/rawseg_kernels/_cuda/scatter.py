@@ -27,11 +27,29 @@ def scattered(values: Any, indices: Any, shape: tuple[int, ...], adding: bool) -
     adding : bool
         Whether values with one index are added; else the last stays.
     """
-    xp, planes = module_of(values), shape[0] * shape[1]
-    starts = xp.arange(planes, dtype=np.int64)[:, None] * (shape[2] * shape[3])
-    places = (indices.reshape(planes, -1) + starts).reshape(-1)
-    order = xp.argsort(places, kind="stable").astype(np.int64, copy=False)
+    planes = shape[0] * shape[1]
+    starts = module_of(values).arange(planes, dtype=np.int64)[:, None] * (shape[2] * shape[3])
+    return _fetched("scatter_sums" if adding else "scatter_last", values, indices.reshape(planes, -1) + starts, shape)
+
+
+def summed(values: Any, places: Any, shape: tuple[int, ...]) -> Any:
+    """Return zeros to which values are added, each at its place in the whole result, one after the other.
+
+    Parameters
+    ----------
+    values : ndarray
+        float32 or float64; sums are kept in float64.
+    places : ndarray of int64, the shape of ``values``
+        What is negative goes nowhere.
+    shape : tuple of int
+        Of the result.
+    """
+    return _fetched("scatter_sums", values, places, shape)
+
+
+def _fetched(name: str, values: Any, places: Any, shape: tuple[int, ...]) -> Any:
+    places = places.reshape(-1)
+    order = module_of(values).argsort(places, kind="stable").astype(np.int64, copy=False)
     out = empty(values, shape)
-    run = kernel("scatter_sums" if adding else "scatter_last", values.dtype)
-    run(out.size, values, places[order], order, out, out.size, order.size)
+    kernel(name, values.dtype)(out.size, values, places[order], order, out, out.size, order.size)
     return out
