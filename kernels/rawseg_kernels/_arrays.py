@@ -77,6 +77,17 @@ def module_of(array: Any) -> Any:
     return np if isinstance(array, np.ndarray) else sys.modules[type(array).__module__.partition(".")[0]]
 
 
+def filled(like: Any, shape: tuple[int, ...], value: float, dtype: Any = None) -> Any:
+    """Return an array of one number beside another array, in its dtype unless another is given."""
+    dtype = like.dtype if dtype is None else dtype
+    if not isinstance(like, np.ndarray):
+        with like.device:
+            return module_of(like).full(shape, value, dtype)
+    out = empty(shape, dtype)
+    out.fill(value)
+    return out
+
+
 def check_floating(op: str, **arrays: Any) -> str:
     """Check that all arrays (None is skipped) are float32 or float64, of one dtype, on one device; return the device."""
     first_name, first, first_device = "", None, ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def check_boxes(op: str, argument: str, boxes: Any, positive: bool = False) -> N
     bad = ~(abs(boxes) <= min(LARGEST, float(np.finfo(boxes.dtype).max)))  # NaN is bad
     if bad.any():
         row, column = divmod(int(bad.argmax()), 4)
-        expected = f"corners of at most {LARGEST}" if np.isfinite(boxes[row, column]) else "finite corners"
+        expected = f"corners of at most {LARGEST}" if abs(float(boxes[row, column])) < math.inf else "finite corners"
         raise ArgumentError(op, argument, expected, f"{boxes[row, column]} at {(row, column)}")
     low, high = boxes[:, :2], boxes[:, 2:]
     bad = ~((high > low) if positive else (high >= low)).all(1)

@@ -50,15 +50,16 @@ def checked(op: str, x: Any, boxes: Any, spatial_scale: Any) -> tuple[Any, Any, 
     if not np.isfinite(scale):
         raise ArgumentError(op, "spatial_scale", f"a number that {boxes.dtype} holds", factor)
     boxes = _arrays.contiguous(boxes)
-    _refuse(ArgumentError, op, boxes, ~np.isfinite(boxes).all(1), "finite numbers")
+    xp = _arrays.module_of(boxes)
+    _refuse(ArgumentError, op, boxes, ~xp.isfinite(boxes).all(1), "finite numbers")
     batch, images = boxes[:, 0], x.shape[0]
-    wrong = (batch != np.floor(batch)) | (batch < 0) | (batch >= images)
+    wrong = (batch != xp.floor(batch)) | (batch < 0) | (batch >= images)
     _refuse(IndexRangeError, op, boxes, wrong, f"an integral batch index, 0 <= index < {images}")
     for (low, high), names in zip(COLUMNS, SIDES):
         _refuse(ArgumentError, op, boxes, boxes[:, high] < boxes[:, low], f"{names[1]} >= {names[0]}")
     with np.errstate(all="ignore"):
         scaled = boxes[:, 1:] * scale
-        sound = np.isfinite(scaled[:, 2:] - scaled[:, :2]).all(1)  # an extent is finite only if both of its ends are
+        sound = xp.isfinite(scaled[:, 2:] - scaled[:, :2]).all(1)  # an extent is finite only if both of its ends are
     _refuse(ArgumentError, op, boxes, ~sound, f"finite numbers after scaling by {factor}")
     return boxes, batch.astype(np.int64), scale
 
@@ -66,14 +67,15 @@ def checked(op: str, x: Any, boxes: Any, spatial_scale: Any) -> tuple[Any, Any, 
 def _refuse(error: Any, op: str, boxes: Any, wrong: Any, expected: str) -> None:
     """Raise for the first box that is wrong."""
     if wrong.any():
-        k = int(np.argmax(wrong))
+        k = int(wrong.argmax())
         raise error(op, "boxes", expected, f"{tuple(float(number) for number in boxes[k])} in row {k}, {FIELDS}")
 
 
 def round_half_away(values: Any) -> Any:
     """Return the nearest integers, halves away from zero, as C's ``round``: NumPy's own rounds halves to even."""
-    whole = np.trunc(values)
-    return whole + np.where(np.abs(values - whole) >= 0.5, np.sign(values), 0).astype(values.dtype)
+    xp = _arrays.module_of(values)
+    whole = xp.trunc(values)
+    return whole + xp.where(abs(values - whole) >= 0.5, xp.sign(values), 0).astype(values.dtype)
 
 
 def by_image(batch: Any, images: int) -> tuple[Any, Any]:
@@ -91,5 +93,5 @@ def rounded(boxes: Any, scale: Any) -> list[tuple[Any, Any]]:
     sides = []
     for low, high in COLUMNS:
         start, end = (round_half_away(boxes[:, column] * scale).astype(np.float64) for column in (low, high))
-        sides.append((start, np.maximum(end - start + 1, 1)))
+        sides.append((start, (end - start + 1).clip(1)))
     return sides

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _arrays, _memory, _roi
-from ._arena import zeros
 from ._errors import ArgumentError
 
 Pair = tuple[int, int]
@@ -46,9 +45,17 @@ class Grid(NamedTuple):
 def ragged(counts: Any, bins: int) -> tuple[Any, Any, Any]:
     """Return ``(box, bin, i)`` of every sample of an axis, from the number of samples in a bin of each box."""
     each = counts * bins
-    box = np.repeat(np.arange(counts.size), each)
-    place = np.arange(box.size) - np.repeat(np.cumsum(each) - each, each)
+    box = _repeated(each)
+    place = _arrays.module_of(each).arange(box.size) - (each.cumsum() - each)[box]
     return box, place // counts[box], place % counts[box]
+
+
+def _repeated(each: Any) -> Any:
+    """Return number i ``each[i]`` times."""
+    if isinstance(each, np.ndarray):
+        return np.repeat(np.arange(each.size), each)
+    xp, ends = _arrays.module_of(each), each.cumsum()  # CuPy repeats by plain numbers only
+    return xp.searchsorted(ends, xp.arange(int(each.sum())), side="right")
 
 
 def sample_counts(op: str, steps: tuple[Any, Any], boxes: Any, sampling_ratio: Any) -> tuple[Any, Any]:
@@ -57,18 +64,19 @@ def sample_counts(op: str, steps: tuple[Any, Any], boxes: Any, sampling_ratio: A
     if asked * max(asked, 0) > LARGEST_GRID:
         raise ArgumentError(op, "sampling_ratio", f"at most {LARGEST_GRID} samples in a bin", f"{asked} ({asked}**2 samples)")
     if asked > 0:
-        every = np.full(len(boxes), asked, np.int64)
+        every = _arrays.filled(boxes, boxes.shape[:1], asked, np.int64)
         return every, every.copy()
-    down, across = (np.ceil(step).astype(np.float64) for step in steps)
+    xp = _arrays.module_of(boxes)
+    down, across = (xp.ceil(step).astype(np.float64) for step in steps)
     with np.errstate(over="ignore"):
         total = down * across
     if (total > LARGEST_GRID).any():
-        k = int(np.argmax(total > LARGEST_GRID))
+        k = int((total > LARGEST_GRID).argmax())
         box = tuple(float(number) for number in boxes[k])
-        grid = f"{down[k]:.0f} x {across[k]:.0f} for {box} in row {k}, {_roi.FIELDS}"
+        grid = f"{float(down[k]):.0f} x {float(across[k]):.0f} for {box} in row {k}, {_roi.FIELDS}"
         raise ArgumentError(op, "boxes", f"at most {LARGEST_GRID} samples in a bin (or give sampling_ratio)", grid)
     some = total > 0  # a bin without height or width has no samples at all
-    return np.where(some, down, 0).astype(np.int64), np.where(some, across, 0).astype(np.int64)
+    return xp.where(some, down, 0).astype(np.int64), xp.where(some, across, 0).astype(np.int64)
 
 
 def sample_grid(
@@ -107,19 +115,19 @@ def sample_grid(
 
 def _axis(start: Any, step: Any, counts: Any, bins: int, size: int) -> tuple[Samples, Any, Any]:
     """Return the samples of one axis, their weights, computed in the dtype of the boxes, and which of these follow the box."""
-    dtype = start.dtype
+    xp, dtype = _arrays.module_of(start), start.dtype
     box, p, i = ragged(counts, bins)
     width = step[box]
     position = start[box] + p.astype(dtype) * width + (i.astype(dtype) + dtype.type(0.5)) * width / counts[box].astype(dtype)
     valid = (position >= -1) & (position <= size)  # both ends inclusive: a sample this near still sees the border
-    clamped = np.maximum(np.where(valid, position, dtype.type(0)), dtype.type(0))
-    low = np.minimum(np.floor(clamped).astype(np.int64), size - 1)
+    clamped = xp.maximum(xp.where(valid, position, dtype.type(0)), dtype.type(0))
+    low = xp.minimum(xp.floor(clamped).astype(np.int64), size - 1)
     last = low == size - 1
-    high_weight = np.where(last, dtype.type(0), clamped - low.astype(dtype))
-    weights = np.stack([np.where(valid, 1 - high_weight, 0), np.where(valid, high_weight, 0)]).astype(dtype)
-    edges = zeros(counts.size + 1, np.int64)
-    np.cumsum(counts * bins, out=edges[1:])
-    low, high = np.where(valid, low, -1), np.where(valid, np.where(last, low, low + 1), -1)
+    high_weight = xp.where(last, dtype.type(0), clamped - low.astype(dtype))
+    weights = xp.stack([xp.where(valid, 1 - high_weight, 0), xp.where(valid, high_weight, 0)]).astype(dtype)
+    edges = _arrays.filled(counts, (counts.size + 1,), 0)
+    edges[1:] = (counts * bins).cumsum()
+    low, high = xp.where(valid, low, -1), xp.where(valid, xp.where(last, low, low + 1), -1)
     return Samples(edges, counts, low, high), weights, valid & ~last & (position >= 0)
 
 

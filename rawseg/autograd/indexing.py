@@ -43,10 +43,10 @@ class AddAt(Function):
         elif isinstance(x, np.ndarray):
             np.add.at(out, index, x)
         else:  # CuPy's would add in any order
-            from rawseg_kernels._cuda.scatter import sums
+            from rawseg_kernels._cuda.scatter import summed
 
             places = xp.arange(out.size).reshape(shape)[index]
-            out = sums(xp.ascontiguousarray(x).reshape(-1), places.reshape(-1), out.size).reshape(shape)
+            out = summed(xp.ascontiguousarray(x), places, shape)
         return out
 
     @staticmethod

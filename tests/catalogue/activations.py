@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch.nn.functional as TF
 from twins import spread
 
 import rawseg
-from catalogue.entry import KernelCall, OpCall
+from catalogue.entry import KernelCall, OpCall, forms
 from rawseg import functional as F
 from rawseg_kernels import activation, softmax
 
@@ -37,10 +36,11 @@ def one(*shape: int) -> Any:
 def _activations(algorithm: str) -> list[KernelCall]:
     calls = []
     for kind in activation.KINDS:
-        options = {"kind": kind, "parameters": PARAMETERS.get(kind, ()), "algorithm": algorithm}
-        forward, backward = partial(activation.forward, **options), partial(activation.backward, **options)
-        calls.append(KernelCall("activation", f"activation.forward {kind} {algorithm}", forward, one(3, 5, 7)))
-        calls.append(KernelCall("activation", f"activation.backward {kind} {algorithm}", backward, drawn(3, 5, 7)))
+        parameters = PARAMETERS.get(kind, ())
+        forward = lambda x, a, k=kind, p=parameters: activation.forward(x, k, p, a)  # noqa: E731
+        backward = lambda g, saved, a, k=kind, p=parameters: activation.backward(g, saved, k, p, a)  # noqa: E731
+        calls += forms("activation", f"activation.forward {kind}", [algorithm], forward, one(3, 5, 7))
+        calls += forms("activation", f"activation.backward {kind}", [algorithm], backward, drawn(3, 5, 7))
     return calls
 
 
@@ -48,11 +48,11 @@ def _softmaxes(algorithm: str) -> list[KernelCall]:
     calls = []
     for logarithm in (False, True):
         for axis in (1, 2):  # strips, and rows
-            options = {"axis": axis, "logarithm": logarithm, "algorithm": algorithm}
-            name = f"{'logarithm ' if logarithm else ''}axis {axis} {algorithm}"
-            forward, backward = partial(softmax.forward, **options), partial(softmax.backward, **options)
-            calls.append(KernelCall("softmax", f"softmax.forward {name}", forward, one(3, 4, 9)))
-            calls.append(KernelCall("softmax", f"softmax.backward {name}", backward, drawn(3, 4, 9)))
+            name = f"{'logarithm ' if logarithm else ''}axis {axis}"
+            forward = lambda x, a, axis=axis, log=logarithm: softmax.forward(x, axis, log, a)  # noqa: E731
+            backward = lambda g, out, a, axis=axis, log=logarithm: softmax.backward(g, out, axis, log, a)  # noqa: E731
+            calls += forms("softmax", f"softmax.forward {name}", [algorithm], forward, one(3, 4, 9))
+            calls += forms("softmax", f"softmax.backward {name}", [algorithm], backward, drawn(3, 4, 9))
     return calls
 
 

@@ -15,7 +15,7 @@ from box_cases import (
 )
 from twins import spread
 
-from catalogue.entry import KernelCall, OpCall
+from catalogue.entry import OpCall, forms
 from rawseg import functional as F
 from rawseg import ops
 from rawseg.testing.strategies.boxes import scattered_boxes
@@ -47,18 +47,13 @@ def two_sets(dtype):
 
 KERNELS = [
     entry
-    for algorithm in ("direct", "reference")
-    for entry in (
-        KernelCall("nms", f"nms {algorithm}", lambda b, s, g, a=algorithm: nms.forward(b, s, 0.3, None, a), scored),
-        KernelCall("nms", f"nms groups {algorithm}", lambda b, s, g, a=algorithm: nms.forward(b, s, 0.3, g, a), scored),
-        KernelCall("box_iou", f"box_iou {algorithm}", lambda b, c, a=algorithm: box_iou.forward(b, c, a), two_sets),
-        KernelCall(
-            "paste_masks",
-            f"paste_masks {algorithm}",
-            lambda m, b, a=algorithm: paste_masks.forward(m, b, (70, 65), 1, a),
-            masked,
-        ),
+    for name, call, arrays in (
+        ("nms.forward", lambda b, s, g, a: nms.forward(b, s, 0.3, None, a), scored),
+        ("nms.forward groups", lambda b, s, g, a: nms.forward(b, s, 0.3, g, a), scored),
+        ("box_iou.forward", box_iou.forward, two_sets),
+        ("paste_masks.forward", lambda m, b, a: paste_masks.forward(m, b, (70, 65), 1, a), masked),
     )
+    for entry in forms(name.partition(".")[0], name, ("direct", "reference"), call, arrays)
 ]
 
 

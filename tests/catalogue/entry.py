@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,3 +38,17 @@ class OpCall(NamedTuple):
     differentiable: tuple[bool, ...] = ()
     # Whether PyTorch, too, has the second derivatives of its call.
     torch_second: bool = True
+
+
+def forms(op: str, name: str, algorithms: Iterable[str], call: Callable[..., Any], arrays: Any) -> list[KernelCall]:
+    """Return an entry for each algorithm of ``call(*arrays, algorithm)``."""
+    return [
+        KernelCall(
+            op,
+            f"{name} {algorithm}",
+            lambda *given, algorithm=algorithm: call(*given, algorithm),
+            arrays,
+            call if algorithm == "reference" else None,
+        )
+        for algorithm in algorithms
+    ]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as TF
 from twins import spread
 
-from catalogue.entry import KernelCall, OpCall
+from catalogue.entry import OpCall, forms
 from rawseg import functional as F
 from rawseg_kernels import cross_entropy
 
@@ -78,15 +78,17 @@ def pixel_gradients(dtype: Any, smooth: int) -> list[np.ndarray]:
 
 
 KERNELS = [
-    KernelCall(
-        "cross_entropy",
-        f"cross_entropy.{verb} {'smooth ' if smooth else ''}{algorithm}",
-        partial(getattr(cross_entropy, verb), algorithm=algorithm),
-        partial(arrays, smooth=smooth),
-    )
+    entry
     for algorithm in ("auto", "reference", *cross_entropy.ALGORITHMS)
     for smooth in (0, CROSS_ENTROPY[1])
     for verb, arrays in (("forward", pixels), ("backward", pixel_gradients))
+    for entry in forms(
+        "cross_entropy",
+        f"cross_entropy.{verb}{' smooth' if smooth else ''}",
+        [algorithm],
+        getattr(cross_entropy, verb),
+        partial(arrays, smooth=smooth),
+    )
 ]
 
 OPS = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 import torch.nn.functional as TF
 from twins import spread
 
-from catalogue.entry import KernelCall, OpCall
+from catalogue.entry import OpCall, forms
 from rawseg import functional as F
 from rawseg_kernels import batch_norm, group_norm, layer_norm
 
@@ -54,76 +53,53 @@ def running(dtype: Any) -> list[np.ndarray]:
     return [channels(dtype)[1], abs(channels(dtype)[0])]
 
 
-def _calls(algorithm: str) -> list[KernelCall]:
-    chosen = {"algorithm": algorithm}
-    return [
-        KernelCall(
-            "batch_norm",
-            f"batch_norm.forward_train {algorithm}",
-            partial(batch_norm.forward_train, **chosen),
-            lambda dtype: [maps(dtype), *channels(dtype)],
-        ),
-        KernelCall(
-            "batch_norm",
-            f"batch_norm.forward_eval {algorithm}",
-            partial(batch_norm.forward_eval, **chosen),
-            lambda dtype: [maps(dtype), *channels(dtype), *running(dtype)],
-        ),
-        KernelCall(
-            "batch_norm",
-            f"batch_norm.statistics {algorithm}",
-            lambda x: batch_norm.statistics(x, EPS, **chosen),
-            lambda dtype: [maps(dtype)],
-        ),
-        KernelCall(
-            "batch_norm",
-            f"batch_norm.normalise {algorithm}",
-            lambda x, weight, bias, mean, inv_std: batch_norm.normalise(x, weight, bias, mean, inv_std, 0.0, 6.0, **chosen),
-            lambda dtype: [maps(dtype), *channels(dtype), *of_batch(dtype)[3:]],
-        ),
-        KernelCall(
-            "batch_norm", f"batch_norm.backward_train {algorithm}", partial(batch_norm.backward_train, **chosen), of_batch
-        ),
-        KernelCall(
-            "batch_norm",
-            f"batch_norm.backward_train clamped {algorithm}",
-            lambda *arrays: batch_norm.backward_train(*arrays[:5], **chosen, bias=arrays[5], low=0.0, high=0.5),
-            lambda dtype: [*of_batch(dtype), channels(dtype)[1]],
-        ),
-        KernelCall(
-            "batch_norm",
-            f"batch_norm.backward_eval {algorithm}",
-            partial(batch_norm.backward_eval, **chosen),
-            lambda dtype: [maps(dtype, 3), maps(dtype), channels(dtype)[0], *running(dtype)],
-        ),
-        KernelCall(
-            "group_norm",
-            f"group_norm.forward {algorithm}",
-            lambda x, weight, bias: group_norm.forward(x, 2, weight, bias, EPS, **chosen),
-            lambda dtype: [maps(dtype), *channels(dtype)],
-        ),
-        KernelCall(
-            "group_norm",
-            f"group_norm.backward {algorithm}",
-            lambda g, x, *arrays: group_norm.backward(g, x, 2, *arrays, **chosen),
-            of_groups,
-        ),
-        KernelCall(
-            "layer_norm",
-            f"layer_norm.forward {algorithm}",
-            lambda x, weight, bias: layer_norm.forward(x, (3, 23), weight, bias, EPS, **chosen),
-            lambda dtype: [rows(dtype), *elements(dtype)],
-        ),
-        KernelCall(
-            "layer_norm",
-            f"layer_norm.backward {algorithm}",
-            lambda g, x, *arrays: layer_norm.backward(g, x, (3, 23), *arrays, **chosen),
-            of_rows,
-        ),
-    ]
-
-
-KERNELS = [*_calls("direct"), *_calls("reference")]
+CALLS = [
+    (
+        "batch_norm.forward_train",
+        lambda x, w, b, a: batch_norm.forward_train(x, w, b, algorithm=a),
+        lambda dtype: [maps(dtype), *channels(dtype)],
+    ),
+    (
+        "batch_norm.forward_eval",
+        lambda *arrays: batch_norm.forward_eval(*arrays[:5], algorithm=arrays[5]),
+        lambda dtype: [maps(dtype), *channels(dtype), *running(dtype)],
+    ),
+    ("batch_norm.statistics", lambda x, a: batch_norm.statistics(x, EPS, a), lambda dtype: [maps(dtype)]),
+    (
+        "batch_norm.normalise",
+        lambda x, weight, bias, mean, inv_std, a: batch_norm.normalise(x, weight, bias, mean, inv_std, 0.0, 6.0, a),
+        lambda dtype: [maps(dtype), *channels(dtype), *of_batch(dtype)[3:]],
+    ),
+    ("batch_norm.backward_train", batch_norm.backward_train, of_batch),
+    (
+        "batch_norm.backward_train clamped",
+        lambda *arrays: batch_norm.backward_train(*arrays[:5], arrays[6], bias=arrays[5], low=0.0, high=0.5),
+        lambda dtype: [*of_batch(dtype), channels(dtype)[1]],
+    ),
+    (
+        "batch_norm.backward_eval",
+        lambda *arrays: batch_norm.backward_eval(*arrays[:5], algorithm=arrays[5]),
+        lambda dtype: [maps(dtype, 3), maps(dtype), channels(dtype)[0], *running(dtype)],
+    ),
+    (
+        "group_norm.forward",
+        lambda x, weight, bias, a: group_norm.forward(x, 2, weight, bias, EPS, a),
+        lambda dtype: [maps(dtype), *channels(dtype)],
+    ),
+    ("group_norm.backward", lambda g, x, *rest: group_norm.backward(g, x, 2, *rest), of_groups),
+    (
+        "layer_norm.forward",
+        lambda x, weight, bias, a: layer_norm.forward(x, (3, 23), weight, bias, EPS, a),
+        lambda dtype: [rows(dtype), *elements(dtype)],
+    ),
+    ("layer_norm.backward", lambda g, x, *rest: layer_norm.backward(g, x, (3, 23), *rest), of_rows),
+]
+KERNELS = [
+    entry
+    for algorithm in ("direct", "reference")
+    for name, call, arrays in CALLS
+    for entry in forms(name.partition(".")[0], name, [algorithm], call, arrays)
+]
 
 MEAN, VAR = np.array([0.5, -1.0]), np.array([2.0, 0.3])
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 from roi_cases import rounded, torch_roi_align, torch_roi_pool
 from twins import spread
 
-from catalogue.entry import KernelCall, OpCall
+from catalogue.entry import OpCall, forms
 from rawseg import ops
 from rawseg_kernels import roi_align, roi_align_max, roi_pool
 
@@ -29,18 +27,18 @@ def maps_and_gradient(dtype):
 
 
 def align(verb):
-    """Return a call of a verb of RoIAlign on (algorithm, x, boxes, grad_output)."""
+    """Return a call of a verb of RoIAlign on (x, boxes, grad_output, algorithm)."""
     take = {
         "forward": lambda x, g, grid, a: roi_align.forward(x, grid, algorithm=a),
         "backward_input": lambda x, g, grid, a: roi_align.backward_input(g, grid, algorithm=a),
         "backward_rows": lambda x, g, grid, a: roi_align.backward_rows(g, x, grid, algorithm=a),
         "backward_columns": lambda x, g, grid, a: roi_align.backward_columns(g, x, grid, algorithm=a),
     }[verb]
-    return lambda a, x, boxes, g: take(x, g, roi_align.sample_grid(x, boxes, *GRIDS), a)
+    return lambda x, boxes, g, a: take(x, g, roi_align.sample_grid(x, boxes, *GRIDS), a)
 
 
 def largest(verb):
-    """Return a call of a verb of the largest sample on (algorithm, x, boxes, grad_output)."""
+    """Return a call of a verb of the largest sample on (x, boxes, grad_output, algorithm)."""
     take = {
         "forward": lambda x, g, c, grid, a: roi_align_max.forward(x, grid, algorithm=a),
         "gather": lambda x, g, c, grid, a: roi_align_max.gather(x, c, grid, algorithm=a),
@@ -49,7 +47,7 @@ def largest(verb):
         "backward_columns": lambda x, g, c, grid, a: roi_align_max.backward_columns(g, x, c, grid, algorithm=a),
     }[verb]
 
-    def call(a, x, boxes, g):
+    def call(x, boxes, g, a):
         grid = roi_align.sample_grid(x, boxes, *GRIDS)
         return take(x, g, roi_align_max.forward(x, grid)[1], grid, a)
 
@@ -57,9 +55,9 @@ def largest(verb):
 
 
 def pool(verb):
-    """Return a call of a verb of RoIPool on (algorithm, x, boxes, grad_output)."""
+    """Return a call of a verb of RoIPool on (x, boxes, grad_output, algorithm)."""
 
-    def call(a, x, boxes, g):
+    def call(x, boxes, g, a):
         bins = roi_pool.bins(x, boxes, *GRIDS[:2])
         if verb == "forward":
             return roi_pool.forward(x, bins, a)
@@ -77,15 +75,10 @@ VERBS = {
     "roi_pool": (pool, ("forward", "backward", "gather")),
 }
 KERNELS = [
-    KernelCall(
-        room.removesuffix("_max"),
-        f"{room}.{verb} {algorithm}",
-        partial(make(verb), algorithm),
-        maps_and_gradient,
-    )
+    entry
     for room, (make, verbs) in VERBS.items()
     for verb in verbs
-    for algorithm in ("direct", "reference")
+    for entry in forms(room.removesuffix("_max"), f"{room}.{verb}", ("direct", "reference"), make(verb), maps_and_gradient)
 ]
 
 FIRST = np.array([[0.37, 0.21, 3.63, 2.84]])  # boxes of the first image and of the second

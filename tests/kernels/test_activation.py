@@ -20,7 +20,7 @@ from rawseg_kernels.activation import reference
 mpmath.mp.dps = 50
 INF, NAN = np.inf, np.nan
 DTYPES = [np.float32, np.float64]
-FAST = ["direct", "expressions"]
+FAST = ["direct", "expressions", "cuda"]
 
 # kind, parameters
 CASES: list[tuple[str, tuple[float, ...]]] = [
@@ -55,7 +55,7 @@ def saved_of(x, kind, parameters):
     return activation.forward(x, kind, parameters, "reference") if kind in activation.SAVES_OUTPUT else x
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "expressions", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "expressions", "cuda", "reference"])
 @pytest.mark.parametrize(
     ("kind", "parameters", "x", "out", "slope"),
     [
@@ -205,7 +205,7 @@ def test_special_values_agree_with_the_loops(kind, parameters, algorithm, dtype)
     np.testing.assert_allclose(got, want, rtol=0, atol=60 * unit_roundoff(dtype))  # of terms of at most 3
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "expressions", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "expressions", "cuda", "reference"])
 def test_what_is_selected_is_copied_bit_for_bit(algorithm):
     bits = np.array([0x7FC12345, 0xFFC54321, 0x80000000, 0x00000001, 0x3F800001], np.uint32).view(np.float32)
     assert_same_bits(activation.forward(bits, "relu", (), algorithm), bits)
@@ -227,7 +227,7 @@ def test_slopes_equal_the_complex_step(kind, parameters, seed):
     assert_within(got, want, 1e-13 * (1 + abs(want)), kind)
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "expressions", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "expressions", "cuda", "reference"])
 def test_bounds_and_slopes_are_numbers_of_the_dtype(algorithm):
     bound = np.array([0.7], np.float32)  # less than the float64 of that name
     assert activation.backward(np.ones_like(bound), bound, "hardtanh", (-1, 0.7), algorithm) == 0  # on the bound, not inside
@@ -235,7 +235,7 @@ def test_bounds_and_slopes_are_numbers_of_the_dtype(algorithm):
     assert_same_bits(got, -bound * bound)  # rounded once, from a float32 slope
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "expressions", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "expressions", "cuda", "reference"])
 @every_kind
 def test_the_dtype_stays(kind, parameters, algorithm):
     for dtype in (np.float32, np.float64):

@@ -21,14 +21,14 @@ ONE = np.array([[0, 0, 4, 4], [1, 1, 1, 3]], np.float32)
 OTHER = np.array([[2, 1, 6, 3], [4, 0, 5, 4], [0, 0, 4, 4]], np.float32)
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_by_hand(algorithm):
     # 4 of 16 + 8 - 4; an edge in common; the same box. The second of ONE is a line
     assert box_iou.forward(ONE, OTHER, algorithm=algorithm).tolist() == [[np.float32(0.2), 0, 1], [0, 0, 0]]
 
 
 @pytest.mark.spec("box_iou.empty-boxes")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_boxes_without_an_area_overlap_by_nothing(algorithm):
     flat = np.array([[1, 1, 1, 1], [1, 1, 1, 3], [0, 2, 5, 2]], np.float64)
     np.testing.assert_array_equal(box_iou.forward(flat, flat, algorithm=algorithm), np.zeros((3, 3)))

@@ -21,7 +21,7 @@ KEPT, SHARP = IDS == 0, np.ones((1, 3))
 CALL = X, IDS, KEPT, SHARP, NONE
 
 
-@pytest.mark.parametrize("algorithm", ["reference", *cross_entropy.ALGORITHMS])
+@pytest.mark.parametrize("algorithm", ["reference", "cuda", *cross_entropy.ALGORITHMS])
 def test_numbers_by_hand(algorithm):
     x = np.log(np.array([[[1.0, 1, 5], [3, 1, 5]]]))  # odds 1:3, 1:1, and a pixel that does not count
     target, kept = np.array([[1, 0, 0]]), np.array([[True, True, False]])
@@ -48,7 +48,7 @@ def cases(draw):
 
 
 @pytest.mark.proves("cross_entropy", "reference", "bound")
-@given(cases(), st.sampled_from(["direct", "expressions"]))
+@given(cases(), st.sampled_from(["direct", "expressions", "cuda"]))
 def test_both_forms_agree_with_the_loops_within_the_rounding_bound(case, algorithm):
     grad_output, x, target, kept, sharp, smooth = case
     classes = x.shape[1]
@@ -86,7 +86,7 @@ def test_losses_and_gradients_equal_pytorch(case):
     assert_within(grad, x64.grad.numpy(), once * abs(grad) + error * (1 + reach)[:, None] * abs(grad_output)[:, None])
 
 
-@pytest.mark.parametrize("algorithm", ["reference", *cross_entropy.ALGORITHMS])
+@pytest.mark.parametrize("algorithm", ["reference", "cuda", *cross_entropy.ALGORITHMS])
 def test_infinite_and_missing_logits(algorithm):
     inf, nan = np.inf, np.nan
     x = np.array([[[0.0, inf, nan, -inf, nan], [-inf, 0, 0, -inf, 0]]])
@@ -98,7 +98,7 @@ def test_infinite_and_missing_logits(algorithm):
     assert np.isnan(grad[0, :, 1:4]).any(0).all()
 
 
-@pytest.mark.parametrize("algorithm", ["reference", *cross_entropy.ALGORITHMS])
+@pytest.mark.parametrize("algorithm", ["reference", "cuda", *cross_entropy.ALGORITHMS])
 def test_logits_whose_exponentials_overflow(algorithm):
     x = np.array([[[0.0, 3000.0], [2000.0, 2999.0]]])
     losses, shifts = cross_entropy.forward(x, np.zeros((1, 2), int), np.ones((1, 2), bool), np.ones((1, 2)), NONE, algorithm)

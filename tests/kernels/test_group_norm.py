@@ -43,7 +43,7 @@ def per_value(channels, x, groups):
     return rows(np.broadcast_to(channels.reshape(-1, *[1] * (x.ndim - 2)), x.shape), groups)
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 @pytest.mark.spec("group_norm.statistics")
 def test_by_hand(algorithm):
     x = np.array([[1, 5, 10, 10], [3, 5, 0, 40]], np.float32)  # two images, two groups of two channels

@@ -35,7 +35,7 @@ def rows(array, shape):
     return array.reshape(-1, int(np.prod(shape)))
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 @pytest.mark.spec("layer_norm.statistics", "layer_norm.one-value")
 def test_by_hand(algorithm):
     x = np.array([[1, 5], [7, 7]], np.float32)

@@ -22,7 +22,7 @@ SCORES = np.array([0.5, 0.9, 0.7, 0.1], np.float32)
 
 
 @pytest.mark.spec("nms.order")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_by_hand(algorithm):
     # by score: 1, 2, 0, 3. Box 1 overlaps 0 by 16/20 and 2 by 8/20; box 2 overlaps 0 by 8/16; box 3 stands alone
     kept = {0.85: [1, 2, 0, 3], 0.8: [1, 2, 0, 3], 0.75: [1, 2, 3], 0.4: [1, 2, 3], 0.375: [1, 3], 0.0: [1, 3]}
@@ -30,7 +30,7 @@ def test_by_hand(algorithm):
         assert nms.forward(BOXES, SCORES, threshold, algorithm=algorithm).tolist() == indices, threshold
 
 
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_a_suppressed_box_suppresses_nobody(algorithm):
     boxes = np.array([[0, 0, 4, 1], [1, 0, 5, 1], [2, 0, 6, 1]], np.float32)  # neighbours overlap by 3/5, the outer by 2/6
     assert nms.forward(boxes, np.array([3, 2, 1], np.float32), 0.5, algorithm=algorithm).tolist() == [0, 2]
@@ -38,7 +38,7 @@ def test_a_suppressed_box_suppresses_nobody(algorithm):
 
 
 @pytest.mark.spec("nms.order")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_ties_keep_the_first_index_and_threshold_is_strict(algorithm):
     boxes = np.array([[0, 0, 2, 1], [1, 0, 3, 1], [0, 0, 2, 1.0]])  # the first two overlap by exactly 1/3
     same = np.zeros(3)
@@ -51,14 +51,14 @@ def test_ties_keep_the_first_index_and_threshold_is_strict(algorithm):
 
 
 @pytest.mark.spec("box_iou.empty-boxes")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_boxes_without_an_area_stay(algorithm):
     boxes = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 3], [0, 0, 2, 2]], np.float32)
     assert nms.forward(boxes, np.arange(4, dtype=np.float32), 0.0, algorithm=algorithm).tolist() == [3, 2, 1, 0]
 
 
 @pytest.mark.spec("batched_nms.groups")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_groups_do_not_meet(algorithm):
     boxes, scores = np.repeat(BOXES[:1], 5, 0), np.array([1, 5, 2, 4, 3], np.float32)
     groups = np.array([7, -2, 7, 2**62, -2])
@@ -66,7 +66,7 @@ def test_groups_do_not_meet(algorithm):
 
 
 @pytest.mark.spec("nms.domain")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_no_boxes_give_no_indices(algorithm):
     kept = nms.forward(BOXES[:0], SCORES[:0], 0.5, algorithm=algorithm)
     assert (kept.dtype, kept.shape) == (np.dtype(np.int64), (0,))

@@ -26,7 +26,7 @@ def twin(masks, boxes, image_size, padding, dtype=torch.float64):
 
 
 @pytest.mark.spec("paste_masks.rule")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_by_hand(algorithm):
     masks = np.array([[[[8.0]]], [[[16.0]]]], np.float32)
     boxes = np.array([[3, 0, 3, 0], [2, 2, 4, 4]], np.float32)
@@ -40,14 +40,14 @@ def test_by_hand(algorithm):
 
 
 @pytest.mark.spec("paste_masks.rule")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_pixels_are_counted_from_the_corners_cut_towards_zero(algorithm):
     out = paste_masks.forward(MASKS[:1], np.array([[-0.9, 0.9, 1.9, 2.0]], np.float32), (4, 4), 0, algorithm)
     assert out[0].tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]  # columns 0 to 1, rows 0 to 2
 
 
 @pytest.mark.spec("paste_masks.outside")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 @pytest.mark.parametrize("box", [[-9, 1, -5, 3], [9, 1, 12, 3], [1, -9, 3, -6], [1, 9, 3, 12], [-9, -9, 20, -6]])
 def test_a_box_outside_leaves_zeros(algorithm, box):
     out = paste_masks.forward(MASKS[:1], np.array([box], np.float32), (4, 5), algorithm=algorithm)

@@ -35,7 +35,7 @@ def drawn(case, seed, dtype, integers=False):
 
 
 @pytest.mark.proves("roi_align", "cpu")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_by_hand(algorithm):
     # aligned: rows 0, 1; columns 0, 1 | 2, 3       4 * 0.5 + 0.5 | 4 * 0.5 + 2.5
     out = roi_align.forward(RAMP, grid_of(RAMP, BOX, (1, 2), aligned=True), algorithm=algorithm)
@@ -53,7 +53,7 @@ def test_by_hand(algorithm):
 
 
 @pytest.mark.spec("roi_align.sample")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 @pytest.mark.parametrize(
     ("point", "value"),
     [
@@ -94,7 +94,7 @@ def test_special_values_go_the_same_way_in_both_forms(dtype, case, seed):
 
 
 @pytest.mark.spec("roi_align.sample")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_a_weight_of_zero_lets_nan_through_and_a_sample_outside_reads_nothing(algorithm):
     x = RAMP.copy()
     x[0, 0, 1, 1] = np.nan
@@ -186,7 +186,7 @@ def test_an_affine_map_gives_its_values_at_the_centres_of_the_bins():
 
 
 @pytest.mark.spec("roi_align.empty")
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_nothing_comes_of_nothing(algorithm):
     for shape in ((2, 3, 4, 5), (0, 3, 4, 5), (2, 0, 4, 5)):
         x = np.zeros(shape, np.float32)

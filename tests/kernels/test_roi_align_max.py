@@ -16,7 +16,7 @@ from rawseg_kernels.roi_align_max import reference
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 SEEDS = st.integers(0, 2**16)
-FORMS = ["direct", "reference"]
+FORMS = ["direct", "cuda", "reference"]
 LINE = np.array([[0.0, 0.5, 0.5, 4.5, 0.5]])  # aligned, four samples in a row: on the pixels 0.5, 1.5, 2.5, 3.5
 
 

@@ -17,7 +17,7 @@ from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError,
 from rawseg_kernels.roi_pool import reference
 
 DTYPES = [np.float32, np.float64]
-FORMS = ["direct", "reference"]
+FORMS = ["direct", "cuda", "reference"]
 SEEDS = st.integers(0, 2**16)
 SPECIAL = [np.nan, -np.inf, np.inf, -0.0, 0.0, 1.0, 2.0]
 PLANE = np.array([[1, 5, 2, 0], [3, 4, 5, 5], [-1, 0, 7, 6], [-2, -3, 6, 7]], np.float64)[None, None]

@@ -18,7 +18,7 @@ from rawseg_kernels.softmax import direct, reference
 
 INF, NAN = np.inf, np.nan
 DTYPES = [np.float32, np.float64]
-FORMS = ["direct", "expressions", "reference"]
+FORMS = ["direct", "expressions", "cuda", "reference"]
 each_form = pytest.mark.parametrize("algorithm", FORMS)
 
 
@@ -99,7 +99,7 @@ def cases(draw):
 
 @pytest.mark.spec("elementwise.rounding")
 @pytest.mark.proves("softmax", "reference", "cpu", "bound")
-@given(cases(), st.booleans(), st.sampled_from(["direct", "expressions"]))
+@given(cases(), st.booleans(), st.sampled_from(["direct", "expressions", "cuda"]))
 def test_every_form_agrees_with_the_loops(case, logarithm, algorithm):
     x, grad_output, axis = case
     classes = x.shape[axis]

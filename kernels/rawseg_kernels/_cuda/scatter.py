@@ -29,17 +29,27 @@ def scattered(values: Any, indices: Any, shape: tuple[int, ...], adding: bool) -
         Whether values with one index are added; else the last stays.
     """
     places, order = sorted_places(indices, shape[2] * shape[3])
-    return _fetched("scatter_sums" if adding else "scatter_last", values, places, order, int(np.prod(shape))).reshape(shape)
+    return _fetched("scatter_sums" if adding else "scatter_last", values, places, order, shape)
 
 
-def sums(values: Any, places: Any, size: int) -> Any:
-    """Return ``size`` sums, of the values that have each place (int64, 0 to ``size - 1``), in their order."""
-    return _fetched("scatter_sums", values, *_sorted(places), size)
+def summed(values: Any, places: Any, shape: tuple[int, ...]) -> Any:
+    """Return zeros to which values are added, each at its place in the whole result, one after the other.
+
+    Parameters
+    ----------
+    values : ndarray
+        float32 or float64; sums are kept in float64.
+    places : ndarray of int64, the shape of ``values``
+        What is negative goes nowhere.
+    shape : tuple of int
+        Of the result.
+    """
+    return _fetched("scatter_sums", values, *_sorted(places.reshape(-1)), shape)
 
 
-def _fetched(name: str, values: Any, places: Any, order: Any, size: int) -> Any:
-    out = empty(values, (size,))
-    kernel(name, values.dtype)(size, values, places, order, out, size, order.size)
+def _fetched(name: str, values: Any, places: Any, order: Any, shape: tuple[int, ...]) -> Any:
+    out = empty(values, shape)
+    kernel(name, values.dtype)(out.size, values, places, order, out, out.size, order.size)
     return out
 
 

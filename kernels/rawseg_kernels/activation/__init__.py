@@ -21,8 +21,8 @@ mish            x tanh(log(1 + e**x))                                   Misra, a
 ``backward`` takes the *output* of relu, hardtanh, sigmoid and tanh, and the *input* of all others. Everything is computed in
 float64 and rounded once, so float32 results are correctly rounded but for one in some 10**8. NaN gives NaN.
 
-Algorithms: ``"direct"`` runs vector kernels over threads; ``"expressions"`` are NumPy's or CuPy's, and the only ones for CuPy
-arrays.
+Algorithms: ``"direct"`` runs vector kernels over threads; ``"expressions"`` are NumPy's or CuPy's; ``"cuda"`` is for
+GPUs, a thread an element.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from .._errors import ArgumentError
 
 OP = "activation"
 ALGORITHMS = ("direct", "expressions")
+CUDA_ALGORITHMS = ("cuda",)
 # kind -> the names of its parameters
 KINDS: dict[str, tuple[str, ...]] = {
     "relu": (),
@@ -69,7 +70,7 @@ def forward(x: Any, kind: str, parameters: tuple[float, ...] = (), algorithm: st
         See the module's table.
     parameters : tuple of float
         Those that the table names, in its order.
-    algorithm : {"auto", "direct", "expressions", "reference"}
+    algorithm : {"auto", "direct", "expressions", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -113,7 +114,7 @@ def backward(grad_output: Any, saved: Any, kind: str, parameters: tuple[float, .
 
 
 def _form(verb: str, algorithm: str, device: str) -> Any:
-    if device != "cpu" and algorithm in ("auto", "expressions"):
+    if device != "cpu" and algorithm == "expressions":
         return getattr(import_module(".expressions", __name__), verb)
     return find(__name__, verb, algorithm, ALGORITHMS, device)
 

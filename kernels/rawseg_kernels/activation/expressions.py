@@ -1,8 +1,7 @@
 # ruff: noqa: D103 (the loops in reference.py say what each computes)
 """Activations as expressions over whole arrays, for NumPy and CuPy alike: a line each, and a temporary for every operation.
 
-They are what runs on CuPy arrays, and a third opinion on the CPU. What only selects works in the dtype of the array; the
-rest is computed in float64 and rounded once.
+They are a third opinion. What only selects works in the dtype of the array; the rest is computed in float64 and rounded once.
 """
 
 from __future__ import annotations

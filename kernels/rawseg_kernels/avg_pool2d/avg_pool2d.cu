@@ -2,6 +2,7 @@
 // the order of the windows.
 //
 // Per output: its window is read, most of it from the cache, where windows overlap; 1 write.
+#include "windows.cuh"
 
 // What the sum of a window is divided by. What ceil_mode lets hang over the right padding is never counted.
 __device__ inline wide divisor(int64 top, int64 left, int64 bottom, int64 right, int h, int w, int padding_h, int padding_w,

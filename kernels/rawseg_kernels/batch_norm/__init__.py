@@ -7,7 +7,8 @@ algorithm 1; the backward pass is the chain rule of its section 3), and in evalu
 arrays have the layout (N, C, ...) with any number of spatial axes, none included. Running statistics are kept by the caller,
 with `updated_running`.
 
-Algorithm: ``"direct"`` handles one channel a task, in double precision.
+Algorithms: ``"direct"`` handles one channel a task, in double precision; ``"cuda"`` is for GPUs, and sums a channel in parts
+whose number follows from the shape.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
-from .._arena import zeros
 from .._errors import ArgumentError, DTypeError, ShapeError
 
 OP = "batch_norm"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward_train(
@@ -39,7 +40,7 @@ def forward_train(
         Scale and shift of every channel; None means 1 and 0.
     eps : float
         Added to the variance, greater than 0.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -94,7 +95,7 @@ def normalise(
         As from `statistics`.
     low, high : float
         Bounds, numbers of the dtype of ``x``: 0 and infinity are a ReLU. NaN passes.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -140,14 +141,15 @@ def fold(weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float
 
     For whoever computes x and can normalise it before storing it. Parameters as in `forward_eval`.
     """
-    shape = np.shape(running_mean)
     _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _arrays.check_array(OP, "running_mean", running_mean)
+    shape, xp = running_mean.shape, _arrays.module_of(running_mean)
     for name, array in (("running_var", running_var), ("weight", weight), ("bias", bias)):
         if array is not None:
             _arrays.check_shape(OP, name, array, shape)
     check_statistics(running_mean, running_var)
-    scale = 1 / np.sqrt(running_var.astype(np.float64) + _epsilon(eps))
-    shift = np.zeros(shape) if bias is None else bias.astype(np.float64)
+    scale = 1 / xp.sqrt(running_var.astype(np.float64) + _epsilon(eps))
+    shift = xp.zeros(shape) if bias is None else bias.astype(np.float64)
     return running_mean.astype(np.float64), scale if weight is None else scale * weight, shift
 
 
@@ -173,7 +175,7 @@ def backward_train(
         As in the forward pass.
     mean, inv_std : ndarray of float64, shape (C,)
         From the forward pass.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
     bias, low, high
         As in `normalise`, if its result was held: the gradient passes strictly between the bounds, and where that was is
@@ -272,7 +274,7 @@ def _epsilon(eps: Any) -> float:
 def check_statistics(running_mean: Any, running_var: Any) -> None:
     """Raise an ArgumentError unless running statistics are finite and no variance is negative."""
     for name, array in (("running_mean", running_mean), ("running_var", running_var)):
-        if not np.isfinite(array).all():
+        if not _arrays.module_of(array).isfinite(array).all():
             raise ArgumentError(OP, name, "finite values (a layer's reset_running_stats() starts them anew)", array)
     if (running_var < 0).any():
         raise ArgumentError(OP, "running_var", "no negative value", running_var)
@@ -285,6 +287,5 @@ def _flat(array: Any) -> Any:
 
 def _affine(x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
     """Return scale and shift of every channel as arrays."""
-    channels = x.shape[1]
-    weight = np.ones(channels, x.dtype) if weight is None else _arrays.contiguous(weight)
-    return weight, zeros(channels, x.dtype) if bias is None else _arrays.contiguous(bias)
+    weight, bias = (_arrays.filled(x, x.shape[1:2], n) if a is None else a for a, n in ((weight, 1), (bias, 0)))
+    return _arrays.contiguous(weight), _arrays.contiguous(bias)

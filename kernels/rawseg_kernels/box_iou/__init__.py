@@ -4,7 +4,7 @@ r"""Intersection over union of every box of one set with every box of another (J
 
 computed in float64 and rounded once; 0 where both boxes have no area (PyTorch's formula gives 0/0 = NaN there).
 
-Algorithm: ``"direct"`` lays one box over all boxes of the other set at a time.
+Algorithms: ``"direct"`` lays one box over all boxes of the other set at a time; ``"cuda"`` is for GPUs, a thread a pair.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .._algorithms import find
 
 OP = "box_iou"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(boxes1: Any, boxes2: Any, algorithm: str = "auto") -> Any:
@@ -25,7 +26,7 @@ def forward(boxes1: Any, boxes2: Any, algorithm: str = "auto") -> Any:
     ----------
     boxes1, boxes2 : ndarray, shape (N, 4) and (M, 4)
         ``(x1, y1, x2, y2)``, float32 or float64; N and M may be 0.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -6,8 +6,8 @@ r"""Cross entropy of logits with class ids, pixel by pixel, and its gradient.
 The target q of a pixel is ``sharp`` on its class, plus ``smooth`` on each class: class weights and label smoothing are numbers
 that the caller puts there. Everything is float64, shifted by the maximum, rounded once; sums run over the classes in order.
 
-Algorithms: ``"direct"`` keeps strips of pixels in cache; ``"expressions"`` are NumPy's or CuPy's, and the only ones for CuPy
-arrays.
+Algorithms: ``"direct"`` keeps strips of pixels in cache; ``"expressions"`` are NumPy's or CuPy's; ``"cuda"`` is for
+GPUs, a thread a pixel.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .._errors import DTypeError, ShapeError
 
 OP = "cross_entropy"
 ALGORITHMS = ("direct", "expressions")
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, algorithm: str = "auto") -> tuple[Any, Any]:
@@ -38,7 +39,7 @@ def forward(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, algorithm: 
         The target's share of its class.
     smooth : ndarray of float64, shape (C,) or (0,)
         And of each class, the same at every pixel; nothing if it is empty.
-    algorithm : {"auto", "direct", "expressions", "reference"}
+    algorithm : {"auto", "direct", "expressions", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -109,6 +110,6 @@ def _wide(argument: str, array: Any, shape: tuple[int, ...]) -> None:
 
 
 def _form(verb: str, algorithm: str, device: str) -> Any:
-    if device != "cpu" and algorithm in ("auto", "expressions"):
+    if device != "cpu" and algorithm == "expressions":
         return getattr(import_module(".expressions", __name__), verb)
     return find(__name__, verb, algorithm, ALGORITHMS, device)

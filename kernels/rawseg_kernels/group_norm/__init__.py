@@ -7,7 +7,8 @@ with mean and *biased* variance over all pixels of a group of channels of one im
 1607.08022), with one group the layer normalisation of an image. The arrays have the layout (N, C, ...) with any number of
 spatial axes, none included.
 
-Algorithm: ``"direct"`` handles one group of one image a task, in double precision.
+Algorithms: ``"direct"`` handles one group of one image a task, in double precision; ``"cuda"`` is for GPUs, and sums a group in
+parts whose number follows from the shape.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
-from .._arena import zeros
 from .._errors import ArgumentError, DTypeError, ShapeError
 
 OP = "group_norm"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(
@@ -41,7 +42,7 @@ def forward(
         Scale and shift of every channel; None means 1 and 0.
     eps : float
         Added to the variance, greater than 0.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -67,8 +68,8 @@ def forward(
         raise ShapeError(OP, "x", "more than 1 value per group", f"1 (input shape {x.shape}, num_groups={groups})")
     _memory.check_size(OP, x.shape, x.dtype)
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
-    weight = np.ones(x.shape[1], x.dtype) if weight is None else _arrays.contiguous(weight)
-    bias = zeros(x.shape[1], x.dtype) if bias is None else _arrays.contiguous(bias)
+    weight = _arrays.filled(x, x.shape[1:2], 1) if weight is None else _arrays.contiguous(weight)
+    bias = _arrays.filled(x, x.shape[1:2], 0) if bias is None else _arrays.contiguous(bias)
     out, *statistics = run(_grouped(x, groups), weight, bias, eps)
     mean, inv_std, variance = (array.reshape(x.shape[0], groups) for array in statistics)
     return out.reshape(x.shape), mean, inv_std, variance
@@ -87,7 +88,7 @@ def backward(
         As in the forward pass.
     mean, inv_std : ndarray of float64, shape (N, G)
         From the forward pass.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Notes
@@ -102,7 +103,7 @@ def backward(
         if array.dtype != np.float64:
             raise DTypeError(OP, name, "float64, as forward returns it", array.dtype)
     run = find(__name__, "backward", algorithm, ALGORITHMS, device)
-    weight = np.ones(x.shape[1], x.dtype) if weight is None else _arrays.contiguous(weight)
+    weight = _arrays.filled(x, x.shape[1:2], 1) if weight is None else _arrays.contiguous(weight)
     statistics = (_arrays.contiguous(array).reshape(-1) for array in (mean, inv_std))
     grad_input, grad_weight, grad_bias = run(_grouped(grad_output, groups), _grouped(x, groups), weight, *statistics)
     return grad_input.reshape(x.shape), grad_weight, grad_bias

@@ -5,8 +5,8 @@ r"""Layer normalisation: all values behind the leading axes are shifted and scal
 with mean and *biased* variance over the last axes, the *normalised shape*, and a scale and a shift of each of its elements (Ba
 et al., arXiv 1607.06450, equations 3 and 4).
 
-Algorithm: ``"direct"`` handles one row a task, in double precision, and sums the gradients of scale and shift over parts of the
-rows whose number follows from the shape.
+Algorithms: ``"direct"`` handles one row a task, in double precision, and sums the gradients of scale and shift over parts of the
+rows whose number follows from the shape; ``"cuda"`` is for GPUs, and a row may be in parts, too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
-from .._arena import zeros
 from .._errors import ArgumentError, DTypeError, ShapeError
 
 OP = "layer_norm"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(
@@ -40,7 +40,7 @@ def forward(
         Scale and shift of every element; None means 1 and 0.
     eps : float
         Added to the variance, greater than 0.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -61,8 +61,8 @@ def forward(
         raise ArgumentError(OP, "eps", "greater than 0", eps)
     _memory.check_size(OP, x.shape, x.dtype)
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
-    weight = np.ones(shape, x.dtype) if weight is None else _arrays.contiguous(weight)
-    bias = zeros(shape, x.dtype) if bias is None else _arrays.contiguous(bias)
+    weight = _arrays.filled(x, shape, 1) if weight is None else _arrays.contiguous(weight)
+    bias = _arrays.filled(x, shape, 0) if bias is None else _arrays.contiguous(bias)
     out, mean, inv_std = run(_rows(x, shape), weight.reshape(-1), bias.reshape(-1), eps)
     lead = x.shape[: x.ndim - len(shape)]
     return out.reshape(x.shape), mean.reshape(lead), inv_std.reshape(lead)
@@ -87,7 +87,7 @@ def backward(
         As in the forward pass.
     mean, inv_std : ndarray of float64, shape of the leading axes
         From the forward pass.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Notes
@@ -101,7 +101,7 @@ def backward(
         if array.dtype != np.float64:
             raise DTypeError(OP, name, "float64, as forward returns it", array.dtype)
     run = find(__name__, "backward", algorithm, ALGORITHMS, device)
-    weight = np.ones(shape, x.dtype) if weight is None else _arrays.contiguous(weight)
+    weight = _arrays.filled(x, shape, 1) if weight is None else _arrays.contiguous(weight)
     statistics = (_arrays.contiguous(array).reshape(-1) for array in (mean, inv_std))
     grads = run(_rows(grad_output, shape), _rows(x, shape), weight.reshape(-1), *statistics)
     return grads[0].reshape(x.shape), grads[1].reshape(shape), grads[2].reshape(shape)

@@ -1,5 +1,6 @@
 // Max pooling: a thread an output. Backward gathers: a thread an input pixel adds up the windows that chose it, in their order,
 // so that nobody writes where somebody else does.
+#include "windows.cuh"
 
 // The largest value of a window, and its place; as in reference.py, a tap replaces the best before it if it is larger or NaN.
 __device__ inline int64 chosen_tap(const real* plane, int h, int w, int64 oh, int64 ow, int kernel_h, int kernel_w,

@@ -8,8 +8,8 @@ with it exceeds the threshold is dropped, and so on with what is left (Felzenszw
 Overlaps are decided in float64, whatever the dtype; of two boxes without an area it is 0. Boxes of different groups never meet:
 groups are compared as they are, not moved apart by an offset, which would cost precision.
 
-Algorithm: ``"direct"`` settles the boxes block by block in the order of their scores; all later boxes meet the survivors of a
-block in parallel.
+Algorithms: ``"direct"`` settles the boxes block by block in the order of their scores; all later boxes meet the survivors of a
+block in parallel. ``"cuda"`` is for GPUs: bits of all pairs, which one block of threads settles.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import numpy as np
 
 from .. import _arrays, _boxes
 from .._algorithms import find
-from .._arena import zeros
 from .._errors import ArgumentError
 
 OP = "nms"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(boxes: Any, scores: Any, iou_threshold: float, groups: Any = None, algorithm: str = "auto") -> Any:
@@ -40,7 +40,7 @@ def forward(boxes: Any, scores: Any, iou_threshold: float, groups: Any = None, a
         0 to 1; a box is dropped if its overlap with a better one is greater.
     groups : ndarray of int64, shape (N,), optional
         Only boxes of one group suppress each other; None means one group.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -70,7 +70,7 @@ def forward(boxes: Any, scores: Any, iou_threshold: float, groups: Any = None, a
 def _checked_groups(groups: Any, boxes: Any, device: str) -> Any:
     """Return the group of each box; all in group 0 if none are given."""
     if groups is None:
-        return zeros(boxes.shape[0], np.int64)
+        return _arrays.filled(boxes, boxes.shape[:1], 0, np.int64)
     _arrays.check_integers(OP, "groups", groups, device)
     _arrays.check_shape(OP, "groups", groups, boxes.shape[:1])
     return _arrays.contiguous(groups)

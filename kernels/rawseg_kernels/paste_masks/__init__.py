@@ -7,16 +7,14 @@ A mask of M x M probabilities is framed by ``padding`` zeros, so that it can fad
           x_2' = \mathrm{trunc}\Big(\frac{x_1 + x_2}{2} + \mathrm{half}\Big),
 
 in the dtype of the boxes. The pixels x1' to x2', both of them, are the framed mask, resized bilinearly (half-pixel centres);
-those outside the image are left out. Along each axis this is a table for each mask, made on the host (``tables``).
+those outside the image are left out. Along each axis this is a table for each mask, made before any kernel runs (``tables``).
 
-Algorithm: ``"direct"`` writes the pixels of the boxes only, row by row.
+Algorithms: ``"direct"`` writes the pixels of the boxes only, row by row; ``"cuda"`` is for GPUs, a thread a pixel.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from .. import _arrays, _boxes, _memory
 from .._algorithms import find
@@ -25,6 +23,7 @@ from . import tables
 
 OP = "paste_masks"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(masks: Any, boxes: Any, image_size: Any, padding: Any = 1, algorithm: str = "auto") -> Any:
@@ -40,7 +39,7 @@ def forward(masks: Any, boxes: Any, image_size: Any, padding: Any = 1, algorithm
         Height and width of the image.
     padding : int
         Width of the frame of zeros in cells of the mask.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -72,7 +71,8 @@ def forward(masks: Any, boxes: Any, image_size: Any, padding: Any = 1, algorithm
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     rows = tables.bilinear(low[:, 1], high[:, 1], cells, size[0], masks.dtype)
     columns = tables.bilinear(low[:, 0], high[:, 0], cells, size[1], masks.dtype)
-    return run(np.pad(masks[:, 0], ((0, 0), (padding, padding), (padding, padding))), rows, columns)
+    framed = _arrays.module_of(masks).pad(masks[:, 0], ((0, 0), (padding, padding), (padding, padding)))
+    return run(_arrays.contiguous(framed), rows, columns)
 
 
 def _check_pixels(boxes: Any, low: Any, high: Any) -> None:

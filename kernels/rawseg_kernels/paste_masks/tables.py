@@ -1,10 +1,12 @@
-"""Where each pixel of an image reads in each mask, one axis at a time: made on the host, before any kernel runs."""
+"""Where each pixel of an image reads in each mask, one axis at a time: made beside the boxes, before any kernel runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+
+from .._arrays import module_of
 
 
 def widened(boxes: Any, mask_size: int, padding: int) -> tuple[Any, Any]:
@@ -16,7 +18,8 @@ def widened(boxes: Any, mask_size: int, padding: int) -> tuple[Any, Any]:
         half = (boxes[:, 2:] - boxes[:, :2]) * 0.5
         centre = (boxes[:, 2:] + boxes[:, :2]) * 0.5
         half = half * ((mask_size + 2 * padding) / mask_size)
-        return np.trunc(centre - half), np.trunc(centre + half)
+        trunc = module_of(boxes).trunc
+        return trunc(centre - half), trunc(centre + half)
 
 
 def bilinear(low: Any, high: Any, mask_size: int, size: int, dtype: Any) -> tuple[Any, Any, Any, Any, Any]:
@@ -42,12 +45,13 @@ def bilinear(low: Any, high: Any, mask_size: int, size: int, dtype: Any) -> tupl
     first_weight, second_weight : ndarray, shape (K, size)
         Their weights.
     """
+    xp = module_of(low)
     low, high = low.astype(np.int64), high.astype(np.int64)
-    inside = np.clip(np.stack([low, high + 1], 1), 0, size)
-    pixel = np.arange(size) - low[:, None]  # counted from the box's first, which may lie outside
+    inside = xp.clip(xp.stack([low, high + 1], 1), 0, size)
+    pixel = xp.arange(size) - low[:, None]  # counted from the box's first, which may lie outside
     scale = mask_size / (high - low + 1)  # cells a pixel; at least one pixel, as no box is inverted
-    source = np.clip((pixel + 0.5) * scale[:, None] - 0.5, 0, mask_size - 1)  # pixels outside the box are never read
+    source = xp.clip((pixel + 0.5) * scale[:, None] - 0.5, 0, mask_size - 1)  # pixels outside the box are never read
     first = source.astype(np.int64)
-    second = np.minimum(first + 1, mask_size - 1)
+    second = xp.minimum(first + 1, mask_size - 1)
     fraction = source - first
     return inside, first, second, (1 - fraction).astype(dtype), fraction.astype(dtype)

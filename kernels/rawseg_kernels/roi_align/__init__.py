@@ -9,14 +9,13 @@ column weights. Every derivative, of any order, is again one of four sums: ``for
 and ``backward_columns`` are the derivatives of :math:`\langle g, y \rangle` in g, x, :math:`\rho` and :math:`\kappa`.
 
 All four terms of a valid sample are added, even with weight 0, so a NaN reaches the samples beside it; a sample outside the
-map is never read and counts as 0. Algorithm: ``"direct"`` works on channel vectors, along the columns, then along the rows.
+map is never read and counts as 0. Algorithms: ``"direct"`` works on channel vectors, along the columns, then along the rows;
+``"cuda"`` is for GPUs, a thread an output, and gathers backward.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from .. import _arrays, _memory, _roi
 from .._algorithms import find
@@ -28,6 +27,7 @@ __all__ = ["backward_columns", "backward_input", "backward_rows", "forward", "sa
 
 OP = "roi_align"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def sample_grid(
@@ -71,7 +71,7 @@ def sample_grid(
     for low, high in _roi.COLUMNS:
         start, end = boxes[:, low] * scale - half, boxes[:, high] * scale - half
         starts.append(start)
-        extents.append(end - start if aligned else np.maximum(end - start, 1))
+        extents.append(end - start if aligned else (end - start).clip(1))
     return _sample_grid(OP, x, boxes, tuple(starts), tuple(extents), output_size, sampling_ratio)
 
 
@@ -86,7 +86,7 @@ def forward(x: Any, grid: Grid, row_weights: Any = None, column_weights: Any = N
         From `sample_grid` with maps of the same shape.
     row_weights, column_weights : ndarray, shape (2, S), optional
         Weights of the lower and the higher pixel of every sample; those of the grid by default.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -6,7 +6,8 @@ the first of equals wins, and a bin with NaN gives NaN and its last NaN, as in `
 
 ``forward`` stores which sample was chosen. With the choice fixed an output is one bilinear value, linear in the map, in the row
 weights and in the column weights, so that, as in ``roi_align``, ``gather``, ``backward_input``, ``backward_rows`` and
-``backward_columns`` are closed under differentiation. Algorithm: ``"direct"`` compares channel vectors and shares out tasks.
+``backward_columns`` are closed under differentiation. Algorithms: ``"direct"`` compares channel vectors and shares out tasks;
+``"cuda"`` is for GPUs, a thread an output, and gathers backward.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .._roi_grid import Grid, check_operands, weights_of
 
 OP = "roi_align"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(
@@ -37,7 +39,7 @@ def forward(
         From ``roi_align.sample_grid`` with maps of the same shape.
     row_weights, column_weights : ndarray, shape (2, S), optional
         Weights of the lower and the higher pixel of every sample; those of the grid by default.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -123,7 +125,7 @@ def _check_chosen(chosen: Any, grid: Grid, channels: int, device: str) -> None:
     _arrays.check_integers(OP, "chosen", chosen, device)
     _arrays.check_shape(OP, "chosen", chosen, (grid.batch.size, channels, *grid.output_size))
     samples = (grid.rows.counts * grid.columns.counts)[:, None, None, None]  # (K, 1, 1, 1)
-    wrong = (chosen >= samples) | (chosen < np.where(samples > 0, 0, -1))
+    wrong = (chosen >= samples) | (chosen < _arrays.module_of(chosen).where(samples > 0, 0, -1))
     if wrong.any():
-        at = tuple(int(axis) for axis in np.unravel_index(int(np.argmax(wrong)), chosen.shape))
+        at = tuple(int(axis) for axis in np.unravel_index(int(wrong.argmax()), chosen.shape))
         raise IndexRangeError(OP, "chosen", f"a sample below {samples[at[0], 0, 0, 0]} of its bin", f"{chosen[at]} at {at}")

@@ -9,7 +9,8 @@ torchvision's, in the dtype of the boxes). A bin without pixels gives 0 and the 
 order: the first of equals wins, and a bin with NaN gives NaN and its last NaN, as in ``max_pool2d``. (torchvision skips NaN,
 and finds no pixel among -inf.)
 
-With the indices stored ``backward`` is linear, and ``gather`` is its adjoint. Algorithm: ``"direct"`` compares channel vectors.
+With the indices stored ``backward`` is linear, and ``gather`` is its adjoint. Algorithms: ``"direct"`` compares channel vectors;
+``"cuda"`` is for GPUs, a thread an output.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .._algorithms import find
 
 OP = "roi_pool"
 ALGORITHMS = ("direct",)
+CUDA_ALGORITHMS = ("cuda",)
 
 
 class Bins(NamedTuple):
@@ -77,9 +79,10 @@ def bins(x: Any, boxes: Any, output_size: Any, spatial_scale: Any = 1.0) -> Bins
 def _edges(start: Any, extent: Any, count: int, size: int, scale: Any) -> tuple[Any, Any]:
     """Return the first pixel of every bin of every box along one axis, (K, count), and the one after its last."""
     step = (extent.astype(scale.dtype) / scale.dtype.type(count))[:, None]  # (K, 1)
-    place = np.arange(count + 1).astype(scale.dtype)  # (count + 1,)
-    lower, upper = np.floor(place[:-1] * step), np.ceil(place[1:] * step)
-    first, last = (np.clip(edge.astype(np.float64) + start[:, None], 0, size).astype(np.int64) for edge in (lower, upper))
+    xp = _arrays.module_of(start)
+    place = xp.arange(count + 1).astype(scale.dtype)  # (count + 1,)
+    lower, upper = xp.floor(place[:-1] * step), xp.ceil(place[1:] * step)
+    first, last = ((edge.astype(np.float64) + start[:, None]).clip(0, size).astype(np.int64) for edge in (lower, upper))
     return first, last
 
 
@@ -92,7 +95,7 @@ def forward(x: Any, bins: Bins, algorithm: str = "auto") -> tuple[Any, Any]:
         float32 or float64.
     bins : Bins
         From the function `bins` with maps of the same shape.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -123,7 +126,7 @@ def backward(grad_output: Any, indices: Any, batch: Any, input_shape: tuple[int,
         The map of each box.
     input_shape : tuple of int, (N, C, H, W)
         Shape of ``x``.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -5,8 +5,8 @@ r"""Softmax and its logarithm along one axis: probabilities out of logits (Bridl
 The shift by the maximum keeps every exponential at most 1 and the sum at least 1. Exponentials, sums (in the order of the
 axis) and quotients are float64, rounded once. An axis that is all -inf, or holds +inf or NaN, gives NaN.
 
-Algorithms: ``"direct"`` keeps strips of pixels in cache; ``"expressions"`` are NumPy's or CuPy's, and the only ones for CuPy
-arrays.
+Algorithms: ``"direct"`` keeps strips of pixels in cache; ``"expressions"`` are NumPy's or CuPy's; ``"cuda"`` is for
+GPUs, a thread a pixel.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .._errors import ArgumentError, ShapeError
 
 OP = "softmax"
 ALGORITHMS = ("direct", "expressions")
+CUDA_ALGORITHMS = ("cuda",)
 
 
 def forward(x: Any, axis: int, logarithm: bool = False, algorithm: str = "auto") -> Any:
@@ -34,7 +35,7 @@ def forward(x: Any, axis: int, logarithm: bool = False, algorithm: str = "auto")
         The axis that sums to 1; not empty.
     logarithm : bool
         Return log p, without underflow.
-    algorithm : {"auto", "direct", "expressions", "reference"}
+    algorithm : {"auto", "direct", "expressions", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -84,7 +85,7 @@ def backward(grad_output: Any, out: Any, axis: int, logarithm: bool = False, alg
 
 
 def _form(verb: str, algorithm: str, device: str) -> Any:
-    if device != "cpu" and algorithm in ("auto", "expressions"):
+    if device != "cpu" and algorithm == "expressions":
         return getattr(import_module(".expressions", __name__), verb)
     return find(__name__, verb, algorithm, ALGORITHMS, device)
 

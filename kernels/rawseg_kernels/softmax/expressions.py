@@ -1,4 +1,4 @@
-"""Softmax as expressions over whole arrays, for NumPy and CuPy alike; what runs on CuPy arrays."""
+"""Softmax as expressions over whole arrays, for NumPy and CuPy alike."""
 
 from __future__ import annotations
 
