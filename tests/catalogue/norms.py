@@ -105,7 +105,8 @@ MEAN, VAR = np.array([0.5, -1.0]), np.array([2.0, 0.3])
 
 
 def _evaluation(library: Any, tensor: Any) -> Any:
-    return lambda x, w, b: library.batch_norm(x, tensor(MEAN), tensor(VAR), w, b)
+    mean, var = tensor(MEAN), tensor(VAR)
+    return lambda x, w, b: library.batch_norm(x, mean, var, w, b)
 
 
 def _op(op: str, name: str, call: Any, *shapes: tuple[int, ...]) -> OpCall:
