@@ -84,13 +84,16 @@ def blas() -> str:
 def gpu() -> str:
     """Return the GPU's name, or the one thing that is missing."""
     if not (_version("cupy-cuda12x") or _version("cupy-cuda13x") or _version("cupy")):
-        return "CuPy is not installed (pip install 'rawseg[cuda12]' or 'rawseg[cuda13]'); kernels run on the CPU"
+        return "CuPy is not installed (the extra cuda12 or cuda13 brings it); kernels run on the CPU"
     try:
         import cupy  # type: ignore[import-not-found]
 
         count = cupy.cuda.runtime.getDeviceCount()
         name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        return f"{count} x {name}; rawseg's kernels run on the CPU in this version"
+        free, total = cupy.cuda.runtime.memGetInfo()
+        held = cupy.get_default_memory_pool().total_bytes()
+        memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free, CuPy's pool holds {held / 2**20:.0f} MiB"
+        return f"{count} x {name} ({memory}); CUDA {cupy.cuda.runtime.runtimeGetVersion()}"
     except Exception as error:  # CuPy raises many kinds where a driver or library is missing; doctor reports, never fails
         first = str(error).strip().splitlines()[0] if str(error).strip() else ""
         return f"CuPy finds no usable GPU: {type(error).__name__}: {first} (check the driver with nvidia-smi)"
