@@ -215,7 +215,7 @@ def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tu
     if max(geometry[2]) > 0 or any(reaches[i] >= shape[2 + i] for i in (0, 1)):  # some taps stand outside
         wrong |= _outside(taps, shape[2:], output_size, *geometry)
     if wrong.any():
-        at = tuple(int(axis) for axis in np.unravel_index(int(np.argmax(wrong)), taps.shape))
+        at = tuple(int(axis) for axis in np.unravel_index(int(wrong.argmax()), taps.shape))
         raise IndexRangeError(OP, "taps", f"taps of a window {geometry[0]} on the plane {shape[2:]}", f"{taps[at]} at {at}")
     return shape, tuple(geometry)
 
