@@ -128,7 +128,7 @@ def check_range(op: str, argument: str, array: Any, least: int, end: int, expect
     offsets = array - least if least else array
     if array.size == 0 or offsets.view(np.uint64).max() < end - least:  # one pass: as unsigned, a negative offset is huge
         return
-    at = np.unravel_index(int(np.argmax((array < least) | (array >= end))), array.shape)
+    at = np.unravel_index(int(((array < least) | (array >= end)).argmax()), array.shape)
     raise IndexRangeError(op, argument, expected, f"{array[at]} at {tuple(int(axis) for axis in at)}")
 
 

@@ -97,10 +97,10 @@ for rounding, ceil_mode in (("down", False), ("up", True)):  # windows that a ke
     ]
 for mode in ("nearest", "bilinear"):
     KERNEL_CALLS += [
-        (resize, f"forward {mode}", lambda x, a, m=mode: resize.forward(x, (9, 20), m, algorithm=a), floats(X)),
+        (resize, f"forward_{mode}", lambda x, a, m=mode: resize.forward(x, (9, 20), m, algorithm=a), floats(X)),
         (
             resize,
-            f"backward {mode}",
+            f"backward_{mode}",
             lambda g, a, m=mode: resize.backward(g, (13, 11), m, algorithm=a),
             floats((2, 6, 9, 20)),
         ),

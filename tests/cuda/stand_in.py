@@ -1,7 +1,7 @@
 """A stand-in for CuPy, so that the code around kernels runs as it does for arrays on a GPU; the kernels run in the emulator.
 
-Its arrays are NumPy's in a type of their own, which refuses what CuPy's refuse: to become NumPy arrays unasked, to meet them in
-an expression, or to be given to NumPy's functions. What it has is a small part of CuPy, and is known to be there.
+Its arrays are NumPy's in a type of their own, which refuses what CuPy's refuse: to become NumPy arrays unasked, and to meet
+them in an expression. It also refuses NumPy's functions, of which CuPy takes some. What it has is a small part of CuPy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ METHODS = (
     *("any", "all", "argmax", "argmin", "astype", "copy", "max", "min", "ravel", "reshape", "sum", "swapaxes", "transpose"),
     "view",
 )
-OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "and", "or", "lt", "le", "gt", "ge", "eq", "ne")
+ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "and", "or")
+COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 REALS = {"float": np.float32, "double": np.float64}
 
 
@@ -122,12 +123,16 @@ def _through(function: Any) -> Any:
     )
 
 
+def _turned(function: Any) -> Any:
+    return lambda second, first: function(first, second)
+
+
 for _name in METHODS:
     setattr(ndarray, _name, _through(getattr(np.ndarray, _name)))
-for _name in OPERATORS:
+for _name in (*ARITHMETIC, *COMPARISONS):
     setattr(ndarray, f"__{_name}__", _through(getattr(operator, f"__{_name}__")))
-    if _name[:2] not in ("lt", "le", "gt", "ge", "eq", "ne"):
-        setattr(ndarray, f"__r{_name}__", _through(lambda a, b, turned=getattr(operator, f"__{_name}__"): turned(b, a)))
+for _name in ARITHMETIC:
+    setattr(ndarray, f"__r{_name}__", _through(_turned(getattr(operator, f"__{_name}__"))))
 ndarray.__module__ = "cupy"
 
 

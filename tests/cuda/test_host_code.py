@@ -10,8 +10,9 @@ from catalogue.collected import KERNELS
 from cuda import stand_in
 from promises import assert_same_bits, outputs_of
 
-from rawseg_kernels import _algorithms
+from rawseg_kernels import _algorithms, avg_pool2d, grid_sample, max_pool2d, max_unpool2d, pad
 from rawseg_kernels._cuda import gpu
+from rawseg_kernels._errors import ArgumentError, BackendError, IndexRangeError
 
 ENTRIES = [
     entry
@@ -36,3 +37,51 @@ def test_arrays_of_a_gpu_stay_there_and_give_the_same(cupy, entry):
     assert all(isinstance(out, cupy.ndarray) for out in got)
     algorithm = _algorithms.cuda_algorithms(f"rawseg_kernels.{entry.name.partition('.')[0]}")[0]
     assert_same_bits(tuple(out.get() for out in got), outputs_of(entry.of_algorithm(*arrays, algorithm)))
+
+
+X = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)
+INDICES = np.array([[[[0, 1], [2, 3]], [[0, 1], [1, 3]]]])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x, i: max_unpool2d.forward(x, i, 2), ArgumentError, r"got 1 at \(0, 1, 0, 1\) and at \(0, 1, 1, 0\)"),
+        (lambda x, i: max_unpool2d.forward(x, i, (1, 2)), IndexRangeError, r"got 2 at \(0, 0, 1, 0\)"),
+        (lambda x, i: max_pool2d.backward(x, i - 2, x.shape), IndexRangeError, r"got -2 at \(0, 0, 0, 0\)"),
+        (lambda x, i: grid_sample.forward(x[:, :0], i + 3, x), IndexRangeError, r"got 5 at \(0, 0, 1, 0\)"),
+        (
+            lambda x, i: max_pool2d.backward_taps(x, i.astype(np.uint8), (1, 2, 4, 3), 2, ceil_mode=True),
+            IndexRangeError,
+            r"taps of a window \(2, 2\) on the plane \(4, 3\), got 1 at \(0, 0, 0, 1\)",
+        ),
+        (lambda x, i: max_pool2d.forward(x, 2, algorithm="direct"), BackendError, "forward has .* on a GPU, and 'direct' was"),
+        (lambda x, i: avg_pool2d.forward(x, 2, algorithm="reference"), BackendError, "and 'reference' was asked for"),
+    ],
+)
+def test_errors_are_those_of_numpys_arrays(cupy, call, error, message):
+    with pytest.raises(error, match=message):
+        call(stand_in.wrapped(X), stand_in.wrapped(INDICES))
+    if error is not BackendError:
+        with pytest.raises(error, match=message):
+            call(X, INDICES)
+
+
+def test_a_batch_without_images(cupy):
+    x, indices = (stand_in.wrapped(array[:0]) for array in (X, INDICES))
+    for out in (
+        max_unpool2d.forward(x, indices, 3),
+        max_unpool2d.backward(x, indices, "last"),
+        max_pool2d.backward(x, indices, (0, 2, 3, 3)),
+        grid_sample.backward_input(x, indices, x, 3),
+        pad.forward(x, [(0, 0), (0, 0), (1, 1), (2, 0)], "replicate"),
+    ):
+        assert isinstance(out, cupy.ndarray)
+        assert out.shape[0] == 0
+
+
+def test_no_array_of_a_gpu_becomes_one_of_numpy(cupy):
+    x = stand_in.wrapped(X)
+    for wrong in (lambda: np.asarray(x), lambda: np.isfinite(x), lambda: x + X, lambda: X + x, lambda: np.concatenate([x])):
+        with pytest.raises(TypeError):
+            wrong()

@@ -46,6 +46,7 @@ def calls() -> list[CudaCall]:
 
 CALLS = calls()
 CASES = pytest.mark.parametrize("case", CALLS, ids=str)
+CALLED_BY_OTHERS = {"max_unpool2d.first_duplicate cuda"}  # verbs that the call of another verb runs
 
 # Sums in another order or another precision than the loops': the largest error, in parts of the largest element, for which
 # the operation's own tests have a bound, by verb, or by verb and algorithm. All others have the bits of the loops.
@@ -83,6 +84,17 @@ def tolerance(case: CudaCall, dtype) -> float:
     verb = case.entry.name.partition(" ")[0]
     allowed = ROUNDED.get(f"{verb} {case.algorithm}", ROUNDED.get(verb, 0))
     return allowed * (1 if dtype == np.float32 else 1e-8)
+
+
+def test_every_verb_of_a_room_is_called():
+    """An entry's name begins with its room and verb, ``room.verb``: one that does not is not among the calls."""
+    called = {case.entry.name.partition(" ")[0] + " " + case.algorithm for case in CALLS}
+    for room in sorted({entry.name.partition(" ")[0].partition(".")[0] for entry in KERNELS}):
+        for algorithm in _algorithms.cuda_algorithms(f"rawseg_kernels.{room}"):
+            module = import_module(f"rawseg_kernels.{room}.{algorithm}")
+            defined = {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+            verbs = {f"{room}.{name} {algorithm}" for name in defined if not name.startswith("_")}
+            assert verbs - CALLED_BY_OTHERS <= called
 
 
 @CASES
