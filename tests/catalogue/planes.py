@@ -142,16 +142,31 @@ KERNELS = every_algorithm(KERNEL_CALLS) + [
     for algorithm in ("direct", "reference")
 ]
 for stride, mapped in ((1, (2, 18, 43, 63)), (2, (2, 18, 22, 32))):
-    options: dict[str, Any] = {"stride": stride, "padding": 1, "groups": 9, "algorithm": "depthwise"}
+    options: dict[str, Any] = {"stride": stride, "padding": 1, "groups": 9}
     x, weight = (2, 9, 43, 63), (18, 1, 3, 3)
-    KERNELS += [
-        KernelCall("conv2d", f"conv2d.{verb} depthwise, stride {stride}", call, arrays)
-        for verb, call, arrays in (
-            ("forward", lambda x, w, b, o=options: conv2d.forward(x, w, b, **o), floats(x, weight, (18,))),
-            ("backward_input", lambda g, w, s=x, o=options: conv2d.backward_input(g, w, s, **o), floats(mapped, weight)),
-            ("backward_weight", lambda g, x, s=weight, o=options: conv2d.backward_weight(g, x, s, **o), floats(mapped, x)),
-        )
-    ]
+    for verb, call, arrays in (
+        ("forward", lambda x, w, b, a, o=options: conv2d.forward(x, w, b, **o, algorithm=a), floats(x, weight, (18,))),
+        (
+            "backward_input",
+            lambda g, w, a, s=x, o=options: conv2d.backward_input(g, w, s, **o, algorithm=a),
+            floats(mapped, weight),
+        ),
+        (
+            "backward_weight",
+            lambda g, x, a, s=weight, o=options: conv2d.backward_weight(g, x, s, **o, algorithm=a),
+            floats(mapped, x),
+        ),
+    ):
+        KERNELS += [
+            KernelCall(
+                "conv2d",
+                f"conv2d.{verb} {algorithm}, depthwise, stride {stride}",
+                lambda *arrays, a=algorithm, call=call: call(*arrays, a),
+                arrays,
+                call if algorithm == "reference" else None,
+            )
+            for algorithm in ("depthwise", "reference")
+        ]
 for name in WINOGRAD:  # in float32, whatever dtype is asked for
     KERNELS += [
         KernelCall("conv2d", f"conv2d.{verb} {name}", lambda *arrays, a=name, call=call: call(*arrays, a), arrays)

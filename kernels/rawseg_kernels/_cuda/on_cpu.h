@@ -29,6 +29,7 @@
 #define __device__ __attribute__((visibility("hidden")))  // of members, too, which static would change
 #define __constant__ static const
 #define __forceinline__ inline
+#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
 #define __restrict__ __restrict

@@ -10,7 +10,8 @@ sums over whole planes and is for groups of one input channel; ``"winograd4"`` a
 and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain loops over rows. `_choice` says which one
 ``"auto"`` is, unless `set_autotune` has it measured. All give the same bits for any number of threads.
 
-In CUDA: ``"cuda"`` has a thread an element.
+In CUDA, where `_cuda_choice` says which one ``"auto"`` is: ``"cuda_tiles"`` multiplies tiles of matrices in shared memory;
+``"cuda_depthwise"`` has a block a plane and is for groups of one input channel; ``"cuda"`` is a thread an element.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from .._precision import get_precision
 from .._threads import get_num_threads
 from .._tuning import fastest, get_autotune
 from ._choice import choose, possible
+from ._cuda_choice import choose_on_gpu
 
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
-CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda_depthwise", "cuda")
 FUSING = ("im2col", "depthwise", "winograd4", "winograd2", *CUDA_ALGORITHMS)  # whose forward applies an epilogue itself
 
 
@@ -70,6 +72,9 @@ def _chosen(verb, algorithm, weight_shape, geometry, dtype):
 
 def _find(verb, algorithm, weight_shape, geometry, device, *arguments):
     """Return an algorithm's name and function; if it is left open, by `_choice`, or, where that is wished, by measuring."""
+    if device != "cpu":
+        name = choose_on_gpu(weight_shape, geometry[-1]) if algorithm == "auto" else algorithm
+        return name, find(__name__, verb, name, ALGORITHMS, device)
     arrays = arguments[:2]
     name = _chosen(verb, algorithm, weight_shape, geometry, arrays[0].dtype)
     if substitute(OP, verb) is not None:
@@ -131,7 +136,7 @@ def forward(
         Zeros around the input; "same" keeps the size, wants stride 1 and puts an odd row or column at the bottom or right.
     groups : int
         Channels are split into this many independent convolutions.
-    algorithm : {"auto", "im2col", "depthwise", "winograd4", "winograd2", "direct", "reference"}
+    algorithm : {"auto", "im2col", "depthwise", "winograd4", "winograd2", "direct", "cuda_tiles", "cuda_depthwise", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -234,5 +239,4 @@ def backward_weight(
 def backward_bias(grad_output: Any, algorithm: str = "auto") -> Any:
     """Return the gradient with respect to ``bias``, shape (C_out,): sums over batch, rows, columns, in float64."""
     device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output)
-    name = "direct" if algorithm == "auto" else algorithm
-    return find(__name__, "backward_bias", name, ("direct",), device)(_arrays.contiguous(grad_output))
+    return find(__name__, "backward_bias", algorithm, ("direct",), device)(_arrays.contiguous(grad_output))

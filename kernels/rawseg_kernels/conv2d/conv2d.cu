@@ -6,6 +6,7 @@ RS_KERNEL conv2d_forward(const real* x, const real* weight, const real* bias, co
                          const wide* shift, real low, real high, real* out, int64 count, int h, int w, int out_channels,
                          int out_h, int out_w, int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int padding_h,
                          int padding_w, int dilation_h, int dilation_w, int groups) {
+    const Epilogue after = {centre, scale, shift, low, high};
     RS_FOR_EACH(i, count) {
         const int64 ow = i % out_w, oh = i / out_w % out_h, b = i / out_w / out_h / out_channels;
         const int k = i / out_w / out_h % out_channels;
@@ -25,7 +26,7 @@ RS_KERNEL conv2d_forward(const real* x, const real* weight, const real* bias, co
             }
         }
         if (bias) total += bias[k];
-        out[i] = finished(total, k, centre, scale, shift, low, high);
+        out[i] = after.finished(total, k);
     }
 }
 

@@ -3,8 +3,8 @@
 // What an output sees of x is a place in the plane that moves with the output, plus one that moves with the channel and the tap:
 // columns and steps of the right matrix. Forward and backward_input have columns of pixels and steps of taps, and the weights on
 // the left; backward_weight has columns of taps and steps of pixels, and the gradient on the left. Places outside the plane are
-// fetched as 0. That is wrong beside an infinite weight, whose taps there must be left out: sums that are not finite are computed
-// again, one by one.
+// fetched as 0. That is wrong beside an infinite weight, whose taps there must be left out: a thread with a sum that is not finite
+// computes its sums again, one by one.
 #include "tiles.cuh"
 #include "epilogue.cuh"
 
@@ -24,10 +24,16 @@ struct Plane {
 
 __device__ inline bool is_finite(real x) { return x - x == 0; }
 
-// The same sum as of tiles, without places outside the plane.
+__device__ inline bool are_finite(const real (&sums)[ROWS][COLUMNS]) {
+    bool all = true;
+    for_each_sum([&](int i, int j) { all &= is_finite(sums[i][j]); });
+    return all;
+}
+
+// The same sum as of tiles, without places outside the plane; it is rare, and must not cost a kernel registers.
 template <class Product>
-__device__ inline real sum_inside(const Product& product, int i, int j, int first, int last) {
-    const int64 row = product.row(i);
+__device__ __noinline__ real sum_inside(Product product, int i, int j, int first, int last) {
+    const int row = product.row(i);
     const Place column = product.column(j);
     real sum = 0;
     for (int k = first; k < last; ++k) {
@@ -46,7 +52,7 @@ struct Correlation {
     int taps_h, taps_w, move_h, move_w;                                  // of taps
     int64 weight_row, weight_channel, weight_first, weight_h, weight_w;  // where their weights lie
 
-    __device__ inline int64 row(int i) const { return i < rows ? i * weight_row + weight_first : -1; }
+    __device__ inline int row(int i) const { return i < rows ? i * weight_row + weight_first : -1; }
     __device__ inline Place column(int j) const {
         if (j >= columns) return {0, OUTSIDE, 0};
         const int along = j % count_w * step_w + base_w, down = j / count_w % count_h * step_h + base_h;
@@ -59,14 +65,14 @@ struct Correlation {
         const int down = kh * move_h, along = kw * move_w;
         return {c * weight_channel + kh * weight_h + kw * weight_w, plane.offset(c, down, along), down, along};
     }
-    __device__ inline real left(int64 i, const Step& k) const { return i >= 0 && k.left >= 0 ? weight[i + k.left] : 0; }
+    __device__ inline real left(int i, const Step& k) const { return i >= 0 && k.left >= 0 ? weight[i + k.left] : 0; }
     __device__ inline real right(const Place& j, const Step& k) const { return plane.value(j, k); }
     __device__ inline bool left_by_steps() const { return true; }
     __device__ inline bool right_by_steps() const { return false; }
 };
 
 // out[b, k, origin + i * to] is a sum over taps of x at i * step + base + tap * move, for i below count.
-RS_KERNEL __launch_bounds__(256) conv2d_tiles_correlate(
+RS_KERNEL __launch_bounds__(THREADS, RESIDENT) conv2d_tiles_correlate(
     const real* x, const real* weight, const real* bias, const wide* centre, const wide* scale, const wide* shift, real low,
     real high, real* out, int columns, int groups, int depth, int h, int w, int rows, int out_h, int out_w, int count_h,
     int count_w, int step_h, int step_w, int base_h, int base_w, int taps_h, int taps_w, int move_h, int move_w,
@@ -82,20 +88,30 @@ RS_KERNEL __launch_bounds__(256) conv2d_tiles_correlate(
     const int steps = depth * taps_h * taps_w;
     real sums[ROWS][COLUMNS];
     sum_tile(product, tiles, row, column, 0, steps, sums);
+
+    const Epilogue after = {centre, scale, shift, low, high};
+    const int last = group * rows + rows - 1, first = group * rows + row;  // output channels
+    const bool finite = are_finite(sums);
+    const int64 plane = (int64)out_h * out_w;
 #pragma unroll
     for (int j = 0; j < COLUMNS; ++j) {
         const int pixel = column + column_of(j);
-        if (pixel >= columns) continue;
+        if (pixel >= columns) break;
         const int64 ow = pixel % count_w * to_w + origin_w, oh = pixel / count_w % count_h * to_h + origin_h;
-        const int64 first = (int64)(pixel / count_w / count_h) * groups * rows + group * rows;
-#pragma unroll
-        for (int i = 0; i < ROWS; ++i) {
-            if (row + row_of(i) >= rows) continue;
-            const int k = group * rows + row + row_of(i);
-            real sum = sums[i][j];
-            if (!is_finite(sum)) sum = sum_inside(product, row + row_of(i), pixel, 0, steps);
-            if (bias) sum += bias[k];
-            out[((first + row + row_of(i)) * out_h + oh) * out_w + ow] = finished(sum, k, centre, scale, shift, low, high);
+        real* to = out + ((int64)(pixel / count_w / count_h) * groups * rows + first) * plane + oh * out_w + ow;
+        if (finite) {
+            if (bias) for_each_row([&](int i) { sums[i][j] += bias[min(first + row_of(i), last)]; });
+            if (scale) for_each_row([&](int i) { sums[i][j] = after.normalised(sums[i][j], min(first + row_of(i), last)); });
+            for_each_row([&](int i) {
+                if (first + row_of(i) <= last) to[row_of(i) * plane] = after.clamped(sums[i][j]);
+            });
+        } else {
+#pragma unroll 1
+            for (int i = 0; i < ROWS && first + row_of(i) <= last; ++i) {
+                const int k = first + row_of(i);
+                const real sum = sum_inside(product, row + row_of(i), pixel, 0, steps);
+                to[row_of(i) * plane] = after.finished(bias ? sum + bias[k] : sum, k);
+            }
         }
     }
 }
@@ -107,7 +123,7 @@ struct WeightSum {
     int rows, columns, channels, first_channel, out_channels, first_out_channel, out_h, out_w;
     int kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w;
 
-    __device__ inline int64 row(int i) const { return i < rows ? (int64)(first_out_channel + i) * out_h * out_w : -1; }
+    __device__ inline int row(int i) const { return i < rows ? (first_out_channel + i) * out_h * out_w : -1; }
     __device__ inline Place column(int j) const {
         if (j >= columns) return {0, OUTSIDE, 0};
         const int along = j % kernel_w * dilation_w, down = j / kernel_w % kernel_h * dilation_h;
@@ -120,7 +136,7 @@ struct WeightSum {
         const int down = oh * stride_h - padding_h, along = ow * stride_w - padding_w;
         return {(b * out_channels * out_h + oh) * out_w + ow, plane.offset(b * channels, down, along), down, along};
     }
-    __device__ inline real left(int64 i, const Step& k) const { return i >= 0 && k.left >= 0 ? grad_output[i + k.left] : 0; }
+    __device__ inline real left(int i, const Step& k) const { return i >= 0 && k.left >= 0 ? grad_output[i + k.left] : 0; }
     __device__ inline real right(const Place& j, const Step& k) const { return plane.value(j, k); }
     __device__ inline bool left_by_steps() const { return true; }
     __device__ inline bool right_by_steps() const { return true; }
@@ -134,7 +150,7 @@ __device__ inline WeightSum weight_sum(const real* grad_output, const real* x, i
 }
 
 // Pixels from part * length on, so many, are one part.
-RS_KERNEL __launch_bounds__(256) conv2d_tiles_backward_weight_parts(
+RS_KERNEL __launch_bounds__(THREADS, RESIDENT) conv2d_tiles_backward_weight_parts(
     const real* grad_output, const real* x, real* sums_of_parts, int pixels, int length, int groups, int depth, int h, int w,
     int rows, int out_h, int out_w, int kernel_h, int kernel_w, int stride_h, int stride_w, int padding_h, int padding_w,
     int dilation_h, int dilation_w) {
@@ -149,12 +165,10 @@ RS_KERNEL __launch_bounds__(256) conv2d_tiles_backward_weight_parts(
     real sums[ROWS][COLUMNS];
     sum_tile(product, tiles, row, column, first, min(length, pixels - first) + first, sums);
     real* to = sums_of_parts + ((int64)part * groups + group) * rows * columns;
-#pragma unroll
-    for (int i = 0; i < ROWS; ++i)
-#pragma unroll
-        for (int j = 0; j < COLUMNS; ++j)
-            if (row + row_of(i) < rows && column + column_of(j) < columns)
-                to[(int64)(row + row_of(i)) * columns + column + column_of(j)] = sums[i][j];
+    for_each_sum([&](int i, int j) {
+        if (row + row_of(i) < rows && column + column_of(j) < columns)
+            to[(int64)(row + row_of(i)) * columns + column + column_of(j)] = sums[i][j];
+    });
 }
 
 RS_KERNEL conv2d_tiles_sum_of_parts(const real* sums_of_parts, const real* grad_output, const real* x, real* grad_weight,

@@ -46,8 +46,7 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     sizes = *x.shape[2:], *grad_output.shape[1:], *weight_shape[1:]
     run = kernel("conv2d_backward_weight_parts", x.dtype)
     run(sums.size, grad_output, x, sums, sums.size, rows, parts, *sizes, *stride, *padding, *dilation, groups)
-    kernel("conv2d_sum_of_parts", x.dtype)(grad_weight.size, sums, grad_weight, grad_weight.size, parts)
-    return grad_weight
+    return sum_of_parts(sums, grad_weight)
 
 
 def backward_bias(grad_output):
@@ -57,8 +56,13 @@ def backward_bias(grad_output):
     sums = empty(grad_output, (parts, grad_bias.size), "float64")
     run = kernel("conv2d_backward_bias_parts", grad_output.dtype)
     run(sums.size, grad_output, sums, sums.size, rows, parts, *grad_output.shape[1:])
-    kernel("conv2d_sum_of_parts", grad_output.dtype)(grad_bias.size, sums, grad_bias, grad_bias.size, parts)
-    return grad_bias
+    return sum_of_parts(sums, grad_bias)
+
+
+def sum_of_parts(sums, out):
+    """Add sums of float64 along their first axis, in order, into ``out``, and return it."""
+    kernel("conv2d_sum_of_parts", out.dtype)(out.size, sums, out, out.size, sums.shape[0])
+    return out
 
 
 def _parts(grad_output):

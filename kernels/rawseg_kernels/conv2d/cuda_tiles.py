@@ -13,14 +13,14 @@ from typing import NamedTuple
 from .._cuda import Source, empty
 from .._cuda.tiles import CONSTANTS, ENOUGH, LONGEST, THREADS, tile_for
 from .._epilogue import NOTHING
-from . import cuda
+from . import cuda, cuda_depthwise
 from ._phases import adjoint_phases
 
 kernel = Source(__file__, "conv2d_tiles.cu").kernel
 VARIANTS = {"conv2d_tiles.cu": CONSTANTS}
 PART = 1024  # pixels of a part of a weight's gradient, at least; a multiple of the steps of a tile
 MOST_PHASES = 16
-backward_bias = cuda.backward_bias
+backward_bias = cuda_depthwise.backward_bias  # sees one channel, too
 
 
 class Axis(NamedTuple):
@@ -117,8 +117,8 @@ def _adjoint_axis(phase, axis, taps, stride, padding, dilation):
 
 
 def _fits(x_shape, out_shape, weight_shape, padding):
-    """Return whether all indices fit ints: of pixels, of taps, and of places in a padded plane or beside it."""
-    pixels = [shape[0] * shape[2] * shape[3] for shape in (x_shape, out_shape)]
-    taps = max(weight_shape[:2]) * weight_shape[2] * weight_shape[3]
+    """Return whether all indices fit ints: of pixels, of weights, and of places in a padded plane or beside it."""
+    images = [max(shape[:2]) * shape[2] * shape[3] for shape in (x_shape, out_shape)]  # pixels of all, elements of one
+    weights = weight_shape[0] * weight_shape[1] * weight_shape[2] * weight_shape[3]
     sides = [2 * (max(x_shape[i], out_shape[i]) + 2 * padding[i - 2]) for i in (2, 3)]
-    return max(*pixels, taps, *sides) <= LONGEST
+    return max(*images, weights, *sides) <= LONGEST

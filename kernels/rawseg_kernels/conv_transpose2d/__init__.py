@@ -8,7 +8,7 @@ arXiv 1603.07285, chapter 4). The gaps between strides are not elements: nothing
 tap hits is exactly the bias.
 
 Algorithms: ``"im2col"`` and ``"direct"``, those of `rawseg_kernels.conv2d` with the roles of input and output swapped.
-``"cuda"`` is for GPUs, a thread an element.
+In CUDA: ``"cuda_tiles"``, likewise, and ``"cuda"``, a thread an element.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def forward(
         Channels are split into this many independent transposed convolutions.
     output_size : (int, int) or (int, int, int, int), optional
         Instead of ``output_padding``: ``(out_h, out_w)``, or the whole output shape, at most ``stride - 1`` above the smallest.
-    algorithm : {"auto", "im2col", "direct", "reference"}
+    algorithm : {"auto", "im2col", "direct", "cuda_tiles", "cuda", "reference"}
         See the module's docstring.
 
     Returns

@@ -7,7 +7,8 @@ gradients ``grad_a = grad_output b^T`` and ``grad_b = a^T grad_output`` are the 
 
 Algorithm ``"panels"`` packs both matrices for the vector micro-kernel (Goto and van de Geijn, Anatomy of high-performance
 matrix multiplication, 2008). Each element is one chain of fused multiply-adds in order of k, so neither threads nor
-blocking reach the bits. ``"cuda"`` is for GPUs, a thread an element.
+blocking reach the bits. In CUDA: ``"cuda_tiles"`` multiplies
+tiles in shared memory, the same chain of each element; ``"cuda"`` is a thread an element, summed in double.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
         Right matrices.
     transpose_a, transpose_b : bool
         Whether the last two axes are to be read swapped.
-    algorithm : {"auto", "panels", "reference"}
+    algorithm : {"auto", "panels", "cuda_tiles", "cuda", "reference"}
         See the module's docstring.
 
     Returns

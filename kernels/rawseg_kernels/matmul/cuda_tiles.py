@@ -19,7 +19,7 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     """See ``reference.forward``."""
     rows, depth = (a.shape[2], a.shape[1]) if transpose_a else (a.shape[1], a.shape[2])
     columns = b.shape[1] if transpose_b else b.shape[2]
-    if max(rows, depth, columns) > LONGEST:
+    if max(rows * depth, depth, columns) > LONGEST:
         return cuda.forward(a, b, pairs, transpose_a, transpose_b)
     out = empty(a, (len(pairs), rows, columns))
     tile = tile_for(rows, columns, len(pairs), a.dtype.itemsize)

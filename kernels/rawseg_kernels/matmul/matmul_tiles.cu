@@ -4,12 +4,12 @@
 struct Product {
     const real *a, *b;
     int rows, columns;
-    int64 a_row, a_step, b_column, b_step;  // from one row, step, column to the next
+    int a_row, a_step, b_column, b_step;  // from one row, step, column to the next
 
-    __device__ inline int64 row(int i) const { return i < rows ? i * a_row : -1; }
-    __device__ inline Place column(int j) const { return {j < columns ? j * b_column : -1, 0, 0}; }
-    __device__ inline Step step(int k, int last) const { return {k < last ? k * a_step : -1, k * b_step, 0, 0}; }
-    __device__ inline real left(int64 i, const Step& k) const { return i >= 0 && k.left >= 0 ? a[i + k.left] : 0; }
+    __device__ inline int row(int i) const { return i < rows ? i * a_row : -1; }
+    __device__ inline Place column(int j) const { return {j < columns ? (int64)j * b_column : -1, 0, 0}; }
+    __device__ inline Step step(int k, int last) const { return {k < last ? (int64)k * a_step : -1, (int64)k * b_step, 0, 0}; }
+    __device__ inline real left(int i, const Step& k) const { return i >= 0 && k.left >= 0 ? a[i + k.left] : 0; }
     __device__ inline real right(const Place& j, const Step& k) const {
         return j.offset >= 0 && k.left >= 0 ? b[j.offset + k.right] : 0;
     }
@@ -17,7 +17,7 @@ struct Product {
     __device__ inline bool right_by_steps() const { return b_step == 1; }
 };
 
-RS_KERNEL __launch_bounds__(256) matmul_tiles_forward(const real* a, const real* b, const int64* pairs, real* out, int rows,
+RS_KERNEL __launch_bounds__(THREADS, RESIDENT) matmul_tiles_forward(const real* a, const real* b, const int64* pairs, real* out, int rows,
                                                       int columns, int depth, bool transpose_a, bool transpose_b) {
     __shared__ Tiles tiles;
     const int down = (rows + TILE_ROWS - 1) / TILE_ROWS, across = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
@@ -29,10 +29,8 @@ RS_KERNEL __launch_bounds__(256) matmul_tiles_forward(const real* a, const real*
                              transpose_b ? depth : 1, transpose_b ? 1 : columns};
     real sums[ROWS][COLUMNS];
     sum_tile(product, tiles, row, column, 0, depth, sums);
-#pragma unroll
-    for (int i = 0; i < ROWS; ++i)
-#pragma unroll
-        for (int j = 0; j < COLUMNS; ++j)
-            if (row + row_of(i) < rows && column + column_of(j) < columns)
-                out[(pair * rows + row + row_of(i)) * columns + column + column_of(j)] = sums[i][j];
+    for_each_sum([&](int i, int j) {
+        if (row + row_of(i) < rows && column + column_of(j) < columns)
+            out[(pair * rows + row + row_of(i)) * columns + column + column_of(j)] = sums[i][j];
+    });
 }
