@@ -78,9 +78,7 @@ KERNELS = [
     entry
     for room, (make, verbs) in VERBS.items()
     for verb in verbs
-    for entry in forms(
-        room.removesuffix("_max"), f"{room}.{verb}", ("direct", "reference"), make(verb), maps_and_gradient
-    )
+    for entry in forms(room.removesuffix("_max"), f"{room}.{verb}", ("direct", "reference"), make(verb), maps_and_gradient)
 ]
 
 FIRST = np.array([[0.37, 0.21, 3.63, 2.84]])  # boxes of the first image and of the second
