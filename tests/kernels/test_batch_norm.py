@@ -54,8 +54,9 @@ def test_planes_of_every_length(shape, bounds):
     rng = np.random.default_rng(0)
     g, x = rng.standard_normal((2, *shape)).astype(np.float32)
     weight, bias = rng.standard_normal((2, shape[1])).astype(np.float32)
-    for got, want in zip(batch_norm.statistics(x), batch_norm.statistics(x, algorithm="reference")):
-        assert_within(got, want, 8 * gamma(2 * x.size, np.float64) * np.abs(want), "statistics")
+    for algorithm in ("direct", "cuda"):
+        for got, want in zip(batch_norm.statistics(x, EPS, algorithm), batch_norm.statistics(x, EPS, "reference")):
+            assert_within(got, want, 8 * gamma(2 * x.size, np.float64) * np.abs(want), "statistics")
     mean, inv_std, _ = batch_norm.statistics(x)
     held = {"bias": bias, "low": bounds[0], "high": bounds[1]}
     for through in (True, False):
@@ -66,7 +67,7 @@ def test_planes_of_every_length(shape, bounds):
             call = lambda a: batch_norm.backward_eval(g, x, weight, variance, variance, algorithm=a)  # noqa: E731, B023
         else:
             continue
-        for got, want in zip(call("direct"), call("reference")):
+        for got, want in zip((*call("direct"), *call("cuda")), 2 * call("reference")):
             size = np.abs(g).sum() * (1 + np.abs(x).max()) ** 2 * np.abs(weight).max() * inv_std.max() ** 2
             # sums in double, rounded once to float32
             assert_within(got, want, 4 * np.finfo(np.float32).eps * np.abs(want) + gamma(4 * x.size, np.float64) * size, "grad")
@@ -129,13 +130,14 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
 
 @pytest.mark.spec("batch_norm.one-value")
 @pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 5), (2, 3, 0), (2, 0, 4)])
-def test_an_empty_batch_gives_an_empty_output_and_no_gradient(shape):
+@pytest.mark.parametrize("algorithm", ["direct", "cuda"])
+def test_an_empty_batch_gives_an_empty_output_and_no_gradient(shape, algorithm):
     x = np.zeros(shape, np.float32)
-    out, mean, inv_std, variance = batch_norm.forward_train(x)
+    out, mean, inv_std, variance = batch_norm.forward_train(x, algorithm=algorithm)
     assert out.shape == shape
     assert (mean == 0).all()
     assert (variance == 0).all()
-    grads = batch_norm.backward_train(x, x, None, mean, inv_std)
+    grads = batch_norm.backward_train(x, x, None, mean, inv_std, algorithm)
     assert grads[0].shape == shape
     assert not grads[1].any()
     assert not grads[2].any()
@@ -144,10 +146,11 @@ def test_an_empty_batch_gives_an_empty_output_and_no_gradient(shape):
 @pytest.mark.proves("batch_norm", "bound", "torch", "reference", "cpu")
 @pytest.mark.spec("batch_norm.training")
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("algorithm", ["auto", "cuda"])
 @given(st.data())
-def test_training_stays_within_the_bound_of_exact_statistics(dtype, data):
+def test_training_stays_within_the_bound_of_exact_statistics(dtype, algorithm, data):
     x, weight, bias, _ = data.draw(cases(dtype))
-    out, mean, inv_std, variance = batch_norm.forward_train(x, weight, bias, EPS)
+    out, mean, inv_std, variance = batch_norm.forward_train(x, weight, bias, EPS, algorithm)
     exact_mean, exact_variance = exact_statistics(x)
     dm, dv, error = forward_bounds(x, weight, bias, exact_mean, exact_variance)
     assert_within(mean, exact_mean, dm + U * np.abs(exact_mean), "mean")
@@ -168,11 +171,12 @@ def test_training_stays_within_the_bound_of_exact_statistics(dtype, data):
 @pytest.mark.proves("batch_norm", "bound", "torch", "reference", "cpu")
 @pytest.mark.spec("batch_norm.evaluation")
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("algorithm", ["auto", "cuda"])
 @given(st.data())
-def test_evaluation_stays_within_the_bound_of_loops_and_torch(dtype, data):
+def test_evaluation_stays_within_the_bound_of_loops_and_torch(dtype, algorithm, data):
     x, weight, bias, grad_output = data.draw(cases(dtype, at_least=1))
     running_mean, running_var = bias, weight * weight
-    out = batch_norm.forward_eval(x, weight, bias, running_mean, running_var, EPS)
+    out = batch_norm.forward_eval(x, weight, bias, running_mean, running_var, EPS, algorithm)
     wide, scale, shift, mean, var = (array.astype(np.float64) for array in (x, weight, bias, running_mean, running_var))
     want = reference.forward_eval(flat(wide), scale, shift, mean, var, EPS).reshape(x.shape)
     distance = np.abs(wide) + np.abs(per_channel(mean, x))
@@ -182,7 +186,7 @@ def test_evaluation_stays_within_the_bound_of_loops_and_torch(dtype, data):
     inputs, *tensors = (torch.from_numpy(array) for array in (wide, mean, var, scale, shift))
     oracle = torch.nn.functional.batch_norm(inputs, tensors[0], tensors[1], tensors[2], tensors[3], eps=EPS)
     assert_within(out, oracle.numpy(), bound, "torch")
-    grads = batch_norm.backward_eval(grad_output, x, weight, running_mean, running_var, EPS)
+    grads = batch_norm.backward_eval(grad_output, x, weight, running_mean, running_var, EPS, algorithm)
     wide_grad = flat(grad_output.astype(np.float64))
     wants = reference.backward_eval(wide_grad, flat(wide), scale, mean, var, EPS)
     count = x.size // x.shape[1]
@@ -195,11 +199,12 @@ def test_evaluation_stays_within_the_bound_of_loops_and_torch(dtype, data):
 @pytest.mark.proves("batch_norm", "bound", "torch", "reference", "cpu", "first order")
 @pytest.mark.spec("batch_norm.backward")
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("algorithm", ["auto", "cuda"])
 @given(st.data())
-def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, data):
+def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, algorithm, data):
     x, weight, bias, grad_output = data.draw(cases(dtype))
     _, mean, inv_std, _ = batch_norm.forward_train(x, weight, bias, EPS)
-    grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std)
+    grads = batch_norm.backward_train(grad_output, x, weight, mean, inv_std, algorithm)
     doubles = [array.astype(np.float64) for array in (grad_output, x, weight)]
     wants = reference.backward_train(
         flat(doubles[0]), flat(doubles[1]), doubles[2], 0 * doubles[2], mean, inv_std, -np.inf, np.inf
@@ -270,11 +275,12 @@ def test_a_power_of_two_in_the_scale_changes_no_bit():
     assert_same_bits(batch_norm.forward_train(8 * x, eps=64 * EPS)[0], batch_norm.forward_train(x, eps=EPS)[0])
 
 
-def test_channels_do_not_see_each_other():
+@pytest.mark.parametrize("algorithm", ["direct", "cuda"])
+def test_channels_do_not_see_each_other(algorithm):
     x = np.random.default_rng(0).standard_normal((3, 4, 5, 7)).astype(np.float32)
-    out = batch_norm.forward_train(x)[0]
+    out = batch_norm.forward_train(x, algorithm=algorithm)[0]
     x[:, 2] = np.nan
-    poisoned = batch_norm.forward_train(x[:, ::-1])[0][:, ::-1]
+    poisoned = batch_norm.forward_train(x[:, ::-1], algorithm=algorithm)[0][:, ::-1]
     assert np.isnan(poisoned[:, 2]).all()
     assert_same_bits(poisoned[:, [0, 1, 3]], out[:, [0, 1, 3]])
 

@@ -83,6 +83,7 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
 def test_integers_give_the_nearest_number_to_the_fraction(dtype, one, other):
     got = box_iou.forward(one.astype(dtype), other.astype(dtype))
     assert_same_bits(got, reference.forward(one.astype(dtype), other.astype(dtype)))
+    assert_same_bits(got, box_iou.forward(one.astype(dtype), other.astype(dtype), "cuda"))
     exact = np.array([[float(exact_iou(a, b)) for b in other] for a in one], np.float64).reshape(got.shape)
     np.testing.assert_array_equal(got, exact.astype(dtype))
     intersection, union = (part.numpy() for part in torch_intersection_union(torch.from_numpy(one), torch.from_numpy(other)))
@@ -97,6 +98,7 @@ def test_overlaps_stay_within_the_rounding_bound(dtype, seed, offset):
     one, other = scattered_boxes(seed, 5, dtype) + dtype(offset), scattered_boxes(seed + 1, 4, dtype) + dtype(offset)
     got = box_iou.forward(one, other)
     assert_same_bits(got, reference.forward(one, other))
+    assert_same_bits(got, box_iou.forward(one, other, "cuda"))
     exact = np.array([[float(exact_iou(a, b)) for b in other] for a in one])
     assert_within(got, exact, (gamma(20, np.float64) + (unit_roundoff(dtype) if dtype == np.float32 else 0)) * exact)
 

@@ -112,14 +112,15 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
 
 @pytest.mark.spec("group_norm.empty")
 @pytest.mark.parametrize("shape", [(0, 4), (0, 4, 3, 5), (2, 4, 0), (2, 0, 4)])
-def test_nothing_to_normalise_gives_an_empty_output_and_no_gradient(shape):
+@pytest.mark.parametrize("algorithm", ["direct", "cuda"])
+def test_nothing_to_normalise_gives_an_empty_output_and_no_gradient(shape, algorithm):
     x = np.zeros(shape, np.float32)
-    out, mean, inv_std, variance = group_norm.forward(x, 2)
+    out, mean, inv_std, variance = group_norm.forward(x, 2, algorithm=algorithm)
     assert out.shape == shape
     assert mean.shape == inv_std.shape == variance.shape == (shape[0], 2)
     assert not mean.any()
     assert not variance.any()
-    grads = group_norm.backward(x, x, 2, None, mean, inv_std)
+    grads = group_norm.backward(x, x, 2, None, mean, inv_std, algorithm)
     assert grads[0].shape == shape
     assert [grad.tolist() for grad in grads[1:]] == [[0] * shape[1]] * 2
 
@@ -127,10 +128,11 @@ def test_nothing_to_normalise_gives_an_empty_output_and_no_gradient(shape):
 @pytest.mark.proves("group_norm", "bound", "torch", "reference", "cpu")
 @pytest.mark.spec("group_norm.statistics")
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("algorithm", ["auto", "cuda"])
 @given(st.data())
-def test_values_stay_within_the_bound_of_exact_statistics(dtype, data):
+def test_values_stay_within_the_bound_of_exact_statistics(dtype, algorithm, data):
     groups, x, weight, bias, _ = data.draw(cases(dtype))
-    out, mean, inv_std, variance = group_norm.forward(x, groups, weight, bias, EPS)
+    out, mean, inv_std, variance = group_norm.forward(x, groups, weight, bias, EPS, algorithm)
     exact_mean, exact_variance = statistics(rows(x, groups))
     dm, dv, error = forward_error(rows(x, groups), weight, bias)
     assert_within(mean.ravel(), exact_mean, dm + 2.0**-53 * abs(exact_mean), "mean")
@@ -151,11 +153,12 @@ def test_values_stay_within_the_bound_of_exact_statistics(dtype, data):
 @pytest.mark.proves("group_norm", "bound", "torch", "reference", "cpu", "first order")
 @pytest.mark.spec("group_norm.backward")
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("algorithm", ["auto", "cuda"])
 @given(st.data())
-def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, data):
+def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, algorithm, data):
     groups, x, weight, bias, grad = data.draw(cases(dtype))
     _, mean, inv_std, _ = group_norm.forward(x, groups, weight, bias, EPS)
-    got = group_norm.backward(grad, x, groups, weight, mean, inv_std)
+    got = group_norm.backward(grad, x, groups, weight, mean, inv_std, algorithm)
     wide = [array.astype(np.float64) for array in (grad, x, weight)]
     want = group_norm.backward(wide[0], wide[1], groups, wide[2], mean, inv_std, "reference")
     tensors = [torch.tensor(array) for array in (*wide, mean, inv_std)]

@@ -107,12 +107,13 @@ def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):
 
 @pytest.mark.spec("layer_norm.empty")
 @pytest.mark.parametrize(("shape", "last"), [((0, 4), 1), ((2, 0), 1), ((0,), 1), ((2, 0, 3), 2), ((0, 2, 3), 2)])
-def test_nothing_to_normalise_gives_an_empty_output_and_no_gradient(shape, last):
+@pytest.mark.parametrize("algorithm", ["direct", "cuda"])
+def test_nothing_to_normalise_gives_an_empty_output_and_no_gradient(shape, last, algorithm):
     x = np.zeros(shape, np.float32)
-    out, mean, inv_std = layer_norm.forward(x, shape[-last:])
+    out, mean, inv_std = layer_norm.forward(x, shape[-last:], algorithm=algorithm)
     assert out.shape == shape
     assert mean.shape == inv_std.shape == shape[:-last]
-    grads = layer_norm.backward(x, x, shape[-last:], None, mean, inv_std)
+    grads = layer_norm.backward(x, x, shape[-last:], None, mean, inv_std, algorithm)
     assert grads[0].shape == shape
     assert grads[1].shape == grads[2].shape == shape[-last:]
     assert not any(grad.any() for grad in grads)
@@ -121,10 +122,11 @@ def test_nothing_to_normalise_gives_an_empty_output_and_no_gradient(shape, last)
 @pytest.mark.proves("layer_norm", "bound", "torch", "reference", "cpu")
 @pytest.mark.spec("layer_norm.statistics")
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("algorithm", ["auto", "cuda"])
 @given(st.data())
-def test_values_stay_within_the_bound_of_exact_statistics(dtype, data):
+def test_values_stay_within_the_bound_of_exact_statistics(dtype, algorithm, data):
     shape, x, weight, bias, _ = data.draw(cases(dtype))
-    out, mean, inv_std = layer_norm.forward(x, shape, weight, bias, EPS)
+    out, mean, inv_std = layer_norm.forward(x, shape, weight, bias, EPS, algorithm)
     flat = rows(x, shape)
     exact_mean, exact_variance = statistics(flat)
     dm, dv, error = forward_error(flat, weight, bias)
@@ -145,11 +147,12 @@ def test_values_stay_within_the_bound_of_exact_statistics(dtype, data):
 @pytest.mark.proves("layer_norm", "bound", "torch", "reference", "cpu", "first order")
 @pytest.mark.spec("layer_norm.backward")
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("algorithm", ["auto", "cuda"])
 @given(st.data())
-def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, data):
+def test_gradients_stay_within_the_bound_of_loops_and_torch(dtype, algorithm, data):
     shape, x, weight, bias, grad = data.draw(cases(dtype))
     _, mean, inv_std = layer_norm.forward(x, shape, weight, bias, EPS)
-    got = layer_norm.backward(grad, x, shape, weight, mean, inv_std)
+    got = layer_norm.backward(grad, x, shape, weight, mean, inv_std, algorithm)
     wide = [array.astype(np.float64) for array in (grad, x, weight)]
     want = layer_norm.backward(wide[0], wide[1], shape, wide[2], mean, inv_std, "reference")
     leaves = [torch.tensor(array, requires_grad=True) for array in (wide[1], wide[2], bias.astype(np.float64))]

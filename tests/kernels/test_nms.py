@@ -12,8 +12,9 @@ from promises import assert_promises, assert_same_bits
 
 from rawseg.testing.strategies.boxes import grid_boxes, scattered_boxes
 from rawseg_kernels import nms
+from rawseg_kernels._cuda import emulator
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from rawseg_kernels.nms import direct, reference
+from rawseg_kernels.nms import cuda, direct, reference
 
 DTYPES = [np.float32, np.float64]
 THRESHOLDS = st.sampled_from([0.0, 1 / 7, 1 / 3, 0.5, 0.75, 1.0])
@@ -149,6 +150,7 @@ def test_selection_equals_loops_and_exact_fractions_and_torch(dtype, boxes, thre
     event("ties" if len(set(scores)) < len(scores) else "no ties")
     assert_same_bits(got, reference.forward(boxes, scores, threshold, np.zeros(len(boxes)) if groups is None else groups))
     assert got.tolist() == exact_nms(boxes, scores, threshold, groups)
+    assert_same_bits(got, nms.forward(boxes, scores, threshold, groups, "cuda"))
     if groups is None:
         assert got.tolist() == torch_nms(*(torch.from_numpy(a.astype(np.float64)) for a in (boxes, scores)), threshold)
 
@@ -164,6 +166,18 @@ def test_more_boxes_than_a_block_and_a_tile(dtype, groups):
     got = nms.forward(boxes, scores, 0.3, group)
     assert direct.BLOCK < len(got) < count - direct.BLOCK  # survivors of one block and victims in others
     assert_same_bits(got, nms.forward(boxes, scores, 0.3, group, algorithm="reference"))
+
+
+@pytest.mark.parametrize("strip", [64, 128, 192])
+@pytest.mark.parametrize("count", [63, 64, 65, 128, 300])
+def test_bits_of_words_and_of_strips_of_words(monkeypatch, strip, count):
+    monkeypatch.setattr(cuda, "STRIP", strip)
+    boxes, rng = scattered_boxes(count, count, np.float32, 20.0), np.random.default_rng(0)
+    scores, groups = rng.integers(0, 50, count).astype(np.float32), rng.integers(0, 2, count)
+    for order in emulator.ORDERS:
+        with emulator.ordered(order, 3):
+            got = nms.forward(boxes, scores, 0.2, groups, "cuda")
+        assert_same_bits(got, nms.forward(boxes, scores, 0.2, groups, "reference"))
 
 
 @given(grid_boxes(), THRESHOLDS, st.integers(0, 2**16))

@@ -224,6 +224,7 @@ def test_more_rows_than_a_band():
     size = 2 * direct.BAND + 9, 20
     out = paste_masks.forward(masks, boxes, size)
     assert_same_bits(out, paste_masks.forward(masks, boxes, size, algorithm="reference"))
+    assert_same_bits(out, paste_masks.forward(masks, boxes, size, algorithm="cuda"))
     assert_within(out, twin(masks, boxes, size, 1), gamma(10, np.float64) + gamma(8, np.float64) * 9)
 
 

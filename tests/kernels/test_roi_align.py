@@ -115,7 +115,7 @@ def test_a_weight_of_zero_lets_nan_through_and_a_sample_outside_reads_nothing(al
 def test_all_four_sums_are_exact_on_integers_and_one_form(case, dtype, seed):
     x, grid, g = drawn(case, seed, dtype, integers=True)
     results = {}
-    for algorithm in ("direct", "reference"):
+    for algorithm in ("direct", "cuda", "reference"):
         out = roi_align.forward(x, grid, algorithm=algorithm)
         back = roi_align.backward_input(g, grid, algorithm=algorithm)
         rows = roi_align.backward_rows(g, x, grid, algorithm=algorithm)
@@ -123,8 +123,9 @@ def test_all_four_sums_are_exact_on_integers_and_one_form(case, dtype, seed):
         forms = np.vdot(out, g), np.vdot(back, x), np.vdot(rows, grid.row_weights), np.vdot(columns, grid.column_weights)
         assert forms == (forms[0],) * 4
         results[algorithm] = out, back, rows, columns
-    for one, other in zip(*results.values()):
+    for one, other, third in zip(*results.values()):
         np.testing.assert_array_equal(one, other)
+        assert_same_bits(other, third)
     twin = grid_sampled(torch.tensor(x.astype(np.float64)), torch.tensor(case.boxes), **case.options)
     # grid_sample's own coordinates are rounded: some 8 roundings of numbers up to 9, times the range 16 of the map
     assert_within(results["direct"][0], twin.numpy(), 8 * 9 * 16 * 2.0**-53)
@@ -145,6 +146,7 @@ def test_any_weights_will_do(case, dtype, seed):
     ]
     for call in calls:
         np.testing.assert_array_equal(call("auto"), call("reference"))
+        assert_same_bits(call("cuda"), call("reference"))
 
 
 @pytest.mark.proves("roi_align", "reference", "bound")
@@ -168,6 +170,7 @@ def test_rounding_stays_within_its_bound(case, dtype, seed):
         bound = (gamma(terms, dtype) + gamma(terms, np.float64)) * size + smallest(terms, dtype)
         assert_within(call(g, x, grid, "auto"), want, bound)
         assert_within(call(g, x, grid, "reference"), want, bound)
+        assert_same_bits(call(g, x, grid, "cuda"), call(g, x, grid, "reference"))
 
 
 @pytest.mark.spec("roi_align.identity")

@@ -153,6 +153,7 @@ def test_selection_equals_loops_and_torch(dtype, case, seed):
         got = roi_pool.forward(x, bins_of(x, case))
         want = roi_pool.forward(x, bins_of(x, case), algorithm="reference")
         assert_same_bits(got, want)
+        assert_same_bits(roi_pool.forward(x, bins_of(x, case), "cuda"), want)
         twin = torch_roi_pool(
             torch.tensor(x), case.boxes.astype(dtype), case.options["output_size"], case.options["spatial_scale"]
         )
@@ -172,6 +173,8 @@ def test_scatter_and_gather_are_exact_on_integers_and_adjoint(dtype, case, seed)
     np.testing.assert_array_equal(back, roi_pool.backward(g, indices, bins.batch, x.shape, algorithm="reference"))
     assert_same_bits(gathered, out)
     assert_same_bits(gathered, roi_pool.gather(x, indices, bins.batch, algorithm="reference"))
+    assert_same_bits(gathered, roi_pool.gather(x, indices, bins.batch, algorithm="cuda"))
+    np.testing.assert_array_equal(back, roi_pool.backward(g, indices, bins.batch, x.shape, algorithm="cuda"))
     assert np.vdot(back, x) == np.vdot(g, gathered)
     leaf = torch.tensor(x.astype(np.float64), requires_grad=True)
     twin = torch_roi_pool(leaf, case.boxes.astype(dtype), case.options["output_size"], case.options["spatial_scale"])

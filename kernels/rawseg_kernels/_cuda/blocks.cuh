@@ -12,8 +12,8 @@ __device__ inline wide block_sum(wide value, wide* shared) {
     return sum;
 }
 
-// The threads of a block walk over numbers that stand in pieces of one length: each begins with its own number and goes on by the
-// size of the block, to number i of a piece, without a division on the way.
+// The threads of a block walk over numbers that stand in pieces of one length: each begins with its own number and goes on by
+// the size of the block, to number i of a piece, without a division on the way.
 struct Walk {
     int64 length, piece, i, pieces, rest;
 };

@@ -46,7 +46,8 @@ RS_KERNEL moments_mean(const wide* partial, wide* mean, int64 groups, int parts,
     RS_FOR_EACH(j, groups) mean[j] = sum_of_parts(partial, j, parts) / max(count, (int64)1);
 }
 
-RS_KERNEL moments_deviation(const wide* partial, wide* inv_std, wide* variance, int64 groups, int parts, int64 count, wide eps) {
+RS_KERNEL moments_deviation(const wide* partial, wide* inv_std, wide* variance, int64 groups, int parts, int64 count,
+                            wide eps) {
     RS_FOR_EACH(j, groups) {
         variance[j] = sum_of_parts(partial, j, parts) / max(count, (int64)1);
         inv_std[j] = 1 / sqrt(variance[j] + eps);

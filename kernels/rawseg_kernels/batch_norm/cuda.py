@@ -71,7 +71,7 @@ def _inverse_deviation(running_var, eps):
 
 
 def _affine(grad_output, x, *rest):
-    """Return the sums of the gradients and of their products with the normalised x, and both as gradients of weight and bias."""
+    """Return the sums of the gradients and of their products with the normalised x, and the gradients of weight and bias."""
     channels = _channels(x)
     partial = channels.partial(x), channels.partial(x)
     channels.launch(kernel("batch_norm_backward_sums", x.dtype), grad_output, x, *rest, *partial)

@@ -26,7 +26,7 @@ def backward(grad_output, x, weight, mean, inv_std):
 
 def backward_input(grad_output, x, weight, mean, inv_std):
     """Return the first result of `backward`."""
-    rows, sizes = rows_of(x), (x.shape[1], weight.size)
+    rows, sizes = rows_of(x), (x.shape[1], max(weight.size, 1))
     partial = rows.partial(x), rows.partial(x)
     run = kernel("group_norm_backward_rows", x.dtype)
     rows.launch(run, grad_output, x, weight, mean, inv_std, *partial, *sizes)

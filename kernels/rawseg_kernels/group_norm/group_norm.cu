@@ -38,9 +38,9 @@ RS_KERNEL group_norm_backward_rows(const real* grad_output, const real* x, const
 }
 
 // Sums over a channel's parts, image after image: of the gradients, and of their products with the normalised x.
-RS_KERNEL group_norm_backward_channels(const real* grad_output, const real* x, const wide* mean, const wide* inv_std, wide* sums,
-                                       wide* moments, int64 segments, int64 channels, int parts, int64 count, int64 length,
-                                       int64 stride, int64 step) {
+RS_KERNEL group_norm_backward_channels(const real* grad_output, const real* x, const wide* mean, const wide* inv_std,
+                                       wide* sums, wide* moments, int64 segments, int64 channels, int parts, int64 count,
+                                       int64 length, int64 stride, int64 step) {
     RS_DYNAMIC_SHARED(wide, shared);
     for (int64 block = blockIdx.x; block < channels * parts; block += gridDim.x) {
         const int64 k = block / parts, each = (count + parts - 1) / parts, first = block % parts * each;
@@ -61,7 +61,8 @@ RS_KERNEL group_norm_backward_channels(const real* grad_output, const real* x, c
     }
 }
 
-RS_KERNEL group_norm_backward_affine(const wide* sums, const wide* moments, real* grad_weight, real* grad_bias, int64 channels) {
+RS_KERNEL group_norm_backward_affine(const wide* sums, const wide* moments, real* grad_weight, real* grad_bias,
+                                     int64 channels) {
     RS_FOR_EACH(k, channels) {
         grad_weight[k] = moments[k];
         grad_bias[k] = sums[k];

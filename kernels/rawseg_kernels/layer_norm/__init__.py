@@ -5,8 +5,8 @@ r"""Layer normalisation: all values behind the leading axes are shifted and scal
 with mean and *biased* variance over the last axes, the *normalised shape*, and a scale and a shift of each of its elements (Ba
 et al., arXiv 1607.06450, equations 3 and 4).
 
-Algorithms: ``"direct"`` handles one row a task, in double precision, and sums the gradients of scale and shift over parts of the
-rows whose number follows from the shape; ``"cuda"`` is for GPUs, and a row may be in parts, too.
+Algorithms: ``"direct"`` handles one row a task, in double precision, and sums the gradients of scale and shift over parts of
+the rows whose number follows from the shape; ``"cuda"`` is for GPUs, and a row may be in parts, too.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ RS_KERNEL paste_masks_forward(const real* masks, const int64* row_inside, const 
                               int64 cells, int64 h, int64 w) {
     RS_FOR_EACH(i, size) {
         const int64 k = i / w / h, oh = i / w % h, ow = i % w;
-        if (oh < row_inside[2 * k] || oh >= row_inside[2 * k + 1] || ow < column_inside[2 * k] || ow >= column_inside[2 * k + 1]) {
+        const bool in_rows = oh >= row_inside[2 * k] && oh < row_inside[2 * k + 1];
+        const bool in_columns = ow >= column_inside[2 * k] && ow < column_inside[2 * k + 1];
+        if (!in_rows || !in_columns) {
             out[i] = 0;
             continue;
         }

@@ -1,8 +1,8 @@
-// The mean of the samples of every bin: a thread an output. Backward gathers: a thread a pixel of a map goes over the boxes on it,
-// in their order, and over those of their samples that read it, so that nobody writes where somebody else does.
+// The mean of the samples of every bin: a thread an output. Backward gathers: a thread a pixel of a map goes over the boxes on
+// it, in their order, and over those of their samples that read it, so that nobody writes where somebody else does.
 //
-// Samples of an axis stand box after box from starts[k], `counts[k]` to a bin; they read the pixels `low` and `high`, or none (-1).
-// Weights have two rows, of `rows` or `columns` samples: those of the low pixels, then those of the high ones.
+// Samples of an axis stand box after box from starts[k], `counts[k]` to a bin; they read the pixels `low` and `high`, or none
+// (-1). Weights have two rows, of `rows` or `columns` samples: those of the low pixels, then those of the high ones.
 #include "samples.cuh"
 
 RS_KERNEL roi_align_forward(const real* x, const int64* batch, const int64* row_starts, const int64* row_counts,
@@ -68,7 +68,8 @@ RS_KERNEL roi_align_backward_input(const real* grad_output, const int64* boxes, 
                             for (int side = 0; side < 4; ++side) {  // of the row, then of the column
                                 if ((side / 2 ? row_high[row] : row_low[row]) != y) continue;
                                 if ((side % 2 ? column_high[column] : column_low[column]) != z) continue;
-                                total += share * row_weights[side / 2 * rows + row] * column_weights[side % 2 * columns + column];
+                                const wide weighted = share * row_weights[side / 2 * rows + row];
+                                total += weighted * column_weights[side % 2 * columns + column];
                             }
                         }
                     }

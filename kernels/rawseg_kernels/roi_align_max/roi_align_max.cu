@@ -1,6 +1,6 @@
 // The largest sample of every bin, and, with the choice fixed, the sums that its derivatives are: a thread an output. Backward
-// gathers: a thread a pixel of a map goes over the boxes on it, in their order, and over those bins that may have chosen a sample
-// which reads it. Tables of samples as in roi_align.cu; sample `at` of a bin is (at / grid_w, at % grid_w).
+// gathers: a thread a pixel of a map goes over the boxes on it, in their order, and over those bins that may have chosen a
+// sample which reads it. Tables of samples as in roi_align.cu; sample `at` of a bin is (at / grid_w, at % grid_w).
 #include "samples.cuh"
 
 RS_KERNEL roi_align_max_forward(const real* x, const int64* batch, const int64* row_starts, const int64* row_counts,

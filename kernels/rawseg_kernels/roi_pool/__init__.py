@@ -9,8 +9,8 @@ torchvision's, in the dtype of the boxes). A bin without pixels gives 0 and the 
 order: the first of equals wins, and a bin with NaN gives NaN and its last NaN, as in ``max_pool2d``. (torchvision skips NaN,
 and finds no pixel among -inf.)
 
-With the indices stored ``backward`` is linear, and ``gather`` is its adjoint. Algorithms: ``"direct"`` compares channel vectors;
-``"cuda"`` is for GPUs, a thread an output.
+With the indices stored ``backward`` is linear, and ``gather`` is its adjoint. Algorithms: ``"direct"`` compares channel
+vectors; ``"cuda"`` is for GPUs, a thread an output.
 """
 
 from __future__ import annotations
