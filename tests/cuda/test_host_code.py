@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from catalogue.collected import KERNELS
-from cuda import stand_in
+from cuda.pretended_cupy import ndarray, pretended
 from promises import assert_same_bits, outputs_of
 
 from rawseg_kernels import _algorithms, avg_pool2d, grid_sample, max_pool2d, max_unpool2d, pad
-from rawseg_kernels._cuda import gpu
 from rawseg_kernels._errors import ArgumentError, BackendError, IndexRangeError
 
 ENTRIES = [
@@ -21,19 +18,17 @@ ENTRIES = [
 ]
 
 
-@pytest.fixture
-def cupy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", stand_in.module())
-    gpu._function.cache_clear()
-    yield sys.modules["cupy"]
-    gpu._function.cache_clear()
+@pytest.fixture(scope="module")
+def cupy():
+    with pretended() as module:
+        yield module
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 def test_arrays_of_a_gpu_stay_there_and_give_the_same(cupy, entry):
     arrays = entry.arrays(np.float32)
     assert entry.of_algorithm is not None
-    got = outputs_of(entry.of_algorithm(*map(stand_in.wrapped, arrays), "auto"))
+    got = outputs_of(entry.of_algorithm(*map(ndarray, arrays), "auto"))
     assert all(isinstance(out, cupy.ndarray) for out in got)
     algorithm = _algorithms.cuda_algorithms(f"rawseg_kernels.{entry.name.partition('.')[0]}")[0]
     assert_same_bits(tuple(out.get() for out in got), outputs_of(entry.of_algorithm(*arrays, algorithm)))
@@ -61,14 +56,14 @@ INDICES = np.array([[[[0, 1], [2, 3]], [[0, 1], [1, 3]]]])
 )
 def test_errors_are_those_of_numpys_arrays(cupy, call, error, message):
     with pytest.raises(error, match=message):
-        call(stand_in.wrapped(X), stand_in.wrapped(INDICES))
+        call(ndarray(X), ndarray(INDICES))
     if error is not BackendError:
         with pytest.raises(error, match=message):
             call(X, INDICES)
 
 
 def test_a_batch_without_images(cupy):
-    x, indices = (stand_in.wrapped(array[:0]) for array in (X, INDICES))
+    x, indices = (ndarray(array[:0]) for array in (X, INDICES))
     for out in (
         max_unpool2d.forward(x, indices, 3),
         max_unpool2d.backward(x, indices, "last"),
@@ -81,7 +76,7 @@ def test_a_batch_without_images(cupy):
 
 
 def test_no_array_of_a_gpu_becomes_one_of_numpy(cupy):
-    x = stand_in.wrapped(X)
+    x = ndarray(X)
     for wrong in (lambda: np.asarray(x), lambda: np.isfinite(x), lambda: x + X, lambda: X + x, lambda: np.concatenate([x])):
         with pytest.raises(TypeError):
             wrong()
