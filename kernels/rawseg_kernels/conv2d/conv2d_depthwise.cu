@@ -31,6 +31,7 @@ RS_KERNEL __launch_bounds__(256) conv2d_depthwise_forward(
     const int k = plane % ((int64)channels * multiplier), first = blockIdx.x % shares * PIXELS;
     const real* from = x + (plane / ((int64)channels * multiplier) * channels + k / multiplier) * h * w;
     const Taps taps(weight + (int64)k * kernel_h * kernel_w, kernel_w);
+#pragma unroll 1
     for (int pixel = first + threadIdx.x; pixel < min(first + PIXELS, out_h * out_w); pixel += THREADS) {
         const int oh = pixel / out_w, ow = pixel % out_w;
         real sum = 0;
@@ -62,29 +63,25 @@ RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_input(
     const int kernel_h = KERNEL_H > 0 ? KERNEL_H : given_h, kernel_w = KERNEL_W > 0 ? KERNEL_W : given_w;
     const int64 plane = blockIdx.x / shares;
     const int c = plane % channels, first = blockIdx.x % shares * PIXELS;
-    real sums[PIXELS / THREADS] = {};
-    for (int m = 0; m < multiplier; ++m) {  // output channels of this one
-        const int64 k = (int64)c * multiplier + m;
-        const real* from = grad_output + (plane / channels * channels * multiplier + k) * out_h * out_w;
-        const Taps taps(weight + k * kernel_h * kernel_w, kernel_w);
-#pragma unroll
-        for (int i = 0; i < PIXELS / THREADS; ++i) {
-            const int pixel = first + threadIdx.x + i * THREADS, ih = pixel / w, iw = pixel % w;
+#pragma unroll 1
+    for (int pixel = first + threadIdx.x; pixel < min(first + PIXELS, h * w); pixel += THREADS) {
+        const int ih = pixel / w, iw = pixel % w;
+        real sum = 0;
+        for (int m = 0; m < multiplier; ++m) {  // output channels of this one
+            const int64 k = (int64)c * multiplier + m;
+            const real* from = grad_output + (plane / channels * channels * multiplier + k) * out_h * out_w;
+            const Taps taps(weight + k * kernel_h * kernel_w, kernel_w);
 #pragma unroll
             for (int kh = 0; kh < kernel_h; ++kh) {
                 const int oh = output_of(ih + padding_h, kh * dilation_h, stride_h, out_h);
 #pragma unroll
                 for (int kw = 0; kw < kernel_w; ++kw) {
                     const int ow = output_of(iw + padding_w, kw * dilation_w, stride_w, out_w);
-                    if (oh >= 0 && ow >= 0) sums[i] = fma(from[(int64)oh * out_w + ow], taps(kh, kw), sums[i]);
+                    if (oh >= 0 && ow >= 0) sum = fma(from[(int64)oh * out_w + ow], taps(kh, kw), sum);
                 }
             }
         }
-    }
-#pragma unroll
-    for (int i = 0; i < PIXELS / THREADS; ++i) {
-        const int pixel = first + threadIdx.x + i * THREADS;
-        if (pixel < h * w) grad_input[plane * h * w + pixel] = sums[i];
+        grad_input[plane * h * w + pixel] = sum;
     }
 }
 
