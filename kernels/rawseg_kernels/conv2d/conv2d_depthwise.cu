@@ -21,10 +21,10 @@ struct Taps {
     }
 };
 
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_forward(
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_forward(
     const real* x, const real* weight, const real* bias, const wide* centre, const wide* scale, const wide* shift, real low,
-    real high, real* out, int shares, int channels, int multiplier, int h, int w, int out_h, int out_w, int given_h, int given_w,
-    int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h, int dilation_w) {
+    real high, real* out, int shares, int channels, int multiplier, int h, int w, int out_h, int out_w, int given_h,
+    int given_w, int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h, int dilation_w) {
     const int kernel_h = KERNEL_H > 0 ? KERNEL_H : given_h, kernel_w = KERNEL_W > 0 ? KERNEL_W : given_w;
     const Epilogue after = {centre, scale, shift, low, high};
     const int64 plane = blockIdx.x / shares;
@@ -56,7 +56,7 @@ __device__ inline int output_of(int place, int offset, int stride, int size) {
     return steps >= 0 && steps % stride == 0 && steps / stride < size ? steps / stride : -1;
 }
 
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_input(
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_backward_input(
     const real* grad_output, const real* weight, real* grad_input, int shares, int channels, int multiplier, int h, int w,
     int out_h, int out_w, int given_h, int given_w, int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h,
     int dilation_w) {
@@ -97,7 +97,7 @@ __device__ inline wide sum_of_block(wide value, wide* of_warps) {
 }
 
 // A block has one part of the pixels of all images, of one output channel, and all taps, or one of a kernel of any size.
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_weight_parts(
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_backward_weight_parts(
     const real* grad_output, const real* x, wide* sums_of_parts, int parts, int length, int64 pixels, int channels,
     int multiplier, int h, int w, int out_h, int out_w, int given_h, int given_w, int stride_h, int stride_w, int padding_h,
     int padding_w, int dilation_h, int dilation_w) {
@@ -132,8 +132,8 @@ RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_weight_parts(
     }
 }
 
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_bias_parts(const real* grad_output, wide* sums_of_parts, int parts,
-                                                                      int length, int64 pixels, int channels, int64 plane) {
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_backward_bias_parts(
+    const real* grad_output, wide* sums_of_parts, int parts, int length, int64 pixels, int channels, int64 plane) {
     __shared__ wide of_warps[THREADS / 32];
     const int64 k = blockIdx.x % channels, part = blockIdx.x / channels;
     const int64 end = min((part + 1) * length, pixels);
