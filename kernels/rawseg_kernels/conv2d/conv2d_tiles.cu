@@ -3,8 +3,8 @@
 // What an output sees of x is a place in the plane that moves with the output, plus one that moves with the channel and the
 // tap: columns and steps of the right matrix. Forward and backward_input have columns of pixels and steps of taps, and the
 // weights on the left; backward_weight has columns of taps and steps of pixels, and the gradient on the left. Places outside
-// the plane are fetched as 0. That is wrong beside an infinite weight, whose taps there must be left out: a thread with a sum that
-// is not finite computes its sums again, one by one.
+// the plane are fetched as 0. That is wrong beside an infinite weight, whose taps there must be left out: a thread with a sum
+// that is not finite computes its sums again, one by one.
 #include "tiles.cuh"
 #include "epilogue.cuh"
 
