@@ -34,8 +34,9 @@ class CudaCall(NamedTuple):
         return self.entry.of_algorithm(*arrays, self.algorithm)
 
 
-# Algorithms that compute only what has a word in its name.
-NARROW = {"cuda_depthwise": "depthwise"}
+def fits(algorithm: str, entry: KernelCall) -> bool:
+    """Say whether an entry is for an algorithm: depthwise ones are for their own alone."""
+    return algorithm.endswith("depthwise") == ("depthwise" in entry.name)
 
 
 def calls() -> list[CudaCall]:
@@ -43,8 +44,8 @@ def calls() -> list[CudaCall]:
     for entry in KERNELS:
         room, *words = entry.name.replace(".", " ").split()  # the verb is one of them, or the kind of activation
         for algorithm in _algorithms.cuda_algorithms(f"rawseg_kernels.{room}") if entry.of_algorithm else ():
-            able = NARROW.get(algorithm, "") in entry.name
-            if able and any(hasattr(import_module(f"rawseg_kernels.{room}.{algorithm}"), word) for word in words):
+            module = import_module(f"rawseg_kernels.{room}.{algorithm}")
+            if fits(algorithm, entry) and any(hasattr(module, word) for word in words):
                 found.append(CudaCall(entry, algorithm))
     return found
 
@@ -60,7 +61,7 @@ CALLED_BY_OTHERS = {"max_unpool2d.first_duplicate cuda"}  # verbs that the call 
 # turn the one rounding to float32 to the other side (6e-8).
 PARTS = 1e-6
 # Chains of fused multiply-adds in the arrays' own precision: n roundings of 6e-8 of partial sums, which are some times the
-# largest result; n is 9 to 154 in the catalogue, or 1024 of a part of weights' gradients, whose errors mostly cancel.
+# largest result; n is 9 to 154 in the catalogue, or those of a part of weights' gradients, whose errors mostly cancel.
 CHAINS = 1e-5
 ROUNDED: dict[str, float] = {
     "conv2d.forward cuda_tiles": CHAINS,

@@ -39,7 +39,7 @@ def run(case: Convolution, algorithm: str, x, weight, bias, grad_output) -> list
 
 def algorithms_for(case: Convolution) -> list[str]:
     """Every fast algorithm of direct sums that can do it."""
-    return [*ALGORITHMS, "depthwise"] if case.weight[1] == 1 else ALGORITHMS
+    return [*ALGORITHMS, "depthwise", "cuda_depthwise"] if case.weight[1] == 1 else ALGORITHMS
 
 
 def shapes(case: Convolution) -> tuple[tuple[int, ...], ...]:

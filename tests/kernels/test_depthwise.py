@@ -43,9 +43,12 @@ def shapes(case: Convolution) -> tuple[tuple[int, ...], ...]:
     return case.x, case.weight, case.weight[:1], (case.x[0], case.weight[0], *case.out_size)
 
 
-def run(case: Convolution, x, weight, bias, grad_output) -> list[np.ndarray]:
+ALGORITHMS = ["depthwise", "cuda_depthwise"]
+
+
+def run(case: Convolution, x, weight, bias, grad_output, algorithm: str = "depthwise") -> list[np.ndarray]:
     """The output and the gradients of x and weight."""
-    options = {**case.options, "algorithm": "depthwise"}
+    options = {**case.options, "algorithm": algorithm}
     return [
         conv2d.forward(x, weight, bias, **options),
         conv2d.backward_input(grad_output, weight, x.shape, **options),
@@ -64,9 +67,10 @@ def torch_run(case: Convolution, x, weight, bias, grad_output) -> list[np.ndarra
 @given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from([np.float32, np.float64]))
 def test_whole_numbers_are_exact(case, seed, dtype):
     arrays = integers(seed, *shapes(case), dtype=dtype)
-    for got, want in zip(run(case, *arrays), torch_run(case, *arrays)):
-        assert got.dtype == dtype
-        np.testing.assert_array_equal(got, want)
+    for algorithm in ALGORITHMS:
+        for got, want in zip(run(case, *arrays, algorithm), torch_run(case, *arrays)):
+            assert got.dtype == dtype
+            np.testing.assert_array_equal(got, want, err_msg=algorithm)
 
 
 @pytest.mark.proves("conv2d", "bound")
@@ -77,9 +81,10 @@ def test_rounding_stays_in_its_bound(case, seed, dtype):
     truth, size = torch_run(case, *wide), torch_run(case, *map(np.abs, wide))
     pixels = case.x[0] * case.out_size[0] * case.out_size[1]
     terms = [case.terms + 1, case.terms * case.weight[0] // case.x[1] + 1, pixels + BLOCK]
-    for got, want, magnitude, count in zip(run(case, *arrays), truth, size, terms):
-        bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
-        assert_within(got, want, bound)
+    for algorithm in ALGORITHMS:
+        for got, want, magnitude, count in zip(run(case, *arrays, algorithm), truth, size, terms):
+            bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
+            assert_within(got, want, bound, algorithm)
 
 
 def chain(start, products):

@@ -1,5 +1,6 @@
-// Matrix products by tiles: a block computes a tile of the result, a thread ROWS x COLUMNS elements of it in registers. Shared
-// memory holds STEPS columns of the left matrix and rows of the right one, twice: while one pair is multiplied, the next is fetched.
+// Matrix products by tiles: a block computes a tile of the result, a thread ROWS x COLUMNS elements of it in registers.
+// Shared memory holds STEPS columns of the left matrix and rows of the right one, twice: while one pair is multiplied, the next
+// is fetched.
 //
 // Every element is one chain of fused multiply-adds in the order of the steps, so no size of a tile reaches the bits. Compiled
 // with ROWS, COLUMNS and ACROSS (threads side by side). The matrices need not exist: what is multiplied is a type with
@@ -12,7 +13,7 @@
 constexpr int THREADS = 256, DOWN = THREADS / ACROSS, STEPS = 8;
 constexpr int TILE_ROWS = ROWS * DOWN, TILE_COLUMNS = COLUMNS * ACROSS;
 constexpr int LEFT = TILE_ROWS * STEPS / THREADS, RIGHT = TILE_COLUMNS * STEPS / THREADS;  // elements that a thread fetches
-constexpr int RESIDENT = ROWS * COLUMNS * sizeof(real) <= 128 ? 2 : 1;  // blocks of a multiprocessor that registers must do for
+constexpr int RESIDENT = ROWS * COLUMNS * sizeof(real) <= 128 ? 2 : 1;  // blocks whose registers must find room at once
 constexpr int PADDING = 4;  // threads that store neighbouring steps reach different banks
 constexpr int OUTSIDE = -(1 << 30);
 

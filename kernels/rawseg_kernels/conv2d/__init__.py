@@ -136,8 +136,8 @@ def forward(
         Zeros around the input; "same" keeps the size, wants stride 1 and puts an odd row or column at the bottom or right.
     groups : int
         Channels are split into this many independent convolutions.
-    algorithm : {"auto", "im2col", "depthwise", "winograd4", "winograd2", "direct", "cuda_tiles", "cuda_depthwise", "cuda", "reference"}
-        See the module's docstring.
+    algorithm : {"auto", "im2col", "depthwise", "winograd4", "winograd2", "direct", "reference"}
+        Or one in CUDA, "cuda_tiles", "cuda_depthwise" or "cuda": see the module's docstring.
 
     Returns
     -------

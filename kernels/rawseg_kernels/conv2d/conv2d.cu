@@ -1,5 +1,5 @@
-// Convolution and its gradients as in reference.py: a thread an element of the result, sums in double, rounded once. The gradient
-// of the weight is summed in two passes, each in a fixed order: parts of the output's rows, then the parts.
+// Convolution and its gradients as in reference.py: a thread an element of the result, sums in double, rounded once. The
+// gradient of the weight is summed in two passes, each in a fixed order: parts of the output's rows, then the parts.
 #include "epilogue.cuh"
 
 RS_KERNEL conv2d_forward(const real* x, const real* weight, const real* bias, const wide* centre, const wide* scale,

@@ -21,16 +21,17 @@ struct Taps {
     }
 };
 
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_forward(
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_forward(
     const real* x, const real* weight, const real* bias, const wide* centre, const wide* scale, const wide* shift, real low,
-    real high, real* out, int shares, int channels, int multiplier, int h, int w, int out_h, int out_w, int given_h, int given_w,
-    int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h, int dilation_w) {
+    real high, real* out, int shares, int channels, int multiplier, int h, int w, int out_h, int out_w, int given_h,
+    int given_w, int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h, int dilation_w) {
     const int kernel_h = KERNEL_H > 0 ? KERNEL_H : given_h, kernel_w = KERNEL_W > 0 ? KERNEL_W : given_w;
     const Epilogue after = {centre, scale, shift, low, high};
     const int64 plane = blockIdx.x / shares;
     const int k = plane % ((int64)channels * multiplier), first = blockIdx.x % shares * PIXELS;
     const real* from = x + (plane / ((int64)channels * multiplier) * channels + k / multiplier) * h * w;
     const Taps taps(weight + (int64)k * kernel_h * kernel_w, kernel_w);
+#pragma unroll 1
     for (int pixel = first + threadIdx.x; pixel < min(first + PIXELS, out_h * out_w); pixel += THREADS) {
         const int oh = pixel / out_w, ow = pixel % out_w;
         real sum = 0;
@@ -55,36 +56,32 @@ __device__ inline int output_of(int place, int offset, int stride, int size) {
     return steps >= 0 && steps % stride == 0 && steps / stride < size ? steps / stride : -1;
 }
 
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_input(
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_backward_input(
     const real* grad_output, const real* weight, real* grad_input, int shares, int channels, int multiplier, int h, int w,
     int out_h, int out_w, int given_h, int given_w, int stride_h, int stride_w, int padding_h, int padding_w, int dilation_h,
     int dilation_w) {
     const int kernel_h = KERNEL_H > 0 ? KERNEL_H : given_h, kernel_w = KERNEL_W > 0 ? KERNEL_W : given_w;
     const int64 plane = blockIdx.x / shares;
     const int c = plane % channels, first = blockIdx.x % shares * PIXELS;
-    real sums[PIXELS / THREADS] = {};
-    for (int m = 0; m < multiplier; ++m) {  // output channels of this one
-        const int64 k = (int64)c * multiplier + m;
-        const real* from = grad_output + (plane / channels * channels * multiplier + k) * out_h * out_w;
-        const Taps taps(weight + k * kernel_h * kernel_w, kernel_w);
-#pragma unroll
-        for (int i = 0; i < PIXELS / THREADS; ++i) {
-            const int pixel = first + threadIdx.x + i * THREADS, ih = pixel / w, iw = pixel % w;
+#pragma unroll 1
+    for (int pixel = first + threadIdx.x; pixel < min(first + PIXELS, h * w); pixel += THREADS) {
+        const int ih = pixel / w, iw = pixel % w;
+        real sum = 0;
+        for (int m = 0; m < multiplier; ++m) {  // output channels of this one
+            const int64 k = (int64)c * multiplier + m;
+            const real* from = grad_output + (plane / channels * channels * multiplier + k) * out_h * out_w;
+            const Taps taps(weight + k * kernel_h * kernel_w, kernel_w);
 #pragma unroll
             for (int kh = 0; kh < kernel_h; ++kh) {
                 const int oh = output_of(ih + padding_h, kh * dilation_h, stride_h, out_h);
 #pragma unroll
                 for (int kw = 0; kw < kernel_w; ++kw) {
                     const int ow = output_of(iw + padding_w, kw * dilation_w, stride_w, out_w);
-                    if (oh >= 0 && ow >= 0) sums[i] = fma(from[(int64)oh * out_w + ow], taps(kh, kw), sums[i]);
+                    if (oh >= 0 && ow >= 0) sum = fma(from[(int64)oh * out_w + ow], taps(kh, kw), sum);
                 }
             }
         }
-    }
-#pragma unroll
-    for (int i = 0; i < PIXELS / THREADS; ++i) {
-        const int pixel = first + threadIdx.x + i * THREADS;
-        if (pixel < h * w) grad_input[plane * h * w + pixel] = sums[i];
+        grad_input[plane * h * w + pixel] = sum;
     }
 }
 
@@ -100,7 +97,7 @@ __device__ inline wide sum_of_block(wide value, wide* of_warps) {
 }
 
 // A block has one part of the pixels of all images, of one output channel, and all taps, or one of a kernel of any size.
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_weight_parts(
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_backward_weight_parts(
     const real* grad_output, const real* x, wide* sums_of_parts, int parts, int length, int64 pixels, int channels,
     int multiplier, int h, int w, int out_h, int out_w, int given_h, int given_w, int stride_h, int stride_w, int padding_h,
     int padding_w, int dilation_h, int dilation_w) {
@@ -135,8 +132,8 @@ RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_weight_parts(
     }
 }
 
-RS_KERNEL __launch_bounds__(256) conv2d_depthwise_backward_bias_parts(const real* grad_output, wide* sums_of_parts, int parts,
-                                                                      int length, int64 pixels, int channels, int64 plane) {
+RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_backward_bias_parts(
+    const real* grad_output, wide* sums_of_parts, int parts, int length, int64 pixels, int channels, int64 plane) {
     __shared__ wide of_warps[THREADS / 32];
     const int64 k = blockIdx.x % channels, part = blockIdx.x / channels;
     const int64 end = min((part + 1) * length, pixels);

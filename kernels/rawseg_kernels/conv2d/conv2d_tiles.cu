@@ -1,10 +1,10 @@
 // Convolution as products of matrices that are never written: see tiles.cuh.
 //
-// What an output sees of x is a place in the plane that moves with the output, plus one that moves with the channel and the tap:
-// columns and steps of the right matrix. Forward and backward_input have columns of pixels and steps of taps, and the weights on
-// the left; backward_weight has columns of taps and steps of pixels, and the gradient on the left. Places outside the plane are
-// fetched as 0. That is wrong beside an infinite weight, whose taps there must be left out: a thread with a sum that is not finite
-// computes its sums again, one by one.
+// What an output sees of x is a place in the plane that moves with the output, plus one that moves with the channel and the
+// tap: columns and steps of the right matrix. Forward and backward_input have columns of pixels and steps of taps, and the
+// weights on the left; backward_weight has columns of taps and steps of pixels, and the gradient on the left. Places outside
+// the plane are fetched as 0. That is wrong beside an infinite weight, whose taps there must be left out: a thread with a sum
+// that is not finite computes its sums again, one by one.
 #include "tiles.cuh"
 #include "epilogue.cuh"
 
@@ -145,8 +145,8 @@ struct WeightSum {
 __device__ inline WeightSum weight_sum(const real* grad_output, const real* x, int group, int groups, int depth, int h, int w,
                                        int rows, int out_h, int out_w, int kernel_h, int kernel_w, int stride_h, int stride_w,
                                        int padding_h, int padding_w, int dilation_h, int dilation_w) {
-    return {{x, h, w}, grad_output, rows, depth * kernel_h * kernel_w, depth * groups, group * depth, rows * groups, group * rows,
-            out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w};
+    return {{x, h, w}, grad_output, rows, depth * kernel_h * kernel_w, depth * groups, group * depth, rows * groups,
+            group * rows, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w};
 }
 
 // Pixels from part * length on, so many, are one part.
@@ -172,8 +172,8 @@ RS_KERNEL __launch_bounds__(THREADS, RESIDENT) conv2d_tiles_backward_weight_part
 }
 
 RS_KERNEL conv2d_tiles_sum_of_parts(const real* sums_of_parts, const real* grad_output, const real* x, real* grad_weight,
-                                    int64 count, int parts, int pixels, int groups, int depth, int h, int w, int rows, int out_h,
-                                    int out_w, int kernel_h, int kernel_w, int stride_h, int stride_w, int padding_h,
+                                    int64 count, int parts, int pixels, int groups, int depth, int h, int w, int rows,
+                                    int out_h, int out_w, int kernel_h, int kernel_w, int stride_h, int stride_w, int padding_h,
                                     int padding_w, int dilation_h, int dilation_w) {
     RS_FOR_EACH(i, count) {
         wide total = 0;

@@ -1,8 +1,8 @@
 """Depthwise convolution in CUDA, for groups of one input channel: a block a piece of a plane; see ``conv2d_depthwise.cu``.
 
-A sum is one chain of fused multiply-adds in its own precision, in the order of ``reference.py``. The gradient of a weight is one
-such chain a thread; the threads of a block, and then the parts, are added in a fixed order in double. So is the bias's, for any
-groups, in double throughout. How many parts there are depends on shapes alone.
+A sum is one chain of fused multiply-adds in its own precision, in the order of ``reference.py``. The gradient of a weight is a
+chain of each thread; the threads of a block, and then the parts, are added in a fixed order in double. So is that of the bias,
+for any groups, in double throughout. How many parts there are depends on shapes alone.
 """
 
 from __future__ import annotations

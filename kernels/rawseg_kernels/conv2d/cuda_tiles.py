@@ -18,7 +18,7 @@ from ._phases import adjoint_phases
 
 kernel = Source(__file__, "conv2d_tiles.cu").kernel
 VARIANTS = {"conv2d_tiles.cu": CONSTANTS}
-PART = 1024  # pixels of a part of a weight's gradient, at least; a multiple of the steps of a tile
+PART = 64  # pixels of a part of a weight's gradient, at least; a multiple of the steps of a tile
 MOST_PHASES = 16
 backward_bias = cuda_depthwise.backward_bias  # sees one channel, too
 

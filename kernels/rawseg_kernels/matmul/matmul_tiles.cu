@@ -17,8 +17,9 @@ struct Product {
     __device__ inline bool right_by_steps() const { return b_step == 1; }
 };
 
-RS_KERNEL __launch_bounds__(THREADS, RESIDENT) matmul_tiles_forward(const real* a, const real* b, const int64* pairs, real* out, int rows,
-                                                      int columns, int depth, bool transpose_a, bool transpose_b) {
+RS_KERNEL __launch_bounds__(THREADS, RESIDENT) matmul_tiles_forward(const real* a, const real* b, const int64* pairs, real* out,
+                                                                    int rows, int columns, int depth, bool transpose_a,
+                                                                    bool transpose_b) {
     __shared__ Tiles tiles;
     const int down = (rows + TILE_ROWS - 1) / TILE_ROWS, across = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
     const int row = blockIdx.x % down * TILE_ROWS, column = blockIdx.x / down % across * TILE_COLUMNS;
