@@ -95,3 +95,16 @@ RS_KERNEL stays_inside(float* out) {
     __syncthreads();
     out[threadIdx.x] = row[31 - threadIdx.x];
 }
+
+// Every thread uses two sums, one after the other.
+RS_KERNEL block_sums(const real* x, real* out) {
+    RS_DYNAMIC_SHARED(wide, shared);
+    const wide once = block_sum(x[threadIdx.x], shared), twice = block_sum(2 * x[threadIdx.x], shared);
+    out[threadIdx.x] = once + 10 * twice;
+}
+
+// The piece and the place of every number that a thread walks over.
+RS_KERNEL walked(int64* out, int64 first, int64 count, int64 length) {
+    Walk at = walk_from(first, length);
+    for (int64 e = first + threadIdx.x; e < count; e += blockDim.x, go_on(at)) out[e] = at.piece * 1000 + at.i;
+}

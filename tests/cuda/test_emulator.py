@@ -34,6 +34,24 @@ def test_sums_of_rows_by_shared_memory_and_by_shuffles(kernel, order, dtype):
         assert out.tolist() == x.sum(1).tolist()
 
 
+@pytest.mark.parametrize("order", list(emulator.ORDERS))
+@pytest.mark.parametrize("threads", [1, 32, 128])
+def test_a_blocks_sum_is_that_of_all_its_threads_for_all_of_them(kernel, order, threads):
+    x, out = np.arange(threads, dtype=np.float32), np.zeros(threads, np.float32)
+    with emulator.ordered(order, 3):
+        kernel("block_sums", F32).launch((1,), (threads,), x, out, shared=8 * threads)
+    assert out.tolist() == [21 * x.sum()] * threads
+
+
+@pytest.mark.parametrize("length", [1, 3, 32, 33, 64, 100, 500])
+@pytest.mark.parametrize("first", [0, 7, 99])
+def test_a_walk_meets_every_number_where_it_stands(kernel, first, length):
+    out = np.full(400, -1)
+    kernel("walked", F32).launch((1,), (32,), out, first, 400, length)
+    numbers = np.arange(first, 400)
+    assert out[first:].tolist() == (numbers // length * 1000 + numbers % length).tolist()
+
+
 @given(count=st.integers(0, 3000), order=st.sampled_from(list(emulator.ORDERS)), seed=st.integers(0, 9))
 def test_every_element_has_one_thread(count, order, seed):
     out = np.zeros(max(count, 1), np.float32)

@@ -44,6 +44,5 @@ RS_KERNEL nms_settle(const int64* mask, int64* removed, bool* keep, int64 first,
                 if (staying >> b & 1) gone |= (bits)mask[(start + b) * words + later];
             removed[later] = (int64)gone;
         }
-        __syncthreads();  // the next word's bits are complete, and nobody reads `staying` any more
-    }
+    }  // the next word's first barrier comes before anybody reads `removed`, and before `staying` changes
 }
