@@ -32,6 +32,7 @@ ASKS_FOR = re.compile(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)")  # how PyTorc
 ADVICE = re.compile(r"^.*(?:WeightsUnpickler error: |trusted source\. )| Check the documentation.*$")  # how to load it anyway
 SAFE = (2, 6)  # CVE-2025-32434
 NAMED = 8  # entries that a message lists
+DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError)  # what zipfile raises for such archives
 
 
 def is_pickled(path: str | os.PathLike[str]) -> bool:
@@ -95,7 +96,7 @@ def read(path: str | os.PathLike[str], entry: str | None = None) -> dict[str, np
 
 
 def _checked_size(path: str | os.PathLike[str]) -> int:
-    """Return the file's size, after a look at the archive's directory, if it is one: nothing is unpacked."""
+    """Return the file's size, after a look at the archive's directory and checksums, if it is one: nothing is unpacked."""
     where, limit = str(path), limit_bytes()
     try:
         size = os.stat(path).st_size
@@ -111,7 +112,7 @@ def _checked_size(path: str | os.PathLike[str]) -> int:
     except OSError as cause:
         name = errno.errorcode.get(cause.errno or 0, type(cause).__name__)
         raise CheckpointError("load", where, "a file that can be read", f"{name}: {cause.strerror or cause}") from cause
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as cause:
+    except DAMAGED as cause:
         raise CheckpointError("load", where, "an intact file of torch.save", f"a damaged archive ({cause})") from None
     packed = [member.filename for member in members if member.compress_type != zipfile.ZIP_STORED]
     if packed:
@@ -119,7 +120,23 @@ def _checked_size(path: str | os.PathLike[str]) -> int:
     declared = sum(member.file_size for member in members)
     if declared > size:
         raise CheckpointError("load", where, f"an archive that holds at most its own {size} bytes", f"{declared} bytes")
+    _check_sums(path, members)
     return size
+
+
+def _check_sums(path: str | os.PathLike[str], members: list[zipfile.ZipInfo]) -> None:
+    """Read each member against its CRC, which PyTorch itself does not; 0 is that of none, see its ``set_crc32_options``."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in members:
+                if member.CRC:
+                    with archive.open(member) as file:
+                        while file.read(1 << 20):
+                            pass
+    except (*DAMAGED, OSError, RuntimeError) as cause:
+        raise CheckpointError(
+            "load", str(path), "an intact file of torch.save", f"a damaged archive ({cause})"
+        ) from None  # RuntimeError: encrypted
 
 
 def _torch(where: str) -> Any:

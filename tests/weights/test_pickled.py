@@ -134,6 +134,26 @@ def test_a_file_cut_off_anywhere_is_refused(form, tmp_path):
             pickled.read(path)
 
 
+def test_a_byte_that_fell_over_is_found(tmp_path):
+    """In a weight, where PyTorch cannot see it: it holds no checksum against what it reads."""
+    source = pth_files.written(tmp_path / "a.pth", {"w": torch.arange(300.0)})
+    raw = bytearray(source.read_bytes())
+    raw[raw.index(struct.pack("<f", 150.0))] ^= 1
+    path = tmp_path / "b.pth"
+    path.write_bytes(raw)
+    assert torch.load(path, weights_only=True)["w"][150] != 150
+    assert "got a damaged archive (Bad CRC-32 for file 'a/data/0')" in refused(path)
+
+
+def test_an_archive_without_checksums_loads(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        path = pth_files.written(tmp_path / "a.pth", STATE)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert list(pickled.read(path)) == list(STATE)
+
+
 def test_an_archive_with_packed_members_is_not_unpacked(tmp_path):
     source = pth_files.written(tmp_path / "a.pth", {"w": torch.zeros(100_000)})
     bomb = pth_files.rewritten(source, tmp_path / "b.pth", lambda name, data: data, zipfile.ZIP_DEFLATED)
