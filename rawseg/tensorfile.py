@@ -15,7 +15,7 @@ import numpy as np
 from rawseg_kernels._memory import limit_bytes
 
 from .errors import CheckpointError
-from .files import atomic_write, sweep_temporaries
+from .files import atomic_write, check_path, sweep_temporaries
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool")
 METADATA = "__metadata__"
@@ -41,8 +41,8 @@ def write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], metadata:
     from safetensors.numpy import save
 
     contents = save({name: arrays[name] for name in sorted(arrays)}, metadata)
-    sweep_temporaries(Path(os.path.realpath(path)).parent)
     with atomic_write(path, CheckpointError) as file:
+        sweep_temporaries(Path(os.path.realpath(path)).parent)
         file.write(contents)
         file.flush()
         os.fsync(file.fileno())
@@ -85,6 +85,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Open a file; whatever the library says against it becomes a CheckpointError that names the file."""
     from safetensors import SafetensorError, safe_open
 
+    check_path("load", path)
     try:
         with open(path, "rb") as file:  # the system's own word on what cannot be opened, and the size
             size = os.fstat(file.fileno()).st_size

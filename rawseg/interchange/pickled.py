@@ -21,6 +21,7 @@ import numpy as np
 from rawseg_kernels._memory import limit_bytes
 
 from ..errors import CheckpointError
+from ..files import check_path
 
 __all__ = ["is_pickled", "read"]
 
@@ -42,7 +43,10 @@ def is_pickled(path: str | os.PathLike[str]) -> bool:
     ------
     CheckpointError
         If it is a pipe or a device: reading might wait for ever.
+    ArgumentTypeError
+        If it is no path.
     """
+    check_path("load", path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
             raise CheckpointError("load", str(path), "a file", "a pipe or a device")

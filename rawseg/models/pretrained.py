@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
+from ..errors import ArgumentError, ArgumentTypeError, CheckpointError, type_of
 from ..interchange import Report, compare, fitting, pickled
 from ..nn import Module
 from ..nn.state import saved_tensors
@@ -106,7 +106,7 @@ def load_backbone(model: Any, path: str | os.PathLike[str], entry: str | None = 
     """
     if not hasattr(model, "backbone_parts"):
         expected = "an EncoderUNet, a DeepLabV3 or a MaskRCNN, which have a classifier inside"
-        raise ArgumentTypeError("load_backbone", "model", expected, type(model).__name__)
+        raise ArgumentTypeError("load_backbone", "model", expected, type_of(model))
     channels = model.config["in_channels"]
     if channels != 3:
         raise ArgumentError("load_backbone", "in_channels", "3: weights of elsewhere are for colour images", channels)
@@ -123,7 +123,7 @@ def load_backbone(model: Any, path: str | os.PathLike[str], entry: str | None = 
 def _wanted(op: str, model: Any) -> dict[str, Tensor]:
     """Return what a network keeps in a file, by name."""
     if not isinstance(model, Module):
-        raise ArgumentTypeError(op, "model", "a rawseg.nn.Module", type(model).__name__)
+        raise ArgumentTypeError(op, "model", "a rawseg.nn.Module", type_of(model))
     return dict(saved_tensors(model))
 
 

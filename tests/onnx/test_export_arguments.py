@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 from exported_networks import IMAGE, Applied, Outer, checker, difference, run, small_unet
@@ -52,6 +54,12 @@ def test_arguments_outside_their_domain_are_named(options, error, message):
     [
         ([], ArgumentError, "x: expected at least one input, got none"),
         ("image", ArgumentTypeError, "x: expected a Tensor, an array or a tuple of them, got str"),
+        (
+            types.SimpleNamespace(),
+            ArgumentTypeError,
+            "x: expected a Tensor, an array or a tuple of them, got types.SimpleNamespace",
+        ),
+        ((IMAGE, IMAGE), ArgumentError, r"x: expected one input for each argument of Outer\.forward\(x\), got 2"),
         (IMAGE[:0], ArgumentError, r"x\[0\]: expected at least one element, got shape \(0, 1, 8, 8\)"),
     ],
 )

@@ -14,7 +14,7 @@ import torch
 
 import rawseg
 from rawseg import models
-from rawseg.errors import CheckpointError
+from rawseg.errors import ArgumentTypeError, CheckpointError
 from rawseg.interchange import pickled
 
 FORMS = list(pth_files.FORMS)
@@ -222,6 +222,18 @@ def test_a_pipe_is_not_waited_for(tmp_path):
             models.load_pretrained(models.mobilenet_v2(width_mult=0.25), path)
     with pytest.raises(CheckpointError, match="embedded null byte"):
         models.load_pretrained(models.mobilenet_v2(width_mult=0.25), "a\0b")
+
+
+@pytest.mark.parametrize("path", [None, 5, b"a.pth", []])
+def test_what_is_no_path_is_refused(path):
+    net = models.build("unet", width=4, depth=2)
+    for read in (rawseg.load, models.load_model, lambda path: models.load_pretrained(net, path), rawseg.tfjs.load):
+        with pytest.raises(ArgumentTypeError, match="path: expected a path, got "):
+            read(path)
+    with pytest.raises(ArgumentTypeError, match="write: path: expected a path, got "):
+        models.save_model(net, path)
+    with pytest.raises(ArgumentTypeError, match=r"load_weights: model: expected a rawseg\.nn\.Module, got torch\.nn.*Linear"):
+        models.load_weights("a.pth", torch.nn.Linear(1, 1))
 
 
 def test_the_two_kinds_of_files_are_told_apart_by_their_beginning(tmp_path):

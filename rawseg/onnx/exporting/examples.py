@@ -9,7 +9,7 @@ import numpy as np
 
 from ...autograd import Tensor
 from ...device import device_of
-from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, type_of
 from .model_builder import OP
 
 __all__ = ["as_inputs", "more_examples"]
@@ -31,7 +31,7 @@ def as_inputs(x: Any, argument: str = "x") -> list[Tensor]:
     for i, one in enumerate(x if isinstance(x, (tuple, list)) else [x]):
         array = one.array if isinstance(one, Tensor) else one
         if not device_of(array):
-            raise ArgumentTypeError(OP, argument, "a Tensor, an array or a tuple of them", type(one).__name__)
+            raise ArgumentTypeError(OP, argument, "a Tensor, an array or a tuple of them", type_of(one))
         if array.size == 0:
             raise ArgumentError(OP, f"{argument}[{i}]", "at least one element", f"shape {array.shape}")
         found.append(Tensor(array))

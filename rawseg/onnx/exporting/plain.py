@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ MULTIPLE = 32  # of the sizes that a network takes if it does not say
 def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
     """Return the checked ONNX model of a network in eval mode; see `rawseg.onnx.export`."""
     inputs, state = as_inputs(x), state_of(model)
+    _check_count(model, inputs)
     _check_widths(inputs, settings)
     multiple = _multiple(model) if settings.dynamic_size else None
     examples = [inputs, *more_examples(inputs, other_x, settings.dynamic_batch, multiple)]
@@ -44,6 +46,16 @@ def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
             arrays = [one.numpy().astype(_dtype_in(settings, one), copy=False) for one in example]
             compare(run, dict(zip(names, arrays)), recording.results, jumps)
     return found
+
+
+def _check_count(model: Any, inputs: Sequence[Tensor]) -> None:
+    """Refuse more or fewer inputs than the network takes."""
+    signature = inspect.signature(model.forward)
+    try:
+        signature.bind(*inputs)
+    except TypeError as error:
+        expected = f"one input for each argument of {type(model).__name__}.forward({', '.join(signature.parameters)})"
+        raise ArgumentError(OP, "x", expected, len(inputs)) from error
 
 
 def _check_widths(inputs: Sequence[Tensor], settings: Settings) -> None:
