@@ -23,7 +23,7 @@ from rawseg_kernels._memory import limit_bytes
 from ..errors import CheckpointError
 from ..files import check_path
 
-__all__ = ["is_pickled", "read"]
+__all__ = ["is_pickled", "read", "read_with_origin"]
 
 CONVERT = (
     "import torch, safetensors.torch as s; "
@@ -78,6 +78,11 @@ def read(path: str | os.PathLike[str], entry: str | None = None) -> dict[str, np
         If the file cannot be read, is damaged, asks for code to be run, declares more than it holds, is no state dict, or
         PyTorch is not installed. Nothing in the file is executed.
     """
+    return read_with_origin(path, entry)[0]
+
+
+def read_with_origin(path: str | os.PathLike[str], entry: str | None = None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return what `read` does, and the dtypes in the file of what was converted, by name."""
     where = str(path)
     size = _checked_size(path)
     torch = _torch(where)
@@ -95,8 +100,9 @@ def read(path: str | os.PathLike[str], entry: str | None = None) -> dict[str, np
     storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in named.values()}
     if sum(storages.values()) > size:
         raise CheckpointError("load", where, f"tensors that the file's {size} bytes hold", f"{sum(storages.values())} bytes")
-    wide = {name: tensor.float() if tensor.dtype == torch.bfloat16 else tensor for name, tensor in named.items()}
-    return {name: tensor.detach().numpy() for name, tensor in wide.items()}
+    converted = {name: "bfloat16" for name, tensor in named.items() if tensor.dtype == torch.bfloat16}
+    wide = {name: tensor.float() if name in converted else tensor for name, tensor in named.items()}
+    return {name: tensor.detach().numpy() for name, tensor in wide.items()}, converted
 
 
 def _checked_size(path: str | os.PathLike[str]) -> int:
