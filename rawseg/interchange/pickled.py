@@ -87,9 +87,9 @@ def read_with_origin(path: str | os.PathLike[str], entry: str | None = None) -> 
     size = _checked_size(path)
     torch = _torch(where)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(path, "rb") as file:  # a path it would judge by its ending
             warnings.simplefilter("ignore")  # of how PyTorch stores things by now
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes an unpickler raise nearly anything
         raise _refused(where, error) from None
     named = _chosen(where, found, entry, torch)

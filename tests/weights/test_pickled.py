@@ -215,6 +215,29 @@ def test_a_file_that_cannot_be_opened(tmp_path):
         refused(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "got"),
+    [
+        ("photo.pth", b"\xff\xd8\xff\xe0 of a camera", "one that is neither that nor a file of torch.save$"),
+        ("empty.pth", b"", "an empty file"),
+        ("net.onnx", b"\x08\x07\x12\x07pytorch", r"nor a file of torch.save; rawseg\.onnx\.load reads \.onnx files"),
+        ("model.json", b'{"format": "graph-model"}', r"nor a file of torch.save; rawseg\.tfjs\.load reads \.json files"),
+    ],
+)
+def test_a_file_of_neither_kind_is_called_so(name, content, got, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    for read in (rawseg.load, lambda path: models.load_pretrained(models.build("unet", width=4, depth=2), path)):
+        with pytest.raises(CheckpointError, match=f"expected an intact .safetensors file, got .*{got}"):
+            read(tmp_path / name)
+
+
+def test_the_ending_of_a_name_decides_nothing(tmp_path):
+    path = pth_files.written(tmp_path / "a.safetensors", STATE)
+    assert list(pickled.read(path)) == list(STATE)
+    with pytest.raises(CheckpointError, match=r"got a file of torch\.save, which rawseg\.models\.load_pretrained reads"):
+        rawseg.load(path)
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero"):
