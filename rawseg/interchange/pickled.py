@@ -153,7 +153,8 @@ def _torch(where: str) -> Any:
     try:
         import torch
     except ImportError:
-        expected = f'torch, which reads .pth files (or convert the file where torch is installed: python -c "{CONVERT}")'
+        convert = f'or convert the file where torch is installed: python -c "{CONVERT}"'
+        expected = f"torch, which reads .pth files: pip install torch ({convert})"
         raise CheckpointError("load", where, expected, "no package torch") from None
     version = re.match(r"(\d+)\.(\d+)", torch.__version__)
     if version is None or (int(version[1]), int(version[2])) < SAFE:
@@ -185,7 +186,9 @@ def _chosen(where: str, found: Any, entry: str | None, torch: Any) -> Mapping[st
             raise CheckpointError("load", where, f"an entry that is a state dict, one of {_some(inside)}", repr(entry))
         return inside[entry]
     if len(inside) != 1:
-        expected = "one state dict of tensors by name among the entries" + (" (say which: entry=)" if inside else "")
+        expected = "one state dict of tensors by name among the entries" + (
+            " (say which: entry=, or --pretrained FILE:ENTRY)" if inside else ""
+        )
         raise CheckpointError("load", where, expected, f"several: {_some(inside)}" if inside else f"none: {_some(found)}")
     return next(iter(inside.values()))
 

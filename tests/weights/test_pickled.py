@@ -71,10 +71,8 @@ def test_a_state_dict_inside_a_checkpoint_of_training_is_found(name, tmp_path):
 def test_of_several_state_dicts_one_has_to_be_chosen(tmp_path):
     path = pth_files.written(tmp_path / "a.pth", {"model": {"w": torch.ones(2)}, "ema": {"w": torch.zeros(2)}, "epoch": 1})
     message = refused(path)
-    assert (
-        "expected one state dict of tensors by name among the entries (say which: entry=), got several: 'model', 'ema'"
-        in message
-    )
+    assert "expected one state dict of tensors by name among the entries" in message
+    assert "(say which: entry=, or --pretrained FILE:ENTRY), got several: 'model', 'ema'" in message
     assert np.array_equal(pickled.read(path, "ema")["w"], [0, 0])
     assert "one of 'model', 'ema', got 'epoch'" in refused(path, entry="epoch")
 
@@ -272,7 +270,10 @@ def test_without_pytorch_the_message_says_how_to_convert(tmp_path, monkeypatch):
     path = pth_files.written(tmp_path / "a.pth", STATE)
     monkeypatch.setitem(sys.modules, "torch", None)
     message = refused(path)
-    assert "expected torch, which reads .pth files (or convert the file where torch is installed: python -c" in message
+    assert (
+        "expected torch, which reads .pth files: pip install torch (or convert the file where torch is installed: python -c"
+        in message
+    )
     assert "got no package torch" in message
 
 
