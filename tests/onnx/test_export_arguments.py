@@ -29,6 +29,7 @@ from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeErr
             ArgumentError,
             r"input_names: expected names that no parameter has, got \['first.bias'\]",
         ),
+        ({"dtype": "float64"}, DTypeError, r"model: expected float64, .*model\.double\(\).*, got float32 \(first\.weight\)"),
         ({"dtype": "float16"}, ArgumentError, "dtype: expected None, 'float32' or 'float64', got 'float16'"),
         ({"dynamic_batch": 1}, ArgumentTypeError, "dynamic_batch: expected a bool, got 1"),
         ({"dynamic_size": None}, ArgumentTypeError, "dynamic_size: expected a bool, got None"),

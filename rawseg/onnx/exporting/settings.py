@@ -81,6 +81,11 @@ def _dtype(model: Module, dtype: Any) -> np.dtype:
         return np.dtype(np.float32)
     if not isinstance(dtype, (str, type, np.dtype)) or str(dtype) not in ("float32", "float64"):
         raise ArgumentError(OP, "dtype", "None, 'float32' or 'float64'", repr(dtype))
+    narrow = next((name for name, tensor in model.named_parameters() if tensor.dtype == np.float32), None)
+    if np.dtype(dtype) == np.float64 and narrow is not None:
+        raise DTypeError(
+            OP, "model", "float64, which dtype='float64' keeps (model.double() converts it)", f"float32 ({narrow})"
+        )
     return np.dtype(dtype)
 
 

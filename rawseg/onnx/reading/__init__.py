@@ -41,7 +41,10 @@ def read(source: Any, free_dims: bool = False) -> Graph:
 def _graph(model: Any, label: str, folder: str | None, free_dims: bool) -> Graph:
     graph = model.graph
     protos, imported = expanded(model, versions(model, label), label)
-    check_operators([bare_node(proto, imported) for proto in protos if not is_constant(proto)])
+    try:
+        check_operators([bare_node(proto, imported) for proto in protos if not is_constant(proto)])
+    except ArgumentError as error:
+        raise ArgumentError("onnx.load", label, error.expected, error.got) from error
     tensors = Tensors(label, folder)
     nodes, constants = complete_nodes(protos, imported, tensors)
     merged = _merged_statistics(nodes, {tensor.name for tensor in graph.initializer})
