@@ -9,6 +9,7 @@ from typing import Any
 from ...autograd import Tensor
 from ...errors import ArgumentError, DTypeError, GraphError, RawsegError
 from ...functional.unpooling import MaxUnpool2d
+from ..graph import Graph
 from .agreement import agreed
 from .checking import check, compare, session
 from .description import about, symbols_of
@@ -109,7 +110,7 @@ def refuse_untranslated(program: Program) -> None:
 
 
 def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> Any:
-    ins, outs = _names(program, form, state, settings)
+    ins, outs = _names(model, program, form, state, settings)
     builder = ModelBuilder(settings.opset, settings.dtype, [*ins, *outs, *state])
     names = Writer(builder, program, {value.number: name for value, name in zip(program.inputs, ins)}).run()
     for name, value in zip(outs, names):
@@ -122,10 +123,14 @@ def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], 
     return builder.model(getattr(model, "name", type(model).__name__), inputs, outputs, about(model))
 
 
-def _names(program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> tuple[list[str], list[str]]:
+def _names(
+    model: Any, program: Program, form: Any, state: dict[str, Tensor], settings: Settings
+) -> tuple[list[str], list[str]]:
     """Return the names of inputs and outputs, none of which may be another's or a parameter's."""
-    ins = names_for("input_names", settings.input_names, "input", len(program.inputs))
-    outs = names_for("output_names", settings.output_names, _keys(form) or "output", len(program.outputs))
+    given, made = (model.input_names, model.output_names) if isinstance(model, Graph) else ([], [])
+    ins = names_for("input_names", settings.input_names, given or "input", len(program.inputs))
+    own = made if not set(made) & {*ins, *state} else []  # a Graph may hand on an input or a weight as it is
+    outs = names_for("output_names", settings.output_names, own or _keys(form) or "output", len(program.outputs))
     if taken := sorted(set(ins) & set(state)):
         raise ArgumentError(OP, "input_names", "names that no parameter has", taken)
     if taken := sorted(set(outs) & {*ins, *state}):
