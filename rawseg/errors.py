@@ -12,6 +12,7 @@ from rawseg_kernels._errors import (
     IndexRangeError,
     RawsegError,
     ShapeError,
+    type_of,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "IndexRangeError",
     "RawsegError",
     "ShapeError",
+    "type_of",
 ]

@@ -52,6 +52,8 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
         try:
             # Mode 0o666 lets the umask decide, as for any new file; tempfile would make it private.
             with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "w+b") as file:
+                if target.is_file():
+                    os.fchmod(file.fileno(), target.stat().st_mode & 0o777)  # what few may read stays so
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -68,10 +70,15 @@ def atomic_write(path: str | os.PathLike[str], error: type[RawsegError] = DataEr
         _open.discard(temporary.name)
 
 
+def check_path(op: str, path: object) -> None:
+    """Raise an ArgumentTypeError unless something is a path: neither bytes nor the number of an open file."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentTypeError(op, "path", "a path", f"{path!r:.60}")
+
+
 def _target(path: str | os.PathLike[str], error: type[RawsegError]) -> Path:
     """Return where a path leads, which may be nothing, a file, or a folder (that the system refuses), but no device."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise ArgumentTypeError("write", "path", "a path", repr(path))
+    check_path("write", path)
     try:
         target = Path(os.path.realpath(path))
         special = target.exists() and not (target.is_file() or target.is_dir())

@@ -15,10 +15,11 @@ import numpy as np
 from rawseg_kernels._memory import limit_bytes
 
 from .errors import CheckpointError
-from .files import atomic_write, sweep_temporaries
+from .files import atomic_write, check_path, sweep_temporaries
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool")
 METADATA = "__metadata__"
+READERS = {".onnx": "rawseg.onnx.load", ".json": "rawseg.tfjs.load"}
 
 
 def write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -41,8 +42,8 @@ def write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], metadata:
     from safetensors.numpy import save
 
     contents = save({name: arrays[name] for name in sorted(arrays)}, metadata)
-    sweep_temporaries(Path(os.path.realpath(path)).parent)
     with atomic_write(path, CheckpointError) as file:
+        sweep_temporaries(Path(os.path.realpath(path)).parent)
         file.write(contents)
         file.flush()
         os.fsync(file.fileno())
@@ -85,12 +86,15 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Open a file; whatever the library says against it becomes a CheckpointError that names the file."""
     from safetensors import SafetensorError, safe_open
 
+    check_path("load", path)
     try:
         with open(path, "rb") as file:  # the system's own word on what cannot be opened, and the size
-            size = os.fstat(file.fileno()).st_size
+            size, head = os.fstat(file.fileno()).st_size, file.read(9)
         if size > limit_bytes():
             expected = f"at most {limit_bytes()} bytes (RAWSEG_MEMORY_LIMIT, else this machine's memory)"
             raise CheckpointError("load", str(path), expected, size)
+        if head[8:] != b"{":  # after 8 bytes of its length begins a header of JSON
+            raise CheckpointError("load", str(path), "an intact .safetensors file", _other_kind(path, head))
         with safe_open(os.fspath(path), framework="numpy") as opened:
             yield opened
     except OSError as cause:
@@ -100,3 +104,14 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
         if isinstance(cause, CheckpointError):
             raise
         raise CheckpointError("load", str(path), "an intact .safetensors file", " ".join(str(cause).split())) from cause
+
+
+def _other_kind(path: str | os.PathLike[str], head: bytes) -> str:
+    """Return what a file is that cannot be a .safetensors file, and what reads it."""
+    if not head:
+        return "an empty file"
+    if head.startswith((b"PK\3\4", b"\x80")):
+        return "a file of torch.save, which rawseg.models.load_pretrained reads"
+    suffix = Path(path).suffix.lower()
+    reader = f"; {READERS[suffix]} reads {suffix} files" if suffix in READERS else ""
+    return f"one that is neither that nor a file of torch.save{reader}"

@@ -132,8 +132,7 @@ def test_missing_folders_and_folders_in_the_way(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
-def test_a_symbolic_link_is_followed_and_the_umask_decides_the_mode(tmp_path):
-    (tmp_path / "real").write_bytes(b"old")
+def test_a_symbolic_link_is_followed_and_the_umask_decides_the_mode_of_a_new_file(tmp_path):
     (tmp_path / "link").symlink_to("real")
     before = os.umask(0o027)
     try:
@@ -155,6 +154,15 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
             write_bytes_atomically(path, b"x", CheckpointError)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
+def test_a_file_that_is_replaced_keeps_its_mode(mode, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(mode)
+    write_bytes_atomically(path, b"x")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 @pytest.mark.parametrize("path", [5, b"bytes", None])

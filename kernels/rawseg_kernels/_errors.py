@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 
+def type_of(value: object) -> str:
+    """Return what messages call the type of a value: its name, and of another library's class the module too."""
+    kind = type(value)
+    own = kind.__module__.partition(".")[0] in ("builtins", "numpy", "rawseg", "__main__")
+    return kind.__name__ if own else f"{kind.__module__}.{kind.__name__}"
+
+
 class RawsegError(Exception):
     """Base of every error that rawseg raises about its input.
 

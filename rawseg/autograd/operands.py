@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import array_module, device_of
-from ..errors import ArgumentTypeError, DeviceError, DTypeError
+from ..errors import ArgumentTypeError, DeviceError, DTypeError, type_of
 from . import late
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) ->
     if isinstance(value, (bool, int, float)):
         value = _weak(value, like)
     elif not device_of(value) and not isinstance(value, np.generic):
-        raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type(value).__name__)
+        raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type_of(value))
     if not has_numbers(value.dtype):
         raise DTypeError(op, argument, "bools, integers or floats", value.dtype)
     return late.Tensor(value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ArgumentTypeError
 from .options import Threads, make_folder, refuse_given, use_threads
 from .output import console, progress
 
@@ -59,14 +61,19 @@ def _check(op: Texts, impl: str | None, framework: str | None, only: Texts, exam
     from ..testing.adapters import load
     from ..testing.conformance import CHECKS
     from ..testing.conformance import check as run
+    from ..testing.conformance.run import chosen
     from ..testing.contracts import contract_of, contracts
 
     if impl and len(op) != 1:
         raise ArgumentError("check", "--op", "the one operation that --impl is of", op or "none")
     reports, names = [], op or list(contracts())
-    for name in names:
-        contract_of(name)  # a word that is none is told before anything runs
-    function = load(impl, framework, device) if impl else None
+    with _blaming("--op"):
+        for name in names:
+            contract_of(name)  # a word that is none is told before anything runs
+    with _blaming("--only"):
+        chosen(tuple(only) or CHECKS)
+    with _blaming("--impl", impl or ""):
+        function = load(impl, framework, device) if impl else None
     with progress(len(names)) as tell:
         for name in names:
             reports.append(run(name, function, examples=examples, only=tuple(only) or CHECKS, device=device))
@@ -82,6 +89,17 @@ def _check(op: Texts, impl: str | None, framework: str | None, only: Texts, exam
     screen.print(f"\n{len(reports)} operation{'s' * (len(reports) > 1)}, {cases} cases, {wrong} wrong, {seconds:.0f} s")
     if wrong:
         raise typer.Exit(WRONG)
+
+
+@contextmanager
+def _blaming(option: str, given: str = "") -> Iterator[None]:
+    """Let an error name the option that was at fault, and what was given there."""
+    try:
+        yield
+    except (ArgumentError, ArgumentTypeError) as error:
+        wrong = "--framework" if error.argument == "framework" else option
+        got = f"{given!r}, of type {error.got}" if isinstance(error, ArgumentTypeError) else error.got
+        raise type(error)("check", wrong, error.expected, got) from error
 
 
 def _table(reports: list[Any], checks: tuple[str, ...]) -> Any:

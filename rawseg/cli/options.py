@@ -29,7 +29,9 @@ ModelOptions = Annotated[
 ]
 Pretrained = Annotated[
     str | None,
-    typer.Option(help="Weights to begin with, of the --encoder or of a mask_rcnn's backbone: a file, or a package with them."),
+    typer.Option(
+        help="Weights to begin with, of the --encoder or of a mask_rcnn's backbone: a file, FILE:ENTRY, or a package."
+    ),
 ]
 Up = Annotated[str | None, typer.Option(help="transposed or bilinear.")]
 

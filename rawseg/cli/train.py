@@ -103,6 +103,8 @@ def train(
     names = split_names(class_names, classes)
     if pretrained is not None and encoder is None:
         raise ArgumentError("train", "--pretrained", "an --encoder to load it into, or --model mask_rcnn", "neither")
+    if frozen and encoder is None and model == "unet":
+        raise ArgumentError("train", "--frozen", "an --encoder to freeze", "none")
     beginning = None if pretrained is None or resume else weight_file(pretrained, channels)
     everything = data.SegmentationFolder(folder, classes=classes, channels=channels, ignore_index=ignore_index)
     training, held_out = divide(everything, validation, seed)
@@ -116,6 +118,8 @@ def train(
     net = make_model(model, channels, 1 if loss == MASK_LOSS and classes == 2 else classes, given, options)
     if beginning is not None:
         fill(net, beginning)
+    elif frozen and not resume:
+        console().print("the frozen encoder has random weights: --pretrained gives it others")
     net.to(device)
     uncounted = NOT_COUNTED if ignore_index is None else ignore_index
     criterion = objective(loss, uncounted)

@@ -23,7 +23,12 @@ def fitted(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor]) -> tu
     return {new: arrays[old] for old, new in names.items()}, {old: new for old, new in names.items() if old != new}
 
 
-def compare(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor], renamed: Mapping[str, str] | None = None) -> Report:
+def compare(
+    arrays: Mapping[str, np.ndarray],
+    wanted: Mapping[str, Tensor],
+    renamed: Mapping[str, str] | None = None,
+    origin: Mapping[str, str] | None = None,
+) -> Report:
     """Return which arrays fit which tensors.
 
     Parameters
@@ -34,8 +39,11 @@ def compare(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor], rena
         Of the network, as `rawseg.nn.Module.state_dict` names them.
     renamed : dict, optional
         Which names changed, for the report.
+    origin : dict, optional
+        Dtypes in the file of what was converted when it was read, by the file's names.
     """
     loaded, mismatched, converted = [], {}, {}
+    read = {(renamed or {}).get(name, name): dtype for name, dtype in (origin or {}).items()}
     for name, tensor in wanted.items():
         if name not in arrays:
             continue
@@ -46,8 +54,8 @@ def compare(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor], rena
             mismatched[name] = f"{array.dtype} in the file, {tensor.dtype} in the network"
         else:
             loaded.append(name)
-            if array.dtype != tensor.dtype:
-                converted[name] = str(array.dtype)
+            if name in read or array.dtype != tensor.dtype:
+                converted[name] = read.get(name, str(array.dtype))
     missing = [name for name in wanted if name not in arrays]
     unexpected = [name for name in arrays if name not in wanted]
     shapes = {name: tuple(tensor.shape) for name, tensor in wanted.items()}

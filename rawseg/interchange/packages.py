@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +65,7 @@ PACKAGED: Mapping[str, Packaged] = MappingProxyType(
 )
 
 
-def find(name: str, option: str = "--weights FILE") -> Path:
+def find(name: str, option: str = "--weights FILE", among: Collection[str] | None = None) -> Path:
     """Return the weight file of a network that a package brings, after a check of every file that belongs to it.
 
     Parameters
@@ -74,6 +74,8 @@ def find(name: str, option: str = "--weights FILE") -> Path:
         One of `PACKAGED`, or a package's own name.
     option : str
         What else a user could give, for the message.
+    among : collection of str, optional
+        The networks that will do.
 
     Raises
     ------
@@ -82,14 +84,15 @@ def find(name: str, option: str = "--weights FILE") -> Path:
     CheckpointError
         If the package is not installed, which tells how to get it; or if a file is not the one that was tried.
     """
-    network = next((key for key, known in PACKAGED.items() if name in (key, known.package)), None)
+    networks = {key: packaged for key, packaged in PACKAGED.items() if among is None or key in among}
+    network = next((key for key, known in networks.items() if name in (key, known.package)), None)
     if network is None:
-        known = ", ".join(f"{key} ({packaged.package})" for key, packaged in PACKAGED.items())
+        known = ", ".join(f"{key} ({packaged.package})" for key, packaged in networks.items())
         raise ArgumentError("weights", "name", f"a file, or one of {known}", repr(name))
     packaged = PACKAGED[network]
     folder = locate(packaged)
     if folder is None:
-        where = f"{os.getcwd()}/node_modules" if packaged.is_npm else "this Python"
+        where = f"{os.getcwd()}/node_modules or in one of a folder above" if packaged.is_npm else "this Python"
         expected = f"the package {packaged.package} ({packaged.install}), or {option}"
         raise CheckpointError("weights", network, expected, f"none in {where}, and nothing is downloaded")
     for file, digest in packaged.files.items():
@@ -100,8 +103,9 @@ def find(name: str, option: str = "--weights FILE") -> Path:
 def locate(packaged: Packaged) -> Path | None:
     """Return the folder of an installed package, or None."""
     if packaged.is_npm:
-        folder = Path.cwd() / "node_modules" / packaged.folder
-        return folder if folder.is_dir() else None
+        here = Path.cwd()  # npm, too, looks in the folders above
+        folders = [folder / "node_modules" / packaged.folder for folder in (here, *here.parents)]
+        return next((folder for folder in folders if folder.is_dir()), None)
     return python_folder(packaged.folder)
 
 

@@ -21,8 +21,9 @@ import numpy as np
 from rawseg_kernels._memory import limit_bytes
 
 from ..errors import CheckpointError
+from ..files import check_path
 
-__all__ = ["is_pickled", "read"]
+__all__ = ["is_pickled", "read", "read_with_origin"]
 
 CONVERT = (
     "import torch, safetensors.torch as s; "
@@ -32,6 +33,7 @@ ASKS_FOR = re.compile(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)")  # how PyTorc
 ADVICE = re.compile(r"^.*(?:WeightsUnpickler error: |trusted source\. )| Check the documentation.*$")  # how to load it anyway
 SAFE = (2, 6)  # CVE-2025-32434
 NAMED = 8  # entries that a message lists
+DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError)  # what zipfile raises for such archives
 
 
 def is_pickled(path: str | os.PathLike[str]) -> bool:
@@ -41,7 +43,10 @@ def is_pickled(path: str | os.PathLike[str]) -> bool:
     ------
     CheckpointError
         If it is a pipe or a device: reading might wait for ever.
+    ArgumentTypeError
+        If it is no path.
     """
+    check_path("load", path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
             raise CheckpointError("load", str(path), "a file", "a pipe or a device")
@@ -73,13 +78,18 @@ def read(path: str | os.PathLike[str], entry: str | None = None) -> dict[str, np
         If the file cannot be read, is damaged, asks for code to be run, declares more than it holds, is no state dict, or
         PyTorch is not installed. Nothing in the file is executed.
     """
+    return read_with_origin(path, entry)[0]
+
+
+def read_with_origin(path: str | os.PathLike[str], entry: str | None = None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return what `read` does, and the dtypes in the file of what was converted, by name."""
     where = str(path)
     size = _checked_size(path)
     torch = _torch(where)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(path, "rb") as file:  # a path it would judge by its ending
             warnings.simplefilter("ignore")  # of how PyTorch stores things by now
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes an unpickler raise nearly anything
         raise _refused(where, error) from None
     named = _chosen(where, found, entry, torch)
@@ -90,12 +100,13 @@ def read(path: str | os.PathLike[str], entry: str | None = None) -> dict[str, np
     storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in named.values()}
     if sum(storages.values()) > size:
         raise CheckpointError("load", where, f"tensors that the file's {size} bytes hold", f"{sum(storages.values())} bytes")
-    wide = {name: tensor.float() if tensor.dtype == torch.bfloat16 else tensor for name, tensor in named.items()}
-    return {name: tensor.detach().numpy() for name, tensor in wide.items()}
+    converted = {name: "bfloat16" for name, tensor in named.items() if tensor.dtype == torch.bfloat16}
+    wide = {name: tensor.float() if name in converted else tensor for name, tensor in named.items()}
+    return {name: tensor.detach().numpy() for name, tensor in wide.items()}, converted
 
 
 def _checked_size(path: str | os.PathLike[str]) -> int:
-    """Return the file's size, after a look at the archive's directory, if it is one: nothing is unpacked."""
+    """Return the file's size, after a look at the archive's directory and checksums, if it is one: nothing is unpacked."""
     where, limit = str(path), limit_bytes()
     try:
         size = os.stat(path).st_size
@@ -111,7 +122,7 @@ def _checked_size(path: str | os.PathLike[str]) -> int:
     except OSError as cause:
         name = errno.errorcode.get(cause.errno or 0, type(cause).__name__)
         raise CheckpointError("load", where, "a file that can be read", f"{name}: {cause.strerror or cause}") from cause
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as cause:
+    except DAMAGED as cause:
         raise CheckpointError("load", where, "an intact file of torch.save", f"a damaged archive ({cause})") from None
     packed = [member.filename for member in members if member.compress_type != zipfile.ZIP_STORED]
     if packed:
@@ -119,14 +130,31 @@ def _checked_size(path: str | os.PathLike[str]) -> int:
     declared = sum(member.file_size for member in members)
     if declared > size:
         raise CheckpointError("load", where, f"an archive that holds at most its own {size} bytes", f"{declared} bytes")
+    _check_sums(path, members)
     return size
+
+
+def _check_sums(path: str | os.PathLike[str], members: list[zipfile.ZipInfo]) -> None:
+    """Read each member against its CRC, which PyTorch itself does not; 0 is that of none, see its ``set_crc32_options``."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in members:
+                if member.CRC:
+                    with archive.open(member) as file:
+                        while file.read(1 << 20):
+                            pass
+    except (*DAMAGED, OSError, RuntimeError) as cause:
+        raise CheckpointError(
+            "load", str(path), "an intact file of torch.save", f"a damaged archive ({cause})"
+        ) from None  # RuntimeError: encrypted
 
 
 def _torch(where: str) -> Any:
     try:
         import torch
     except ImportError:
-        expected = f'torch, which reads .pth files (or convert the file where torch is installed: python -c "{CONVERT}")'
+        convert = f'or convert the file where torch is installed: python -c "{CONVERT}"'
+        expected = f"torch, which reads .pth files: pip install torch ({convert})"
         raise CheckpointError("load", where, expected, "no package torch") from None
     version = re.match(r"(\d+)\.(\d+)", torch.__version__)
     if version is None or (int(version[1]), int(version[2])) < SAFE:
@@ -158,7 +186,9 @@ def _chosen(where: str, found: Any, entry: str | None, torch: Any) -> Mapping[st
             raise CheckpointError("load", where, f"an entry that is a state dict, one of {_some(inside)}", repr(entry))
         return inside[entry]
     if len(inside) != 1:
-        expected = "one state dict of tensors by name among the entries" + (" (say which: entry=)" if inside else "")
+        expected = "one state dict of tensors by name among the entries" + (
+            " (say which: entry=, or --pretrained FILE:ENTRY)" if inside else ""
+        )
         raise CheckpointError("load", where, expected, f"several: {_some(inside)}" if inside else f"none: {_some(found)}")
     return next(iter(inside.values()))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -11,6 +13,7 @@ __all__ = ["Report"]
 SHOWN = 40  # rows of the printed table
 NAMED = 6  # keys of a kind in a message
 COMPARED = 16  # missing keys for which a renamed one is looked for: every comparison costs
+CLOSE = 0.8  # share of equal letters from which on one name may be another one's
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,47 @@ class Report:
         return not (self.missing or self.unexpected or self.mismatched)
 
     def suggestions(self) -> dict[str, str]:
-        """Return for missing keys the leftover key of the file that is most like each, if it has the same shape."""
-        found = {}
-        for name in self.missing[:COMPARED]:
-            shape = self.shapes.get(name)
-            alike = [other for other in self.unexpected if self.shapes.get(other) == shape]
-            close = get_close_matches(name, alike[: 4 * COMPARED], n=1, cutoff=0.6)
+        """Return for missing keys the leftover key of the file that is most like each: of its shape, with the same numbers."""
+        found: dict[str, str] = {}
+        for name in self.missing[: 0 if self._prefixes() else COMPARED]:
+            alike = [other for other in self.unexpected if self._is_alike(name, other) and other not in found.values()]
+            close = get_close_matches(name, alike[: 4 * COMPARED], n=1, cutoff=CLOSE)
             if close:
                 found[name] = close[0]
         return found
+
+    def _is_alike(self, name: str, other: str) -> bool:
+        same_numbers = re.findall(r"\d+", name) == re.findall(r"\d+", other)  # layer 3 is not what layer 2 is called elsewhere
+        return same_numbers and self.shapes.get(name) == self.shapes.get(other)
+
+    def hints(self) -> list[str]:
+        """Return what would help, in words, where many keys have one fault."""
+        found = self._prefixes()
+        norms = [name for name in self.missing if name.endswith("running_mean")]
+        if norms and self.loaded and not any(name.endswith("running_mean") for name in (*self.loaded, *self.unexpected)):
+            found.append("the file is of a network without batch norms")
+        if any(note.startswith("float64") for note in self.mismatched.values()):
+            found.append("float64 is not narrowed: network.double() takes it")
+        return found
+
+    def _prefixes(self) -> list[str]:
+        """Return what to put before the names of the file, or to leave out there, for most of those left over to fit."""
+        found = []
+        for word, long, short in (("with", self.missing, self.unexpected), ("without", self.unexpected, self.missing)):
+            for prefix, count in self._shared_prefixes(long, set(short)).most_common(1):
+                if 2 * count > len(self.unexpected):
+                    found.append(f"{count} of {len(self.unexpected)} unexpected keys would fit {word} {prefix!r} before them")
+        return found
+
+    def _shared_prefixes(self, long: Collection[str], short: Collection[str]) -> Counter[str]:
+        """Count the beginnings of long names that end in one of the short ones, of the same shape."""
+        counts: Counter[str] = Counter()
+        for name in long:
+            for dot in re.finditer(r"\.", name):
+                rest = name[dot.end() :]
+                if rest in short and self.shapes.get(rest) == self.shapes.get(name):
+                    counts[name[: dot.end()]] += 1
+        return counts
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return state, key, shape and a note of everything that is not plainly loaded."""
@@ -88,7 +123,7 @@ class Report:
         """Return the table; of very many rows, the first."""
         rows = self.rows()
         total = len(self.loaded) + len(self.missing) + len(self.mismatched)
-        lines = [f"{len(self.loaded)} of {total} keys fit"]
+        lines = [f"{len(self.loaded)} of {total} keys fit", *self.hints()]
         if rows:
             table = [("state", "key", "shape", "note"), *rows[:SHOWN]]
             widths = [max(len(row[i]) for row in table) for i in range(4)]
@@ -105,7 +140,8 @@ class Report:
             "unexpected": self.unexpected,
             "mismatched": [f"{name} ({note})" for name, note in self.mismatched.items()],
         }
-        return "; ".join(f"{len(names)} {kind}: {_first(names)}" for kind, names in lists.items() if names)
+        told = [f"{len(names)} {kind}: {_first(names)}" for kind, names in lists.items() if names]
+        return "; ".join([*self.hints(), *told])
 
 
 def _first(names: list[str]) -> str:

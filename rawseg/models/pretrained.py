@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
+from ..errors import ArgumentError, ArgumentTypeError, CheckpointError, type_of
 from ..interchange import Report, compare, fitting, pickled
 from ..nn import Module
 from ..nn.state import saved_tensors
@@ -69,8 +69,11 @@ def load_pretrained(model: Any, path: str | os.PathLike[str], strict: bool = Tru
     """
     wanted = _wanted("load_pretrained", model)
     arrays, report = _held_against(wanted, path, entry)
-    if not report.loaded or (strict and not report.complete):
-        raise _misfit(path, type(model).__name__, report)
+    what = f"the names, shapes and dtypes of {type(model).__name__}"
+    if strict and not report.complete:
+        raise _misfit(path, what, report)
+    if not report.loaded:
+        raise _misfit(path, f"a key that fits, by {what}", report)
     fitting.write(arrays, wanted, report.loaded)
     return report
 
@@ -106,7 +109,7 @@ def load_backbone(model: Any, path: str | os.PathLike[str], entry: str | None = 
     """
     if not hasattr(model, "backbone_parts"):
         expected = "an EncoderUNet, a DeepLabV3 or a MaskRCNN, which have a classifier inside"
-        raise ArgumentTypeError("load_backbone", "model", expected, type(model).__name__)
+        raise ArgumentTypeError("load_backbone", "model", expected, type_of(model))
     channels = model.config["in_channels"]
     if channels != 3:
         raise ArgumentError("load_backbone", "in_channels", "3: weights of elsewhere are for colour images", channels)
@@ -115,7 +118,7 @@ def load_backbone(model: Any, path: str | os.PathLike[str], entry: str | None = 
         wanted |= saved_tensors(part, prefix)
     arrays, report = _held_against(wanted, path, entry)
     if report.missing or report.mismatched or not report.loaded:
-        raise _misfit(path, f"the backbone of {type(model).__name__}", report)
+        raise _misfit(path, f"the names, shapes and dtypes of the backbone of {type(model).__name__}", report)
     fitting.write(arrays, wanted, report.loaded)
     return report
 
@@ -123,7 +126,7 @@ def load_backbone(model: Any, path: str | os.PathLike[str], entry: str | None = 
 def _wanted(op: str, model: Any) -> dict[str, Tensor]:
     """Return what a network keeps in a file, by name."""
     if not isinstance(model, Module):
-        raise ArgumentTypeError(op, "model", "a rawseg.nn.Module", type(model).__name__)
+        raise ArgumentTypeError(op, "model", "a rawseg.nn.Module", type_of(model))
     return dict(saved_tensors(model))
 
 
@@ -131,20 +134,21 @@ def _held_against(
     wanted: Mapping[str, Tensor], path: str | os.PathLike[str], entry: str | None
 ) -> tuple[dict[str, np.ndarray], Report]:
     """Return the arrays of a file under today's names, and how they fit."""
-    arrays, renamed = fitting.fitted(read_arrays(path, entry), wanted)
-    return arrays, compare(arrays, wanted, renamed)
+    given, origin = _read(path, entry)
+    arrays, renamed = fitting.fitted(given, wanted)
+    return arrays, compare(arrays, wanted, renamed, origin)
 
 
-def read_arrays(path: str | os.PathLike[str], entry: str | None = None) -> Mapping[str, np.ndarray]:
-    """Return the weights in a file of either kind; which one it is, its first bytes tell."""
+def _read(path: str | os.PathLike[str], entry: str | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the weights in a file of either kind, and what they were; which kind it is, its first bytes tell."""
     if pickled.is_pickled(path):
-        return pickled.read(path, entry)
+        return pickled.read_with_origin(path, entry)
     if entry is not None:
         raise CheckpointError("load", str(path), "a .pth file, which alone has entries", f"entry {entry!r} of another")
-    return weights_of(path)
+    return weights_of(path), {}
 
 
 def _misfit(path: str | os.PathLike[str], what: str, report: Report) -> CheckpointError:
-    error = CheckpointError("load", str(path), f"the names, shapes and dtypes of {what}", report.faults())
+    error = CheckpointError("load", str(path), what, report.faults())
     error.report = report  # type: ignore[attr-defined]
     return error

@@ -1,6 +1,6 @@
 """VGG16 with batch norm (Simonyan and Zisserman 2015, arXiv 1409.1556): thirteen 3x3 convolutions, five poolings.
 
-Parameters have torchvision's names (``vgg16_bn``).
+Parameters have torchvision's names, those of ``vgg16_bn``: the file of its ``vgg16``, which has no norms, does not fit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def vgg16_features(in_channels: int = 3, return_indices: bool = False) -> nn.Seq
 
 
 class VGG16(Classifier):
-    """Configuration D with batch norm.
+    """Configuration D with batch norm, which torchvision calls ``vgg16_bn``.
 
     Parameters
     ----------

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError, CheckpointError
+from ..errors import ArgumentError, ArgumentTypeError, CheckpointError, type_of
 from ..interchange import pickled
+from ..nn import Module
 from ..nn.init import skipped
 from ..serialization import load_arrays, save
 
@@ -93,6 +94,8 @@ def load_weights(path: str | os.PathLike[str], model: Any) -> None:
     CheckpointError
         If the file is damaged or does not fit; the message lists every key at fault. Then the model is unchanged.
     """
+    if not isinstance(model, Module):
+        raise ArgumentTypeError("load_weights", "model", "a rawseg.nn.Module", type_of(model))
     if pickled.is_pickled(path):
         _fill(model, pickled.read(path), path)
     else:

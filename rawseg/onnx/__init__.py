@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 from .exporting import export
@@ -15,6 +16,13 @@ from .graph import Graph
 from .node import Node
 from .package import require_onnx
 from .signature import Signature
+
+
+def __getattr__(name: str) -> Any:
+    if name == "backend":  # when it is asked for: it imports this module
+        return import_module(".backend", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = ["Graph", "Node", "Signature", "export", "load"]
 

@@ -12,4 +12,4 @@ __all__ = ["require_onnx"]
 def require_onnx(op: str) -> None:
     """Raise a BackendError that says how to install the onnx package, if it is missing."""
     if importlib.util.find_spec("onnx") is None:
-        raise BackendError(op, "onnx", "the onnx package: pip install 'rawseg[onnx]'", "no such module")
+        raise BackendError(op, "onnx", "the onnx package: pip install onnx", "no such module")

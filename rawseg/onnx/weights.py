@@ -9,7 +9,7 @@ import numpy as np
 
 from .node import Node
 
-__all__ = ["roles"]
+__all__ = ["roles", "statistics"]
 
 # Of operators with inputs that are settings rather than data, where those are. What is read there is not trained.
 SETTINGS = MappingProxyType(
@@ -45,13 +45,18 @@ def roles(
     A parameter is of float32 or float64, has at least one axis (numbers such as the 3 and the 6 of a hand-made hard swish have
     none), and is no setting or statistic of any node that reads it.
     """
-    settings, statistics = _read_as(nodes, SETTINGS) | set(constants), _read_as(nodes, STATISTICS)
+    settings, moving = _read_as(nodes, SETTINGS) | set(constants), statistics(nodes)
     parameters = {
         name
         for name, array in weights.items()
-        if array.dtype in TRAINABLE and array.ndim and name not in settings and name not in statistics
+        if array.dtype in TRAINABLE and array.ndim and name not in settings and name not in moving
     }
-    return parameters, {name for name in weights if name in statistics}
+    return parameters, {name for name in weights if name in moving}
+
+
+def statistics(nodes: Sequence[Node]) -> set[str]:
+    """Return the names of what nodes read as running statistics."""
+    return _read_as(nodes, STATISTICS)
 
 
 def _read_as(nodes: Sequence[Node], slots: Mapping[str, tuple[int, ...]]) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from rawseg_kernels._memory import limit_bytes
 
 from ..errors import CheckpointError
+from ..files import check_path
 from .operation import Operation, as_operation, parsed
 
 __all__ = ["in_order", "outputs_of", "reachable", "read_operations", "read_topology"]
@@ -27,6 +28,7 @@ def read_topology(path: str | os.PathLike[str]) -> dict[str, Any]:
     CheckpointError
         If the file cannot be read, is no JSON, or no graph model: a Keras model ("layers-model") has no list of operations.
     """
+    check_path("tfjs", path)
     where = str(path)
     try:
         status = os.stat(path)

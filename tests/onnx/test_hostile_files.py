@@ -193,7 +193,7 @@ def nested(depth: int) -> onnx.GraphProto:
 def test_graphs_within_graphs_are_refused_however_deep():
     for depth in (1, 30):
         proto = of_one("If", then_branch=nested(depth), else_branch=nested(0))
-        refused(proto, "If of version 17 (n)", ArgumentError)
+        refused(proto, "If of version 17, control flow (n)", ArgumentError)
     inner = b""
     for _ in range(300):  # node { attribute { g { node { ... : deeper than the onnx package can write, so byte by byte
         attribute = b"\x32" + _length(inner) + inner

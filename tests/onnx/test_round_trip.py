@@ -8,6 +8,7 @@ import pytest
 import rawseg
 from rawseg import models, onnx
 from rawseg.models.inference import evaluating
+from rawseg.onnx import Graph, Node
 
 RNG = np.random.default_rng(0)
 NETWORKS = [
@@ -57,3 +58,16 @@ def test_a_detector_comes_back():
         assert found[key].shape == wanted[key].shape
         # the file computes coordinates in steps of its own, each rounded
         np.testing.assert_allclose(found[key].numpy(), wanted[key].numpy(), rtol=1e-4, atol=1e-3, err_msg=key)
+
+
+def test_a_graph_keeps_the_names_of_its_inputs_and_outputs_when_it_is_exported_again():
+    nodes = [Node("MatMul", ("left", "w"), ("product",)), Node("Relu", ("product",), ("positive",))]
+    weights, x = {"w": np.ones((2, 2), np.float32)}, np.ones((1, 2), np.float32)
+
+    def names(outputs, **options):
+        file = onnx.export(Graph(nodes, ["left"], outputs, weights), x, **options)
+        return [one.name for one in file.graph.input], [one.name for one in file.graph.output]
+
+    assert names(["product", "positive"]) == (["left"], ["product", "positive"])
+    assert names(["positive"], output_names=["mine"]) == (["left"], ["mine"])
+    assert names(["positive", "left"]) == (["left"], ["output_0", "output_1"])  # an input that is handed on has a name already

@@ -51,14 +51,19 @@ def test_training_repeats_bit_by_bit():
     assert runs[0] == runs[1]
 
 
+WEIGHTS = {"s": np.float32([1, 2]), "b": np.float32([0, 1]), "m": np.float32([0, 0]), "v": np.float32([1, 1])}
+
+
 def normalising(**attributes) -> rawseg.onnx.Graph:
-    weights = {"s": np.float32([1, 2]), "b": np.float32([0, 1]), "m": np.float32([0, 0]), "v": np.float32([1, 1])}
     nodes = [node("BatchNormalization", "x s b m v", "y", **attributes)]
-    return rawseg.onnx.load(model(nodes, [value("x", ["N", 2])], ["y"], weights, opset=15))
+    return rawseg.onnx.load(model(nodes, [value("x", ["N", 2])], ["y"], WEIGHTS, opset=15))
 
 
-def test_normalisation_trains_as_the_layer_of_rawseg_does():
-    graph, layer = normalising(momentum=0.7, epsilon=1e-3).train(), rawseg.nn.BatchNorm1d(2, eps=1e-3, momentum=0.3)
+@pytest.mark.parametrize("mode", [0, 1])
+def test_normalisation_trains_as_the_layer_of_rawseg_does(mode):
+    """A node in training mode too: PyTorch writes such for its TrainingMode.TRAINING."""
+    graph = normalising(momentum=0.7, epsilon=1e-3, training_mode=mode).train()
+    layer = rawseg.nn.BatchNorm1d(2, eps=1e-3, momentum=0.3)
     layer.load_state_dict(
         {
             "weight": np.float32([1, 2]),
@@ -74,7 +79,7 @@ def test_normalisation_trains_as_the_layer_of_rawseg_does():
     np.testing.assert_allclose(graph.state_dict()["m"].numpy(), layer.running_mean.numpy(), rtol=1e-6)
     np.testing.assert_allclose(graph.state_dict()["v"].numpy(), layer.running_var.numpy(), rtol=1e-6)
     graph.eval()
-    layer.eval()
+    layer.train(mode == 1)
     np.testing.assert_allclose(graph(x).numpy(), layer(rawseg.tensor(x)).numpy(), rtol=1e-5, atol=1e-6)
 
 
@@ -93,6 +98,24 @@ def test_a_node_in_training_mode_returns_the_new_statistics_and_writes_nowhere()
     np.testing.assert_allclose(out.numpy(), [[-1], [1]], rtol=1e-4)
     assert (mean.tolist(), variance.tolist()) == ([1.0], [1.0])  # half of 0 and 2; half of 1 and the biased 1
     assert (zeros.tolist(), ones.tolist()) == ([0.0], [1.0])
+
+
+def test_statistics_that_are_stored_once_move_by_themselves():
+    """PyTorch stores equal tensors once, with an Identity for each further name."""
+    nodes = [
+        node("Identity", "m", "m2"),
+        node("Identity", "v", "v2"),
+        node("Identity", "s", "s2"),
+        node("BatchNormalization", "x s b m v", "y"),
+        node("BatchNormalization", "y s2 b m2 v2", "z"),
+    ]
+    graph = rawseg.onnx.load(model(nodes, [value("x", ["N", 2])], ["z"], WEIGHTS, opset=15)).train()
+    assert {name for name, _ in graph.named_buffers()} == {"m", "v", "m2", "v2"}
+    graph(np.float32([[1, 2], [3, 6]]))
+    state = {name: tensor.tolist() for name, tensor in graph.state_dict().items()}
+    np.testing.assert_allclose(state["m"], [0.2, 0.4], rtol=1e-6)  # a tenth of the means 2 and 4
+    np.testing.assert_allclose(state["m2"], [0, 0.1], atol=1e-6)  # the first norm's bias is what the second one sees
+    assert [one.op for one in graph.nodes] == ["Identity", "BatchNormalization", "BatchNormalization"]  # scales stay shared
 
 
 def test_a_batch_of_one_value_cannot_train_a_normalisation():

@@ -46,6 +46,19 @@ def test_a_file_of_a_package_is_found_by_either_name_and_nothing_is_imported(stu
     assert "stub_weights" not in sys.modules
 
 
+def test_a_package_of_npm_is_found_from_the_folders_below_its_own(stub, monkeypatch):
+    _, npm = stub
+    below = npm.parents[2] / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert packages.find("other") == npm / "net.json"
+
+
+def test_only_the_networks_that_will_do_are_found_or_named(stub):
+    with pytest.raises(ArgumentError, match=r"expected a file, or one of net \(stub-weights\), got 'other'"):
+        packages.find("other", among=["net"])
+
+
 def test_a_file_with_other_bytes_is_refused(stub):
     _, npm = stub
     (npm / "net.bin").write_bytes(b"weighty")
@@ -68,7 +81,9 @@ def test_an_absent_package_is_told_with_the_command_that_gets_it(stub, tmp_path)
     )
     with pytest.raises(CheckpointError) as caught:
         packages.find("absent_npm", "--weights FILE")
-    assert f"got none in {tmp_path}/project/node_modules, and nothing is downloaded" in str(caught.value)
+    assert f"got none in {tmp_path}/project/node_modules or in one of a folder above, and nothing is downloaded" in str(
+        caught.value
+    )
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known(stub):

@@ -14,7 +14,7 @@ import torch
 
 import rawseg
 from rawseg import models
-from rawseg.errors import CheckpointError
+from rawseg.errors import ArgumentTypeError, CheckpointError
 from rawseg.interchange import pickled
 
 FORMS = list(pth_files.FORMS)
@@ -71,10 +71,8 @@ def test_a_state_dict_inside_a_checkpoint_of_training_is_found(name, tmp_path):
 def test_of_several_state_dicts_one_has_to_be_chosen(tmp_path):
     path = pth_files.written(tmp_path / "a.pth", {"model": {"w": torch.ones(2)}, "ema": {"w": torch.zeros(2)}, "epoch": 1})
     message = refused(path)
-    assert (
-        "expected one state dict of tensors by name among the entries (say which: entry=), got several: 'model', 'ema'"
-        in message
-    )
+    assert "expected one state dict of tensors by name among the entries" in message
+    assert "(say which: entry=, or --pretrained FILE:ENTRY), got several: 'model', 'ema'" in message
     assert np.array_equal(pickled.read(path, "ema")["w"], [0, 0])
     assert "one of 'model', 'ema', got 'epoch'" in refused(path, entry="epoch")
 
@@ -132,6 +130,26 @@ def test_a_file_cut_off_anywhere_is_refused(form, tmp_path):
         path.write_bytes(whole[:kept])
         with pytest.raises(CheckpointError):
             pickled.read(path)
+
+
+def test_a_byte_that_fell_over_is_found(tmp_path):
+    """In a weight, where PyTorch cannot see it: it holds no checksum against what it reads."""
+    source = pth_files.written(tmp_path / "a.pth", {"w": torch.arange(300.0)})
+    raw = bytearray(source.read_bytes())
+    raw[raw.index(struct.pack("<f", 150.0))] ^= 1
+    path = tmp_path / "b.pth"
+    path.write_bytes(raw)
+    assert torch.load(path, weights_only=True)["w"][150] != 150
+    assert "got a damaged archive (Bad CRC-32 for file 'a/data/0')" in refused(path)
+
+
+def test_an_archive_without_checksums_loads(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        path = pth_files.written(tmp_path / "a.pth", STATE)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert list(pickled.read(path)) == list(STATE)
 
 
 def test_an_archive_with_packed_members_is_not_unpacked(tmp_path):
@@ -195,6 +213,29 @@ def test_a_file_that_cannot_be_opened(tmp_path):
         refused(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "got"),
+    [
+        ("photo.pth", b"\xff\xd8\xff\xe0 of a camera", "one that is neither that nor a file of torch.save$"),
+        ("empty.pth", b"", "an empty file"),
+        ("net.onnx", b"\x08\x07\x12\x07pytorch", r"nor a file of torch.save; rawseg\.onnx\.load reads \.onnx files"),
+        ("model.json", b'{"format": "graph-model"}', r"nor a file of torch.save; rawseg\.tfjs\.load reads \.json files"),
+    ],
+)
+def test_a_file_of_neither_kind_is_called_so(name, content, got, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    for read in (rawseg.load, lambda path: models.load_pretrained(models.build("unet", width=4, depth=2), path)):
+        with pytest.raises(CheckpointError, match=f"expected an intact .safetensors file, got .*{got}"):
+            read(tmp_path / name)
+
+
+def test_the_ending_of_a_name_decides_nothing(tmp_path):
+    path = pth_files.written(tmp_path / "a.safetensors", STATE)
+    assert list(pickled.read(path)) == list(STATE)
+    with pytest.raises(CheckpointError, match=r"got a file of torch\.save, which rawseg\.models\.load_pretrained reads"):
+        rawseg.load(path)
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero"):
@@ -202,6 +243,18 @@ def test_a_pipe_is_not_waited_for(tmp_path):
             models.load_pretrained(models.mobilenet_v2(width_mult=0.25), path)
     with pytest.raises(CheckpointError, match="embedded null byte"):
         models.load_pretrained(models.mobilenet_v2(width_mult=0.25), "a\0b")
+
+
+@pytest.mark.parametrize("path", [None, 5, b"a.pth", []])
+def test_what_is_no_path_is_refused(path):
+    net = models.build("unet", width=4, depth=2)
+    for read in (rawseg.load, models.load_model, lambda path: models.load_pretrained(net, path), rawseg.tfjs.load):
+        with pytest.raises(ArgumentTypeError, match="path: expected a path, got "):
+            read(path)
+    with pytest.raises(ArgumentTypeError, match="write: path: expected a path, got "):
+        models.save_model(net, path)
+    with pytest.raises(ArgumentTypeError, match=r"load_weights: model: expected a rawseg\.nn\.Module, got torch\.nn.*Linear"):
+        models.load_weights("a.pth", torch.nn.Linear(1, 1))
 
 
 def test_the_two_kinds_of_files_are_told_apart_by_their_beginning(tmp_path):
@@ -217,7 +270,10 @@ def test_without_pytorch_the_message_says_how_to_convert(tmp_path, monkeypatch):
     path = pth_files.written(tmp_path / "a.pth", STATE)
     monkeypatch.setitem(sys.modules, "torch", None)
     message = refused(path)
-    assert "expected torch, which reads .pth files (or convert the file where torch is installed: python -c" in message
+    assert (
+        "expected torch, which reads .pth files: pip install torch (or convert the file where torch is installed: python -c"
+        in message
+    )
     assert "got no package torch" in message
 
 

@@ -84,7 +84,7 @@ def test_without_strict_what_fits_is_loaded_and_the_rest_is_reported(tmp_path):
 
 def test_a_file_of_which_nothing_fits_is_refused_even_without_strict(tmp_path):
     path = saved(tmp_path / "a", {"x": np.zeros(2, np.float32)})
-    with pytest.raises(CheckpointError, match="8 missing"):
+    with pytest.raises(CheckpointError, match=r"a key that fits, by the names, shapes and dtypes of Sequential, got 8 missing"):
         models.load_pretrained(network(), path, strict=False)
 
 
@@ -122,10 +122,46 @@ def test_narrower_floats_are_widened_and_wider_ones_refused(tmp_path):
     assert np.array_equal(net[0].weight.numpy(), half["0.weight"].astype(np.float32))
     assert ("converted", "0.weight", "4 x 3 x 3 x 3", "from float16") in report.rows()
     double = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in arrays.items()}
-    with pytest.raises(CheckpointError, match=r"0.weight \(float64 in the file, float32 in the network\)"):
+    with pytest.raises(CheckpointError, match=r"network\.double\(\) takes it; .*0.weight \(float64 in the file, float32 in"):
         models.load_pretrained(net, saved(tmp_path / "double", double))
     models.load_pretrained(net.double(), tmp_path / "double")
     assert np.array_equal(net[0].weight.numpy(), double["0.weight"])
+
+
+def test_halves_of_the_other_kind_are_told_too(tmp_path):
+    net, arrays = network(), arrays_of(network())
+    state = {"module." + name: torch.tensor(array) for name, array in arrays.items()}
+    state["module.0.weight"] = state["module.0.weight"].bfloat16()
+    report = models.load_pretrained(net, pth_files.written(tmp_path / "a.pth", state))
+    assert report.converted == {"0.weight": "bfloat16"}
+
+
+@pytest.mark.parametrize("word", ["with", "without"])
+def test_a_beginning_that_all_names_lack_or_have_is_told_once(word, tmp_path):
+    inner, outer = network(), nn.Sequential(network())
+    net, other = (outer, inner) if word == "with" else (inner, outer)
+    arrays = {**arrays_of(other), "fc.weight": np.zeros(2, np.float32)}
+    with pytest.raises(CheckpointError) as caught:
+        models.load_pretrained(net, saved(tmp_path / "a", arrays))
+    assert f"got 8 of 9 unexpected keys would fit {word} '0.' before them; 8 missing: " in str(caught.value)
+    assert "renamed" not in str(caught.value)
+    assert f"8 of 9 unexpected keys would fit {word} '0.' before them" in str(caught.value.report).splitlines()[1]
+
+
+def test_a_network_without_norms_is_recognised(tmp_path):
+    rawseg.manual_seed(0)
+    bare = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1))
+    with pytest.raises(CheckpointError, match="got the file is of a network without batch norms; 4 missing") as caught:
+        models.load_pretrained(network(), saved(tmp_path / "a", bare.state_dict()))
+    assert "renamed" not in str(caught.value)
+
+
+def test_a_key_is_another_ones_earlier_name_only_if_it_is_close():
+    shapes = dict.fromkeys(["norm.3.bias", "norm.3.biases", "norm.2.bias", "layer.3.weight", "norm.3.biased"], (4,))
+    report = Report([], missing=["norm.3.bias", "layer.3.weight", "norm.3.biased"], shapes=shapes)
+    assert report.suggestions() == {}
+    report.unexpected.extend(["norm.2.bias", "norm.3.biases"])
+    assert report.suggestions() == {"norm.3.bias": "norm.3.biases"}  # once, and not for the third
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])

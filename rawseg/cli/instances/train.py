@@ -127,7 +127,7 @@ def make_trainer(run: Run, parts: Divided, net: Any, about: dict[str, Any]) -> A
     )
 
 
-def network(run: Run, classes: int, weights: Path | None) -> Any:
+def network(run: Run, classes: int, weights: Any) -> Any:
     """Build the network; its norms learn unless they are told not to, or come with weights, whose statistics are kept."""
     from ... import manual_seed, models
     from ..options import model_options

@@ -9,12 +9,12 @@ import numpy as np
 
 from ...autograd import Tensor
 from ...device import device_of
-from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, type_of
 from .model_builder import OP
 
 __all__ = ["as_inputs", "more_examples"]
 
-TALLER, WIDER = 3, 5  # by how many multiples: no power of 2 apart, so that heights and widths of no two maps are mixed up
+LARGEST_STRIDE = 64  # of known networks: sides that grow by as much differ in every map
 
 
 def as_inputs(x: Any, argument: str = "x") -> list[Tensor]:
@@ -31,7 +31,7 @@ def as_inputs(x: Any, argument: str = "x") -> list[Tensor]:
     for i, one in enumerate(x if isinstance(x, (tuple, list)) else [x]):
         array = one.array if isinstance(one, Tensor) else one
         if not device_of(array):
-            raise ArgumentTypeError(OP, argument, "a Tensor, an array or a tuple of them", type(one).__name__)
+            raise ArgumentTypeError(OP, argument, "a Tensor, an array or a tuple of them", type_of(one))
         if array.size == 0:
             raise ArgumentError(OP, f"{argument}[{i}]", "at least one element", f"shape {array.shape}")
         found.append(Tensor(array))
@@ -52,15 +52,21 @@ def more_examples(inputs: Sequence[Tensor], other: Any, batch: bool, multiple: t
     batch : bool
         Whether axis 0 may have any length: the second example then has one image more.
     multiple : (int, int), optional
-        What heights and widths of images (N, C, H, W) may grow by: a third example then has larger ones.
+        What heights and widths of images (N, C, H, W) may grow by: a third example is then taller and a fourth one wider, so
+        that what follows the height and what follows the width are told apart in maps of any stride.
     """
     rng = np.random.default_rng(0)
     found = [[_random(rng, x, 1 if batch else 0, (0, 0)) for x in inputs] if other is None else as_inputs(other, "other_x")]
     _check_alike(inputs, found[0], batch)
     if multiple is not None:
-        grown = TALLER * multiple[0], WIDER * multiple[1]
-        found.append([_random(rng, x, 0, grown) if x.ndim == 4 else x for x in inputs])
+        for grown in ((_growth(multiple[0]), 0), (0, _growth(multiple[1]))):
+            found.append([_random(rng, x, 0, grown) if x.ndim == 4 else x for x in inputs])
     return found
+
+
+def _growth(multiple: int) -> int:
+    """Return by how much a side grows: an odd number of multiples, so that half of them, rounded up or down, is told apart."""
+    return multiple * (-(-LARGEST_STRIDE // multiple) | 1)
 
 
 def _check_alike(inputs: Sequence[Tensor], others: Sequence[Tensor], batch: bool) -> None:

@@ -44,7 +44,8 @@ def export(
         Let height and width of every input (N, C, H, W) vary in steps of the network's ``multiple``, 32 where it has none.
     input_names, output_names : sequence of str, optional
         One for each input and each output; "input" and "output" by default, with a number behind if there are several, or
-        the keys of a dictionary that the network returns.
+        the keys of a dictionary that the network returns. A `Graph` has names of its own, which its values keep; its nodes are
+        named anew.
     dtype : {"float32", "float64"}, optional
         What a float64 network becomes: ONNX Runtime lacks many float64 kernels, so that has to be said.
     other_x : as x, optional

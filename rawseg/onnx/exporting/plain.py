@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from ...autograd import Tensor
 from ...errors import ArgumentError, DTypeError, GraphError, RawsegError
 from ...functional.unpooling import MaxUnpool2d
+from ..graph import Graph
 from .agreement import agreed
 from .checking import check, compare, session
 from .description import about, symbols_of
@@ -28,6 +30,7 @@ MULTIPLE = 32  # of the sizes that a network takes if it does not say
 def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
     """Return the checked ONNX model of a network in eval mode; see `rawseg.onnx.export`."""
     inputs, state = as_inputs(x), state_of(model)
+    _check_count(model, inputs)
     _check_widths(inputs, settings)
     multiple = _multiple(model) if settings.dynamic_size else None
     examples = [inputs, *more_examples(inputs, other_x, settings.dynamic_batch, multiple)]
@@ -44,6 +47,16 @@ def export(model: Any, x: Any, other_x: Any, settings: Settings) -> Any:
             arrays = [one.numpy().astype(_dtype_in(settings, one), copy=False) for one in example]
             compare(run, dict(zip(names, arrays)), recording.results, jumps)
     return found
+
+
+def _check_count(model: Any, inputs: Sequence[Tensor]) -> None:
+    """Refuse more or fewer inputs than the network takes."""
+    signature = inspect.signature(model.forward)
+    try:
+        signature.bind(*inputs)
+    except TypeError as error:
+        expected = f"one input for each argument of {type(model).__name__}.forward({', '.join(signature.parameters)})"
+        raise ArgumentError(OP, "x", expected, len(inputs)) from error
 
 
 def _check_widths(inputs: Sequence[Tensor], settings: Settings) -> None:
@@ -97,7 +110,7 @@ def refuse_untranslated(program: Program) -> None:
 
 
 def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> Any:
-    ins, outs = _names(program, form, state, settings)
+    ins, outs = _names(model, program, form, state, settings)
     builder = ModelBuilder(settings.opset, settings.dtype, [*ins, *outs, *state])
     names = Writer(builder, program, {value.number: name for value, name in zip(program.inputs, ins)}).run()
     for name, value in zip(outs, names):
@@ -110,10 +123,14 @@ def _written(model: Any, program: Program, form: Any, state: dict[str, Tensor], 
     return builder.model(getattr(model, "name", type(model).__name__), inputs, outputs, about(model))
 
 
-def _names(program: Program, form: Any, state: dict[str, Tensor], settings: Settings) -> tuple[list[str], list[str]]:
+def _names(
+    model: Any, program: Program, form: Any, state: dict[str, Tensor], settings: Settings
+) -> tuple[list[str], list[str]]:
     """Return the names of inputs and outputs, none of which may be another's or a parameter's."""
-    ins = names_for("input_names", settings.input_names, "input", len(program.inputs))
-    outs = names_for("output_names", settings.output_names, _keys(form) or "output", len(program.outputs))
+    given, made = (model.input_names, model.output_names) if isinstance(model, Graph) else ([], [])
+    ins = names_for("input_names", settings.input_names, given or "input", len(program.inputs))
+    own = made if not set(made) & {*ins, *state} else []  # a Graph may hand on an input or a weight as it is
+    outs = names_for("output_names", settings.output_names, own or _keys(form) or "output", len(program.outputs))
     if taken := sorted(set(ins) & set(state)):
         raise ArgumentError(OP, "input_names", "names that no parameter has", taken)
     if taken := sorted(set(outs) & {*ins, *state}):

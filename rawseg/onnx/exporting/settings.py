@@ -11,7 +11,7 @@ import onnx
 
 from rawseg_kernels._arrays import flag, integer
 
-from ...errors import ArgumentError, ArgumentTypeError, DTypeError
+from ...errors import ArgumentError, ArgumentTypeError, DTypeError, type_of
 from ...nn import Module
 from .model_builder import OP
 
@@ -49,7 +49,7 @@ def settings_of(
 ) -> Settings:
     """Return the options after a check."""
     if not isinstance(model, Module):
-        raise ArgumentTypeError(OP, "model", "a rawseg.nn.Module", type(model).__name__)
+        raise ArgumentTypeError(OP, "model", "a rawseg.nn.Module", type_of(model))
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST <= integer(OP, "opset", opset, 0) <= newest:
         raise ArgumentError(OP, "opset", f"{OLDEST} to {newest}, the newest of the installed onnx package", opset)
@@ -81,6 +81,11 @@ def _dtype(model: Module, dtype: Any) -> np.dtype:
         return np.dtype(np.float32)
     if not isinstance(dtype, (str, type, np.dtype)) or str(dtype) not in ("float32", "float64"):
         raise ArgumentError(OP, "dtype", "None, 'float32' or 'float64'", repr(dtype))
+    narrow = next((name for name, tensor in model.named_parameters() if tensor.dtype == np.float32), None)
+    if np.dtype(dtype) == np.float64 and narrow is not None:
+        raise DTypeError(
+            OP, "model", "float64, which dtype='float64' keeps (model.double() converts it)", f"float32 ({narrow})"
+        )
     return np.dtype(dtype)
 
 

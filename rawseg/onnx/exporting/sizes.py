@@ -49,7 +49,7 @@ def _one(builder: ModelBuilder, names: Mapping[int, str], written: Sequence[Valu
             for axis, own in enumerate(value.shape):
                 if isinstance(own, Varying) and (factor := _factor(size, own) if op == "Mul" else _factor(own, size)):
                     return builder.node(op, builder.length(names[value.number], axis), builder.ints(factor))
-    expected = "sizes that are those of some array, multiples of them or equal parts"
+    expected = "sizes that are those of some array, multiples of them or equal parts (not rounded ones)"
     raise GraphError(OP, module or "model", expected, f"{size} for inputs of different sizes")
 
 

@@ -94,7 +94,7 @@ class Writer:
     def _stored(self, value: Value) -> str:
         if value.frozen:
             first = value.frozen[0]
-            expected = "constants that no input changes (NumPy's results cannot be followed: use rawseg's operations)"
+            expected = "constants that no input changes (NumPy's results and random numbers, as of dropout, cannot be followed)"
             got = f"an array of shape {np.shape(first)} that follows the input; written down it would be frozen"
             raise GraphError(OP, value.module or "model", expected, got)
         if value.fill and value.array is not None:

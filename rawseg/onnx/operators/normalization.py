@@ -25,10 +25,10 @@ def batch_normalization(
     eps, momentum = node.attribute("epsilon", 1e-5), node.attribute("momentum", 0.9)
     if node.attribute("training_mode", 0):
         axes = (0, *range(2, x.ndim))
-        held = x.detach()
-        moments = held.mean(axes), held.var(axes, correction=0)
+        moments = x.detach().mean(axes), x.detach().var(axes, correction=0)
         moved = [old * momentum + new.astype(old.dtype) * (1 - momentum) for old, new in zip((mean, variance), moments)]
-        return F.batch_norm(x, None, None, scale, bias, training=True, eps=eps), *moved
+        held = (mean, variance) if training else (None, None)
+        return F.batch_norm(x, *held, scale, bias, training=True, momentum=1 - momentum, eps=eps), *moved
     if training:
         return F.batch_norm(x, mean, variance, scale, bias, training=True, momentum=1 - momentum, eps=eps)
     return F.batch_norm(x, mean, variance, scale, bias, eps=eps)

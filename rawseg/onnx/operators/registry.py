@@ -34,6 +34,7 @@ class Operator(NamedTuple):
     widens: bool = False
 
 
+CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 # of each name, the newest first; one answers until the next one's first version
 _OPERATORS: dict[tuple[str, str], list[Operator]] = {}
 
@@ -70,10 +71,11 @@ def missing(nodes: Iterable[Node]) -> list[str]:
     for node in nodes:
         if known(node) is None:
             wanted.setdefault((node.domain, node.op, node.version), []).append(node.name or f"-> {', '.join(node.outputs)}")
-    return [
-        f"{domain + '.' if domain else ''}{op} of version {version} ({'; '.join(names[:8])}{'; ...' if len(names) > 8 else ''})"
-        for (domain, op, version), names in wanted.items()
-    ]
+    lines = []
+    for (domain, op, version), names in wanted.items():
+        what = f"{domain + '.' * bool(domain)}{op} of version {version}{', control flow' * (op in CONTROL_FLOW)}"
+        lines.append(f"{what} ({'; '.join(names[:8])}{'; ...' if len(names) > 8 else ''})")
+    return lines
 
 
 def _is_half(x: Any) -> bool:

@@ -93,6 +93,9 @@ def load(text: str, framework: str | None = None, device: str = "cpu") -> Adapte
     """
     holder, name = imported(text)
     function = getattr(holder, name)
+    if isinstance(function, type) and hasattr(function, "forward") and not _is_pair(function):
+        expected = "a function or a layer (make one, layer = ReLU(), and name it)"
+        raise ArgumentError("load", "text", expected, f"{text!r}, the class of a layer")
     if (framework or framework_of(function)) in KINDS or _is_pair(function):
         return adapt(function, framework=framework, device=device)
     backward = getattr(function, "backward", None) or getattr(holder, f"{name}_backward", None)

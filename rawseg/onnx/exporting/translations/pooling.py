@@ -91,7 +91,7 @@ def adaptive_avg_pool(w: Writer, step: Step) -> str:
         return w.node("GlobalAveragePool", w.name(x))
     if out.shape[2:] == x.shape[2:]:
         return w.name(x)
-    size = w.fixed(step, "a map (only one bin, 1, takes any)", *x.shape[2:], *out.shape[2:])
+    size = w.fixed(step, "one bin, or (without dynamic_size) a map", *x.shape[2:], *out.shape[2:])
     if size[0] % size[2] == 0 and size[1] % size[3] == 0:
         window = [size[0] // size[2], size[1] // size[3]]
         return w.node("AveragePool", w.name(x), kernel_shape=window, strides=window)
@@ -112,7 +112,7 @@ def adaptive_max_pool(w: Writer, step: Step) -> list[str]:
         refuse(step, "no indices of bins (max_pool2d has them)", "return_indices=True")
     if out.shape[2:] == (1, 1):
         return [w.node("GlobalMaxPool", w.name(x)), ""]
-    size = w.fixed(step, "a map (only one bin, 1, takes any)", *x.shape[2:], *out.shape[2:])
+    size = w.fixed(step, "one bin, or (without dynamic_size) a map", *x.shape[2:], *out.shape[2:])
     if size[0] % size[2] == 0 and size[1] % size[3] == 0:
         window = [size[0] // size[2], size[1] // size[3]]
         return [w.node("MaxPool", w.name(x), kernel_shape=window, strides=window), ""]
