@@ -150,8 +150,8 @@ FAULTS = [
         ),
         (
             "last-pixel",
-            "np.stack([low, high + 1], 1)",
-            "np.stack([low, high], 1)",
+            "xp.stack([low, high + 1], 1)",
+            "xp.stack([low, high], 1)",
             "the last row and column of a box stay empty",
         ),
     ),

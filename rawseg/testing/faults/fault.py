@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from ...errors import ArgumentError
 
-# CPython 3.11 counts the depth of every thread's syntax trees in one place and raises SystemError where two threads cross.
-_ONE_TREE = threading.Lock()
+# CPython 3.11 counts the depth of every thread's syntax trees in one place and raises SystemError where two threads cross;
+# modules that are imported may parse, too.
+_ONE_TREE = threading.RLock()
 
 
 class Fault(NamedTuple):
@@ -68,7 +69,8 @@ class Fault(NamedTuple):
         ArgumentError
             If ``old`` is not there exactly once: the source has changed.
         """
-        text = inspect.getsource(import_module(self.module))
+        with _ONE_TREE:
+            text = inspect.getsource(import_module(self.module))
         first, last = lines_of(text, self.function)
         lines = text.splitlines(keepends=True)
         part = "".join(lines[first:last])
@@ -106,7 +108,8 @@ def mistakes(op: str, module: str, function: str, *edits: tuple[str, ...]) -> li
 def target(fault: Fault) -> Any:
     """Return what a fault is planted in: a plain function below its decorators, or a value."""
     try:
-        found: ModuleType | Any = import_module(fault.module)
+        with _ONE_TREE:
+            found: ModuleType | Any = import_module(fault.module)
         for name in fault.function.split("."):
             found = getattr(found, name)
     except (ImportError, AttributeError) as error:

@@ -24,7 +24,7 @@ FAULTS = [
         ),
         (
             "no-least-size",
-            "np.maximum(end - start, 1)",
+            "(end - start).clip(1)",
             "end - start",
             "boxes that are not aligned may be less than a pixel long",
         ),
@@ -134,8 +134,8 @@ FAULTS = [
         "_edges",
         (
             "floor-for-ceil",
-            "np.ceil(place[1:] * step)",
-            "np.floor(place[1:] * step)",
+            "xp.ceil(place[1:] * step)",
+            "xp.floor(place[1:] * step)",
             "bins end at the pixel below, and do not overlap",
         ),
     ),

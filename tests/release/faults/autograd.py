@@ -123,7 +123,7 @@ FAULTS = [
     (
         "rawseg/autograd/indexing.py",
         DERIVATIVES,
-        [("= for +=", "xp.add.at(out, index, x)", "out[index] = x")],
+        [("= for +=", "np.add.at(out, index, x)", "out[index] = x")],
     ),
     (
         "rawseg/autograd/shaping.py",
@@ -241,9 +241,9 @@ FAULTS = [
         "testing/test_layouts.py testing/test_unruly.py",
         [
             ("missing check", "if said := unequal_bits(names, first, again):", "if said := '':"),
-            ("missing step", "gradients(subject, other, [laid_out(direction) for direction in directions])", "pass"),
-            ("missing step", "[laid_out(direction) for direction in directions]", "directions"),
-            ("missing step", "directions = [np.full_like(direction, 3) for direction in directions]", "pass"),
+            ("missing step", "_compared(subject, other, ways)", "pass"),
+            ("missing step", "ways = [laid_out(direction) for direction in directions]", "ways = directions"),
+            ("missing step", "[laid_out(np.full_like(direction, 3)) for direction in directions]", "directions"),
         ],
     ),
     (

@@ -66,12 +66,12 @@ FAULTS = [
         PASTE,
         [
             ("half pixel", "(pixel + 0.5) * scale[:, None] - 0.5", "pixel * scale[:, None]"),
-            ("off by one", "np.stack([low, high + 1], 1)", "np.stack([low, high], 1)"),
+            ("off by one", "xp.stack([low, high + 1], 1)", "xp.stack([low, high], 1)"),
             ("off by one", "mask_size / (high - low + 1)", "mask_size / np.maximum(high - low, 1)"),
-            ("floor for ceil", "np.trunc(centre - half)", "np.floor(centre - half)"),
-            ("floor for ceil", "np.trunc(centre + half)", "np.ceil(centre + half)"),
+            ("floor for ceil", "trunc(centre - half)", "(centre - half).round()"),
+            ("floor for ceil", "trunc(centre + half)", "(centre + half).round()"),
             ("missing step", "half * ((mask_size + 2 * padding) / mask_size)", "half * ((mask_size + padding) / mask_size)"),
-            ("missing step", "np.minimum(first + 1, mask_size - 1)", "first"),
+            ("missing step", "xp.minimum(first + 1, mask_size - 1)", "first"),
             (
                 "wrong order",
                 "(1 - fraction).astype(dtype), fraction.astype(dtype)",

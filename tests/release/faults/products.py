@@ -256,8 +256,8 @@ FAULTS = [
         f"{ROOM}/_memory.py",
         "kernels/test_foundation.py",
         [
-            ("wrong comparison", "if needed > limit_bytes() or", "if needed >= limit_bytes() or"),
-            ("missing check", "if needed > limit_bytes() or spanned > np.iinfo(np.int64).max:", "if needed > limit_bytes():"),
+            ("wrong comparison", "spanned > limit_bytes()", "spanned >= limit_bytes()"),
+            ("missing check", " or spanned > LARGEST_SPAN:", ":"),
         ],
     ),
     (
