@@ -1,4 +1,5 @@
 // Kernels that prove the emulator: right ones, and one for every mistake that it must see.
+#include "blocks.cuh"
 
 RS_KERNEL counted(real* out, int64 count) {
     RS_FOR_EACH(i, count) out[i] += 1;

@@ -120,6 +120,9 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def __repr__(self):
         return repr(self._host)
 
+    def __str__(self):
+        return str(self._host)
+
     def __deepcopy__(self, _memo):
         return ndarray(self._host.copy())
 
