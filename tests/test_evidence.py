@@ -19,7 +19,7 @@ from rawseg import functional, ops
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = [name for module in (functional, ops) for name in module.__all__ if inspect.isfunction(getattr(module, name))]
-ROOMS = [name for _, name, is_package in pkgutil.iter_modules(rawseg_kernels.__path__) if is_package]
+ROOMS = [name for _, name, package in pkgutil.iter_modules(rawseg_kernels.__path__) if package and name[0] != "_"]
 SAID_AS = {"resize": "interpolate", "roi_align_max": "roi_align"}  # room -> the public name that its tests prove
 
 

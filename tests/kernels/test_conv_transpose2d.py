@@ -141,8 +141,12 @@ def test_output_size_stands_for_an_output_padding(size, extra):
     assert_same_bits(got, conv_transpose2d.forward(x, weight, stride=(2, 3), output_padding=extra))
 
 
+# In CUDA they are run in other orders and layouts with the other kernels there.
+IN_TIERS = [pytest.param(name, marks=[pytest.mark.release] if name.startswith("cuda") else []) for name in ALGORITHMS]
+
+
 @pytest.mark.proves("conv_transpose2d", "determinism")
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", IN_TIERS)
 @pytest.mark.parametrize("case", [LARGE[1][1], LARGE[9][1], LARGE[12][1]])
 def test_promises(monkeypatch, case, algorithm):
     x, weight, bias, grad_output = arrays_of(normals, case, 5)
