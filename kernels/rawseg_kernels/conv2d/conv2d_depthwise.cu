@@ -1,23 +1,25 @@
 // Depthwise convolution: every output channel sees one input channel. A block has pixels of one plane, so that all its threads
-// share the taps, which stand in registers; sums are chains of fused multiply-adds in the order of reference.py, and a tap
+// share the taps, which stand in registers if they fit; sums are chains of fused multiply-adds in the order of reference.py, and a tap
 // outside the plane is left out. Compiled with KERNEL_H and KERNEL_W, or 0 for kernels of any size, whose taps stay in memory.
 #include "epilogue.cuh"
 
 constexpr int THREADS = 256, PIXELS = 4 * THREADS;  // of a block
 constexpr int KEPT = KERNEL_H > 0 ? KERNEL_H * KERNEL_W : 1;
+constexpr bool HELD = KERNEL_H > 0 && KEPT * sizeof(real) <= 256;  // in 64 registers: 7 x 7 doubles leave too few for the rest
+constexpr int ROWS = HELD ? KERNEL_H : 1;  // of taps, at once
 
 struct Taps {
     const real* weight;
     int width;
-    real kept[KEPT];
+    real kept[HELD ? KEPT : 1];
 
     __device__ inline Taps(const real* given, int kernel_w) : weight(given), width(kernel_w) {
-        if (KERNEL_H > 0)
+        if (HELD)
 #pragma unroll
             for (int tap = 0; tap < KEPT; ++tap) kept[tap] = given[tap];
     }
     __device__ inline real operator()(int kh, int kw) const {
-        return KERNEL_H > 0 ? kept[kh * KERNEL_W + kw] : weight[(int64)kh * width + kw];
+        return HELD ? kept[kh * KERNEL_W + kw] : weight[(int64)kh * width + kw];
     }
 };
 
@@ -35,7 +37,7 @@ RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_forward(
     for (int pixel = first + threadIdx.x; pixel < min(first + PIXELS, out_h * out_w); pixel += THREADS) {
         const int oh = pixel / out_w, ow = pixel % out_w;
         real sum = 0;
-#pragma unroll
+#pragma unroll ROWS
         for (int kh = 0; kh < kernel_h; ++kh) {
             const int ih = oh * stride_h - padding_h + kh * dilation_h;
 #pragma unroll
@@ -71,7 +73,7 @@ RS_KERNEL __launch_bounds__(256, 1) conv2d_depthwise_backward_input(
             const int64 k = (int64)c * multiplier + m;
             const real* from = grad_output + (plane / channels * channels * multiplier + k) * out_h * out_w;
             const Taps taps(weight + k * kernel_h * kernel_w, kernel_w);
-#pragma unroll
+#pragma unroll ROWS
             for (int kh = 0; kh < kernel_h; ++kh) {
                 const int oh = output_of(ih + padding_h, kh * dilation_h, stride_h, out_h);
 #pragma unroll

@@ -13,7 +13,7 @@ from .._errors import ArgumentError
 from . import cuda
 
 kernel = Source(__file__, "conv2d_depthwise.cu").kernel
-KERNELS = ((3, 3), (5, 5), (7, 7))  # whose taps stand in registers
+KERNELS = ((3, 3), (5, 5), (7, 7))  # whose loops are unrolled
 VARIANTS = {"conv2d_depthwise.cu": tuple({"KERNEL_H": h, "KERNEL_W": w} for h, w in (*KERNELS, (0, 0)))}
 THREADS, PIXELS = 256, 1024  # of a block
 ENOUGH = 1024  # blocks that keep a large GPU busy
