@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rawseg_kernels import _jit
 from rawseg_kernels._cuda import emulator
 from rawseg_kernels._cuda.source import Source
 from rawseg_kernels._errors import BackendError
@@ -173,3 +175,16 @@ def test_sanitizers_see_what_a_run_alone_does_not(name, words):
         assert done.returncode != 0
         assert words in done.stderr
         assert "on_trial.cu" in done.stderr  # the line of the source is told
+
+
+def test_a_debugger_is_told_where_the_source_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(_jit, "cache_folder", lambda: tmp_path)
+    libraries: set[Path] = set()
+    for debug in ("0", "1"):
+        monkeypatch.setenv("RAWSEG_CUDA_DEBUG", debug)
+        out = np.zeros(4, np.float32)
+        Source(__file__, "on_trial.cu").kernel("counted", F32)(4, out, 4)
+        assert out.tolist() == [1] * 4
+        (library,) = set(tmp_path.rglob("on_trial-*.so")) - libraries  # unoptimised is another one
+        assert str(Path(__file__).parent).encode() in library.read_bytes()
+        libraries.add(library)

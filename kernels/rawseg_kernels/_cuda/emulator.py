@@ -1,4 +1,8 @@
-"""Launches on the CPU: the source of a kernel, compiled by g++ against ``on_cpu.h``."""
+"""Launches on the CPU: the source of a kernel, compiled by g++ against ``on_cpu.h``.
+
+With ``RAWSEG_CUDA_DEBUG=1`` it is not optimised, for a debugger to walk through; with
+``RAWSEG_CUDA_SANITIZE=1`` sanitizers watch.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,7 @@ def run(kernel: Kernel, grid: tuple[int, ...], block: tuple[int, ...], given: Se
     RuntimeError
         If threads wait for each other in a way that no GPU allows.
     """
-    function = _function(kernel, sanitized())
+    function = _function(kernel, _how())
     kept = [np.array([0 if a is None else _address(a)], np.uintp) if _is_pointer(a) else np.array([a]) for a in given]
     pointers = (ctypes.c_void_p * len(kept))(*(array.ctypes.data for array in kept))
     sizes = ((ctypes.c_uint * 3)(*(*size, 1, 1)[:3]) for size in (grid, block))
@@ -87,7 +91,18 @@ def sanitized() -> bool:
 
     The process must have been started with the sanitizers' libraries loaded; see `sanitizers`.
     """
-    return os.environ.get("RAWSEG_CUDA_SANITIZE", "") not in ("", "0")
+    return _is_set("RAWSEG_CUDA_SANITIZE")
+
+
+def _how() -> tuple[str, ...]:
+    """Return the compiler's flags for the environment."""
+    if sanitized():
+        return "-O1", *SANITIZED, SECTIONS
+    return ("-O0",) if _is_set("RAWSEG_CUDA_DEBUG") else ("-O2",)
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "") not in ("", "0")
 
 
 def sanitizers() -> dict[str, str]:
@@ -112,38 +127,38 @@ def _compiler() -> str:
 
 
 @lru_cache(maxsize=4096)
-def _function(kernel: Kernel, sanitize: bool) -> Any:
-    function = getattr(_library(kernel, sanitize), f"run_{kernel.name}")
+def _function(kernel: Kernel, how: tuple[str, ...]) -> Any:
+    function = getattr(_library(kernel, how), f"run_{kernel.name}")
     function.restype = ctypes.c_char_p
     return function
 
 
-def _library(kernel: Kernel, sanitize: bool) -> ctypes.CDLL:
+def _library(kernel: Kernel, how: tuple[str, ...]) -> ctypes.CDLL:
     """Return the compiled file, from the folder of compiled kernels if it is there."""
     from .._jit import cache_folder
 
     source, compiler = kernel.source, _compiler()
     text = _program(kernel)
-    flags = [*FLAGS, *(["-O1", *SANITIZED, SECTIONS] if sanitize else ["-O2"])]
+    flags = [*FLAGS, *how]
     flags += [option for option in source.options(kernel.dtype, kernel.defines) if option.startswith("-D")]
     key = hashlib.sha256("\0".join([compiler, *flags, text, WORDS.read_text(encoding="utf-8")]).encode()).hexdigest()[:20]
     folder = cache_folder()
     library = folder / f"{source.path.stem}-{key}.so"
     if not library.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _compile(compiler, flags, text, library)
+        _compile(compiler, flags, text, library, source.path.parent)
     return ctypes.CDLL(str(library))
 
 
-def _compile(compiler: str, flags: list[str], text: str, library: Path) -> None:
-    """Write the library in one step: another process may compile the same."""
+def _compile(compiler: str, flags: list[str], text: str, library: Path, room: Path) -> None:
+    """Write the library in one step: another process may compile the same. A debugger looks for the source in ``room``."""
     program = library.with_suffix(".cpp")
     partial = library.with_suffix(f".{secrets.token_hex(4)}.tmp")
     partial_program = partial.with_suffix(".tmp.cpp")
     partial_program.write_text(text, encoding="utf-8")
     os.replace(partial_program, program)  # kept beside the library: a debugger shows it
-    command = [compiler, str(program), "-o", str(partial), f"-I{WORDS.parent}", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [compiler, str(program.absolute()), "-o", str(partial.absolute()), f"-I{WORDS.parent}", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=room)
     if done.returncode:
         raise RuntimeError(f"{library.stem}: g++ refuses the source:\n{done.stderr}")
     os.replace(partial, library)
