@@ -33,14 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     if missing:
         print(f"gpu_check: nothing checked, nothing timed, no file written: {missing}")
         return 0
-    from gpu import device
+    from gpu import checks, device, loops
 
     result: dict[str, Any] = {"schema": 1, **device.facts(), "steps": [], "skipped": []}
     path = asked.out / device.file_name(result)
     asked.out.mkdir(parents=True, exist_ok=True)
-    for name, step in steps():
-        if asked.only not in name:
-            continue
+    chosen = [(name, step) for name, step in steps() if asked.only in name]
+    checks.ask_for([name for name, _ in chosen])
+    for name, step in chosen:
         if time.monotonic() - start > asked.budget - LEAST:
             result["skipped"].append(name)
         else:
@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             result["steps"].append(row)
             print(f"{'ok ' if row['ok'] else 'BAD'} {name:60s} {row['seconds']:6.1f} s  {row.get('said', '')}", flush=True)
         path.write_text(json.dumps(result, indent=1) + "\n")
+    loops.end()
     failed = [row["name"] for row in result["steps"] if not row["ok"]]
     print(f"{len(result['steps']) - len(failed)} passed, {len(failed)} failed, {len(result['skipped'])} skipped: {path}")
     return int(bool(failed))
@@ -65,9 +66,10 @@ def why_not() -> str:
 
 def steps() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
     """Return all steps by name: what must be right first, what costs least to lose last."""
-    from gpu import checks, device, models, timing
+    from gpu import checks, device, models, sanitizer, timing
 
-    return [("ceilings", device.ceilings), *checks.steps(), *models.checks(), *timing.steps(), *models.steps()]
+    right = [*checks.steps(), *models.checks(), *sanitizer.steps()]
+    return [("ceilings", device.ceilings), *right, *timing.steps(), *models.steps()]
 
 
 def run(name: str, step: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Every kernel of the catalogue on the device: built, beside the plain loops on the CPU, on spoiled memory, and again."""
+"""Every kernel of the catalogue on the device: built, beside the plain loops on the CPU, on spoiled memory, and again.
+
+Then once more with NaN, infinities and the like among its numbers.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ import cupy  # type: ignore[import-not-found]
 import numpy as np
 from cuda.sources import SOURCES, variants
 from cuda.test_kernels import CALLS, CudaCall, tolerance
+from cuda.test_special_values import spoiled
 from promises import outputs_of
+
+from gpu import loops
+from rawseg_kernels._errors import ArgumentError
 
 REPEATS = 20
 TINY = 2.0**-126  # what is smaller in float32, a GPU makes 0
@@ -22,7 +29,14 @@ Step = tuple[str, Callable[[], dict[str, Any]]]
 def steps() -> list[Step]:
     """Return one step a file, one a kernel call, and the planted fault."""
     built = [(f"build {source.path.name}", partial(build, source)) for source in SOURCES]
-    return [*built, ("a planted fault is found", planted), *((f"check {case}", partial(check, case)) for case in CALLS)]
+    checked = [(f"check {case}", partial(check, call)) for call, case in enumerate(CALLS)]
+    odd = [(f"special values {case}", partial(special, call)) for call, case in enumerate(CALLS)]
+    return [*built, ("a planted fault is found", planted), *checked, *odd]
+
+
+def ask_for(names: list[str]) -> None:
+    """Begin to compute what the steps of these names compare with."""
+    loops.ask([call for call, case in enumerate(CALLS) if {f"check {case}", f"special values {case}"} & set(names)])
 
 
 def build(source: Any) -> dict[str, Any]:
@@ -58,20 +72,41 @@ def spoil() -> None:
     del blocks
 
 
-def check(case: CudaCall) -> dict[str, Any]:
+def check(call: int) -> dict[str, Any]:
     """Compare with the loops in float32 and float64, and with itself."""
-    worst = {}
-    for dtype in (np.float32, np.float64):
-        arrays = case.entry.arrays(dtype)
-        want = outputs_of(case.entry.call(*arrays))
+    case, worst = CALLS[call], {}
+    for dtype in loops.DTYPES:
+        arrays = case.entry.arrays(np.dtype(dtype).type)
         spoil()
         first = on_host(case.run(*on_device(arrays)))
         for repeat in range(REPEATS):
             again = on_host(case.run(*on_device(arrays)))
             if any(one.tobytes() != other.tobytes() for one, other in zip(first, again, strict=True)):
-                raise AssertionError(f"run {repeat + 2} has other bits than the first, {dtype.__name__}")
-        worst[dtype.__name__] = max(map(partial(difference, max(tolerance(case, dtype), FUNCTIONS)), first, want), default=0.0)
+                raise AssertionError(f"run {repeat + 2} has other bits than the first, {dtype}")
+        worst[dtype] = worst_of(case, dtype, first, loops.plain(call, dtype))
     return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
+
+
+def special(call: int) -> dict[str, Any]:
+    """Compare with the loops where there are NaN, infinities, subnormals and -0 in one array after the other."""
+    case, worst = CALLS[call], 0.0
+    for arrays, want in zip(spoiled(case), loops.special(call), strict=True):
+        try:
+            got = on_host(case.run(*on_device(arrays)))
+        except ArgumentError:
+            if want is None:
+                continue
+            raise
+        if want is None:
+            raise AssertionError("the loops refuse these values, the device does not")
+        worst = max(worst, worst_of(case, "float32", got, want))
+    return {"worst": worst, "said": f"float32 {worst:.1e}"}
+
+
+def worst_of(case: CudaCall, dtype: str, got: list[np.ndarray], want: tuple[np.ndarray, ...]) -> float:
+    """Return the largest difference of all outputs, or raise."""
+    allowed = max(tolerance(case, np.dtype(dtype)), FUNCTIONS)
+    return max((difference(allowed, one, other) for one, other in zip(got, want, strict=True)), default=0.0)
 
 
 def difference(allowed: float, got: np.ndarray, want: np.ndarray) -> float:
@@ -94,9 +129,8 @@ def difference(allowed: float, got: np.ndarray, want: np.ndarray) -> float:
 
 def planted() -> dict[str, Any]:
     """Prove that a wrong kernel would not pass: the first call's result with one element changed."""
-    case = CALLS[0]
+    case, want = CALLS[0], loops.plain(0, "float32")[0]
     arrays = case.entry.arrays(np.float32)
-    want = outputs_of(case.entry.call(*arrays))[0]
     got = on_host(case.run(*on_device(arrays)))[0]
     got.reshape(-1)[-1] += np.abs(want).max()
     try:

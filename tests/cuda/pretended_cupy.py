@@ -179,7 +179,7 @@ class _Source:
     """A source as the emulator sees one."""
 
     def __init__(self, code: str, options: tuple[str, ...]) -> None:
-        self.whole, self.path = code, type("Path", (), {"stem": "pretended"})
+        self.whole, self.path = code, Path(__file__).with_name("pretended")
         self.signatures: dict[str, tuple[Parameter, ...]] = signatures(code)
         self.waits, self._options = WAITS.search(code.partition("#line")[2]) is not None, options
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import gpu_check
@@ -30,6 +31,9 @@ def test_without_a_gpu_nothing_is_claimed(tmp_path, capsys):
 
 def test_steps_are_written_as_they_end(pretended_gpu, tmp_path, capsys):
     assert gpu_check.main(["--out", str(tmp_path), "--only", "max_pool2d.gather"]) == 0
+    printed = capsys.readouterr().out
+    assert "ok  check max_pool2d.gather cuda" in printed
+    assert "ok  special values max_pool2d.gather cuda" in printed
     assert gpu_check.main(["--out", str(tmp_path), "--only", "planted"]) == 0
     (path,) = tmp_path.iterdir()
     found = json.loads(path.read_text())
@@ -38,7 +42,6 @@ def test_steps_are_written_as_they_end(pretended_gpu, tmp_path, capsys):
     (row,) = found["steps"]
     assert row["ok"]
     assert "allowed 1e-06" in row["said"]
-    assert "ok  check max_pool2d.gather cuda" in capsys.readouterr().out
 
 
 def test_a_budget_that_is_spent_leaves_steps_out(pretended_gpu, tmp_path):
@@ -52,5 +55,57 @@ def test_a_kernel_that_is_wrong_fails_the_run(pretended_gpu, tmp_path, monkeypat
     from gpu import checks
 
     monkeypatch.setattr(checks, "on_device", lambda arrays: [pretended_gpu.asarray(np.zeros_like(a)) for a in arrays])
-    assert gpu_check.main(["--out", str(tmp_path), "--only", "check max_pool2d.gather"]) == 1
-    assert "BAD check max_pool2d.gather cuda" in capsys.readouterr().out
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "max_pool2d.gather"]) == 1
+    printed = capsys.readouterr().out
+    assert "BAD check max_pool2d.gather cuda" in printed
+    assert "BAD special values max_pool2d.gather cuda" in printed
+
+
+@pytest.fixture
+def sanitizer(pretended_gpu, tmp_path, monkeypatch):
+    """Yield a function that puts a program in compute-sanitizer's place, which says what it was called with."""
+
+    def put(words: str, status: int) -> None:
+        program = tmp_path / "compute-sanitizer"
+        program.write_text(f'#!/bin/sh\n{words}\necho "========= $@"\nexit {status}\n')
+        program.chmod(0o755)
+
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    return put
+
+
+def test_compute_sanitizer_runs_every_call(sanitizer, tmp_path, capsys):
+    sanitizer("echo first float32; echo first float64", 0)
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "compute-sanitizer"]) == 0
+    printed = capsys.readouterr().out
+    for tool in ("memcheck", "racecheck", "synccheck"):
+        assert f"ok  compute-sanitizer {tool}" in printed
+    assert printed.count("2 calls, nothing found") == 3
+
+
+def test_what_compute_sanitizer_finds_fails_and_names_the_call(sanitizer, tmp_path, capsys):
+    sanitizer("echo first float32; echo second float32", 9)
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "compute-sanitizer memcheck"]) == 1
+    (path,) = tmp_path.glob("*.json")
+    (row,) = json.loads(path.read_text())["steps"]
+    assert "memcheck, in second float32: ========= --tool memcheck --error-exitcode 9" in row["said"]
+
+
+def test_without_compute_sanitizer_nothing_is_claimed(pretended_gpu, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CUDA_PATH", str(tmp_path))
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "compute-sanitizer racecheck"]) == 0
+    (path,) = tmp_path.glob("*.json")
+    (row,) = json.loads(path.read_text())["steps"]
+    assert row["not_run"].startswith("there is no compute-sanitizer: pip install")
+
+
+def test_the_sanitized_process_makes_every_call(pretended_gpu, monkeypatch, capsys):
+    from gpu import calls
+
+    allocators = []
+    monkeypatch.setattr(pretended_gpu.cuda, "set_allocator", allocators.append, raising=False)
+    monkeypatch.setattr(calls, "CALLS", [case for case in calls.CALLS if str(case).startswith("max_pool2d.gather")])
+    calls.main()
+    assert capsys.readouterr().out.split("\n") == ["max_pool2d.gather cuda float32", "max_pool2d.gather cuda float64", ""]
+    assert allocators == [None]
