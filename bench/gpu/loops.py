@@ -1,4 +1,4 @@
-"""What the plain loops return, computed on the other cores while the device is busy: compiling them takes longer than the rest."""
+"""What the plain loops return, computed on the other cores meanwhile: compiling them takes longer than everything else."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def end() -> None:
     _asked.cache_clear()
 
 
-def _plain(call: int, dtype: str) -> Results:
+def _plain(call: int, what: str) -> Results:
     entry = CALLS[call].entry
-    return outputs_of(entry.call(*entry.arrays(np.dtype(dtype).type)))
+    return outputs_of(entry.call(*entry.arrays(np.dtype(what).type)))
 
 
-def _special(call: int, _what: str) -> list[Results | None]:
+def _special(call: int, what: str) -> list[Results | None]:
     return [loops(CALLS[call], arrays) for arrays in spoiled(CALLS[call])]

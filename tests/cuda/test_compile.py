@@ -1,22 +1,24 @@
-"""Every CUDA file is compiled by NVIDIA's compilers, in the long tier for every chip that is served; no GPU is needed."""
+"""Every CUDA file is compiled by NVIDIA's compilers, in the long tier for every chip that is served; no GPU is needed.
+
+A kernel that begins to need many more registers than are recorded fails: ``python tests/cuda/registers.py`` records anew.
+"""
 
 from __future__ import annotations
 
 import pkgutil
 from importlib import metadata
 
-import numpy as np
 import pytest
 from cuda.nvrtc import PACKAGES, compile_source
-from cuda.sources import ROOT, SOURCES, variants
+from cuda.registers import CHIPS, DTYPES, compiled, recorded
+from cuda.sources import ROOT, SOURCES
 
 import rawseg_kernels
 from rawseg_kernels._algorithms import cuda_algorithms
-from rawseg_kernels._cuda.source import Source
 
-CHIPS = ("75", "80", "90", "100", "120")  # Turing, Ampere, Hopper, and two of Blackwell
 MOST_REGISTERS = 255  # of a thread: what does not fit is spilled
-DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
+MOST_SHARED = 48 * 1024  # bytes of a block, without asking for more
+SLACK = 16  # registers more than are recorded that need no new record
 
 
 def installed(major: str) -> bool:
@@ -44,16 +46,21 @@ def test_every_file_is_found():
 @pytest.mark.parametrize("major", VERSIONS)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
 def test_a_file_compiles_without_spills(source, major, chips, dtypes):
+    record = recorded()[source.path.name]
     for chip in chips:
         for dtype in dtypes:
-            for defines in variants(source):
-                options = (*Source.options(dtype, defines), f"-arch=sm_{chip}")
-                needs = compile_source(major, source.whole, options)
-                assert set(needs) == set(source.signatures)
-                for name, need in needs.items():
-                    assert need.spilled == 0, (name, chip, dtype, need)
-                    assert need.registers <= MOST_REGISTERS
-                    assert need.shared <= 48 * 1024
+            needs = dict(compiled(source, major, chip, dtype))
+            assert {name.partition(" ")[0] for name in needs} == set(source.signatures)
+            for name, need in needs.items():
+                assert need.spilled == 0, (name, chip, need)
+                assert need.shared <= MOST_SHARED
+                assert need.registers <= min(MOST_REGISTERS, record[name][CHIPS.index(chip)] + SLACK), (name, chip, need)
+
+
+def test_the_record_is_of_the_kernels_that_there_are():
+    assert {file: {name.partition(" ")[0] for name in rows} for file, rows in recorded().items()} == {
+        source.path.name: set(source.signatures) for source in SOURCES
+    }
 
 
 @pytest.mark.parametrize("major", VERSIONS)

@@ -55,10 +55,10 @@ def test_a_walk_meets_every_number_where_it_stands(kernel, first, length):
 
 
 @given(count=st.integers(0, 3000), order=st.sampled_from(list(emulator.ORDERS)), seed=st.integers(0, 9))
-def test_every_element_has_one_thread(count, order, seed):
+def test_every_element_has_one_thread(kernel, count, order, seed):
     out = np.zeros(max(count, 1), np.float32)
     with emulator.ordered(order, seed):
-        Source(__file__, "on_trial.cu").kernel("counted", F32)(count, out, count)
+        kernel("counted", F32)(count, out, count)
     assert (out[:count] == 1).all()
     assert (out[count:] == 0).all()
 

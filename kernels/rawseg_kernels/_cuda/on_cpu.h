@@ -13,8 +13,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <numeric>
 #include <vector>
+#include <setjmp.h>
 #include <ucontext.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -57,6 +59,8 @@ constexpr size_t STACK = 256 << 10, MOST_SHARED = 227 << 10;
 
 struct Fiber {
     ucontext_t context;
+    jmp_buf place;  // where it waits
+    bool begun;     // it is in `steps`
     char* stack;
     State state;
     Index index;
@@ -64,8 +68,7 @@ struct Fiber {
     RS_ASAN(void* fake_stack;)
 };
 
-static std::vector<Fiber> fibers;
-static ucontext_t scheduler;
+static std::deque<Fiber> fibers;  // which never move: a context points into itself
 static void (*kernel)();
 static int current, threads;
 static bool may_wait;
@@ -75,7 +78,6 @@ static uint64_t random_state;
 alignas(128) static unsigned char dynamic_shared[MOST_SHARED + 64];
 alignas(16) static unsigned char exchanged[MOST_THREADS][16];  // what each thread shows to its warp
 static uint32_t taking_part[MOST_THREADS / WARP];              // the mask of a warp's last exchange
-RS_ASAN(static const void* main_stack; static size_t main_size; static void* main_fake;)
 
 extern "C" unsigned char __start_rs_shared[] __attribute__((weak)), __stop_rs_shared[] __attribute__((weak));
 
@@ -86,29 +88,57 @@ static void fail(const char* what) {
     error = message;
 }
 
-// Fibers
+// Fibers. They jump, which takes no call of the system; the address sanitizer takes a jump for the end of a function, so that
+// under it they change contexts.
 
-static void leave(bool for_good = false) {
+#if defined(__SANITIZE_ADDRESS__)
+static ucontext_t scheduler;
+static const void* main_stack;
+static size_t main_size;
+static void* main_fake;
+
+static void leave() {
     Fiber& fiber = fibers[current];
-    (void)for_good;
-    RS_ASAN(__sanitizer_start_switch_fiber(for_good ? nullptr : &fiber.fake_stack, main_stack, main_size);)
+    __sanitizer_start_switch_fiber(&fiber.fake_stack, main_stack, main_size);
     swapcontext(&fiber.context, &scheduler);
-    RS_ASAN(__sanitizer_finish_switch_fiber(fiber.fake_stack, &main_stack, &main_size);)
+    __sanitizer_finish_switch_fiber(fiber.fake_stack, &main_stack, &main_size);
 }
+
+static void go_on(Fiber& fiber) {
+    fiber.begun = true;
+    __sanitizer_start_switch_fiber(&main_fake, fiber.stack, STACK);
+    swapcontext(&scheduler, &fiber.context);
+    __sanitizer_finish_switch_fiber(main_fake, nullptr, nullptr);
+}
+#else
+static jmp_buf scheduler;
+
+static void leave() {
+    if (!_setjmp(fibers[current].place)) _longjmp(scheduler, 1);
+}
+
+static void go_on(Fiber& fiber) {
+    if (_setjmp(scheduler)) return;
+    if (fiber.begun) _longjmp(fiber.place, 1);
+    fiber.begun = true;
+    setcontext(&fiber.context);
+}
+#endif
 
 static void enter(int number) {
     current = number;
     thread_index = fibers[number].index;
-    RS_ASAN(__sanitizer_start_switch_fiber(&main_fake, fibers[number].stack, STACK);)
-    swapcontext(&scheduler, &fibers[number].context);
-    RS_ASAN(__sanitizer_finish_switch_fiber(main_fake, nullptr, nullptr);)
+    go_on(fibers[number]);
 }
 
-static void first_steps() {
+// One block after the other.
+static void steps() {
     RS_ASAN(__sanitizer_finish_switch_fiber(nullptr, &main_stack, &main_size);)
-    kernel();
-    fibers[current].state = DONE;
-    leave(true);
+    for (;;) {
+        kernel();
+        fibers[current].state = DONE;
+        leave();
+    }
 }
 
 static void wait(State state, int site = 0) {
@@ -126,21 +156,28 @@ static Index index_of(int number) {
     return {i % block_size.x, i / block_size.x % block_size.y, i / block_size.x / block_size.y};
 }
 
+static void make(Fiber& fiber) {
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack;
+    fiber.context.uc_stack.ss_size = STACK;
+    fiber.context.uc_link = nullptr;
+    makecontext(&fiber.context, steps, 0);
+    fiber.begun = false;
+    RS_ASAN(fiber.fake_stack = nullptr;)
+}
+
 static void begin_block() {
     while ((int)fibers.size() < threads) {
         fibers.emplace_back();
-        fibers.back().stack = (char*)malloc(STACK);
+        Fiber& fiber = fibers.back();
+        fiber.stack = (char*)malloc(STACK);
+        fiber.state = DONE;
     }
     for (int i = 0; i < threads; ++i) {
         Fiber& fiber = fibers[i];
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack;
-        fiber.context.uc_stack.ss_size = STACK;
-        fiber.context.uc_link = &scheduler;
-        makecontext(&fiber.context, first_steps, 0);
+        if (fiber.state != DONE || !fiber.begun) make(fiber);  // where there was an error, it is amid a block
         fiber.state = READY;
         fiber.index = index_of(i);
-        RS_ASAN(fiber.fake_stack = nullptr;)
     }
 }
 

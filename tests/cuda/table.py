@@ -1,0 +1,85 @@
+"""The table of CUDA.md, made from what was recorded: ``python tests/cuda/table.py`` writes it into the page."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+from cuda.registers import CHIPS, recorded
+from cuda.sources import ROOT, SOURCES
+from cuda.test_kernels import CALLS, CudaCall, room_of, tolerance
+
+from rawseg_kernels._cuda.source import Source
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE, RESULTS = REPOSITORY / "CUDA.md", REPOSITORY / "bench" / "results"
+BEGIN, END = "<!-- table: python tests/cuda/table.py -->\n", "<!-- end of table -->\n"
+HEAD = f"| file | kernels | beside the loops, on the CPU | registers, sm_{' / '.join(CHIPS)} | on a GPU |\n|---|---|---|---|---|\n"
+
+
+def calls_of(source: Source) -> list[CudaCall]:
+    """Return the calls of the catalogue that launch kernels of a file: those of its room, or all if it serves many rooms."""
+    room, algorithm = source.path.parent.name, source.path.stem.replace(source.path.parent.name, "cuda", 1)
+    if source.path.parent.parent != ROOT:
+        raise AssertionError(f"{source.path} is in no room")
+    return [case for case in CALLS if room == "_cuda" or (room_of(case), case.algorithm) == (room, algorithm)]
+
+
+def beside_loops(source: Source) -> str:
+    """Return how near the loops' results are in float32."""
+    if source.path.parent.name == "_cuda":
+        return "within its callers"
+    allowed = [tolerance(case, np.float32) for case in calls_of(source)]
+    equal = allowed.count(0)
+    bounded = f"{len(allowed) - equal} within {max(allowed, default=0):.0e} of the largest" if equal < len(allowed) else ""
+    return ", ".join(filter(None, [f"{equal} calls, equal bits" if equal else "", bounded]))
+
+
+def most_registers(source: Source) -> str:
+    """Return the most that a kernel needs in float32, of either compiler, for every chip."""
+    rows = [row for name, row in recorded()[source.path.name].items() if " float32" in name]
+    return " / ".join(str(max(row[place] for row in rows)) for place in range(len(CHIPS)))
+
+
+def on_a_gpu(source: Source, results: list[dict[str, Any]]) -> str:
+    """Return the GPU and the day of the newest run in which this very source was right in every call, or what there is."""
+    older = ""
+    for result in sorted(results, key=lambda found: found["when"], reverse=True):
+        steps = {step["name"]: step for step in result["steps"]}
+        needed = [f"build {source.path.name}", *(f"check {case}" for case in calls_of(source))]
+        if not all(name in steps and steps[name]["ok"] for name in needed):
+            continue
+        seen = f"{result['device']}, {result['when'][:10]}"
+        if steps[needed[0]].get("sha256") == source.digest:
+            return f"verified: {seen}"
+        older = older or f"changed since {seen}"
+    return older or "not yet"
+
+
+def table() -> str:
+    """Return the table."""
+    results = [json.loads(path.read_text()) for path in RESULTS.rglob("gpu_*.json")]
+    rows = []
+    for source in SOURCES:
+        cells = [f"`{source.path.name}`", str(len(source.signatures)), beside_loops(source), most_registers(source)]
+        rows.append("| " + " | ".join([*cells, on_a_gpu(source, results)]) + " |\n")
+    return HEAD + "".join(rows)
+
+
+def with_table(page: str) -> str:
+    """Return a page with the table in its place."""
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{PAGE.name} has no place for the table, between {BEGIN!r} and {END!r}")
+    return before + BEGIN + "\n" + table() + "\n" + END + after
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text()))

@@ -1,0 +1,41 @@
+"""CUDA.md says of every kernel what was seen, and nothing that was not."""
+
+from __future__ import annotations
+
+import pytest
+from cuda.sources import SOURCES
+from cuda.table import PAGE, calls_of, on_a_gpu, with_table
+
+SOURCE = next(source for source in SOURCES if source.path.name == "max_pool2d.cu")
+
+
+def result(when: str, sha256: str, wrong: str = "", left_out: str = "") -> dict:
+    """Return a results file in which one call is wrong, or was not run."""
+    names = [f"check {case}" for case in calls_of(SOURCE)]
+    checks = [{"name": name, "ok": name != wrong} for name in names if name != left_out]
+    return {"when": when, "device": "A GPU", "steps": [{"name": "build max_pool2d.cu", "ok": True, "sha256": sha256}, *checks]}
+
+
+def test_the_page_holds_the_table():
+    page = PAGE.read_text()
+    assert with_table(page) == page, "python tests/cuda/table.py writes it anew"
+
+
+def test_a_kernel_is_verified_by_a_run_of_its_very_source():
+    assert on_a_gpu(SOURCE, []) == "not yet"
+    assert on_a_gpu(SOURCE, [result("2026-01-01T", SOURCE.digest)]) == "verified: A GPU, 2026-01-01"
+    assert on_a_gpu(SOURCE, [result("2026-01-01T", "of another")]) == "changed since A GPU, 2026-01-01"
+    both = [result("2026-01-01T", SOURCE.digest), result("2026-01-02T", "of another")]
+    assert on_a_gpu(SOURCE, both) == "verified: A GPU, 2026-01-01"
+
+
+@pytest.mark.parametrize("what", ["wrong", "left_out"])
+def test_a_call_that_is_wrong_or_left_out_verifies_nothing(what):
+    for case in calls_of(SOURCE):
+        assert on_a_gpu(SOURCE, [result("2026-01-01T", SOURCE.digest, **{what: f"check {case}"})]) == "not yet"
+    assert len(calls_of(SOURCE)) > 5
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
+def test_every_file_has_calls(source):
+    assert calls_of(source)
