@@ -1,4 +1,7 @@
-"""What every kernel needs on every chip, as recorded: ``python tests/cuda/registers.py`` measures anew, in some ten minutes."""
+"""What every kernel needs on every chip, as recorded.
+
+``python tests/cuda/registers.py`` measures all anew, in some ten minutes; with names, ``max_pool2d.cu``, these files alone.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +54,11 @@ def recorded() -> Record:
 
 def main() -> None:
     """Write the record."""
+    names = sys.argv[1:] or [source.path.name for source in SOURCES]
+    sources = [source for source in SOURCES if source.path.name in names]
+    found: Record = recorded() if sys.argv[1:] else {}
     with ProcessPoolExecutor() as pool:
-        found: Record = {}
-        for source, rows in zip(SOURCES, pool.map(measure, SOURCES)):
+        for source, rows in zip(sources, pool.map(measure, sources)):
             found[source.path.name] = rows
             print(f"{source.path.name}: {len(rows)} kernels", flush=True)
     lines = [
