@@ -1,4 +1,4 @@
-"""The blocks of README.md and CHECKING.md run, top to bottom, as a reader would run them, and print what they promise.
+"""The blocks of README.md, CUDA.md and CHECKING.md run, top to bottom, as a reader would run them, and print what they promise.
 
 In CHECKING.md a block may be a file (its first line is a comment with the name), a change of a file, a program, or a command;
 the text below it is what it prints. ``python tests/test_readme.py`` runs them all and writes that text anew.
@@ -24,7 +24,8 @@ from rawseg.cli import app
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+PAGES = TEXT, (ROOT / "CUDA.md").read_text()
+BLOCKS = [block for page in PAGES for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
 GUIDE = ROOT / "CHECKING.md"
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w/]+\.py)\n")
@@ -118,7 +119,7 @@ def test_there_are_blocks():
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.strip().splitlines()[0][:40])
 def test_block_runs(block, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+    exec(compile(block, "a page", "exec"), {"__name__": "readme"})
     assert capsys.readouterr().out.splitlines() == commented(block)
 
 

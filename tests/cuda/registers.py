@@ -35,8 +35,9 @@ def compiled(source: Source, major: str, chip: str, dtype: np.dtype) -> Iterable
             yield f"{name} {dtype} {constants}".strip(), needs
 
 
-def measure(source: Source) -> dict[str, list[int]]:
+def measure(file: str) -> dict[str, list[int]]:
     """Return the registers of all kernels of a file for all chips."""
+    (source,) = (source for source in SOURCES if source.path.name == file)
     found: dict[str, list[int]] = {}
     for place, chip in enumerate(CHIPS):
         for dtype in DTYPES:
@@ -55,12 +56,11 @@ def recorded() -> Record:
 def main() -> None:
     """Write the record."""
     names = sys.argv[1:] or [source.path.name for source in SOURCES]
-    sources = [source for source in SOURCES if source.path.name in names]
     found: Record = recorded() if sys.argv[1:] else {}
     with ProcessPoolExecutor() as pool:
-        for source, rows in zip(sources, pool.map(measure, sources)):
-            found[source.path.name] = rows
-            print(f"{source.path.name}: {len(rows)} kernels", flush=True)
+        for name, rows in zip(names, pool.map(measure, names)):
+            found[name] = rows
+            print(f"{name}: {len(rows)} kernels", flush=True)
     lines = [
         f'"{file}": {{\n' + ",\n".join(f'  "{name}": {row}' for name, row in sorted(rows.items())) + "\n}"
         for file, rows in sorted(found.items())
