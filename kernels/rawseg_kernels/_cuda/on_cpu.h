@@ -68,12 +68,12 @@ static std::vector<Fiber> fibers;
 static ucontext_t scheduler;
 static void (*kernel)();
 static int current, threads;
-static bool may_wait;
+static bool may_wait, truncates;  // whether tensor cores truncate after every addition
 static const char* error;
 static char message[300];
 static uint64_t random_state;
 alignas(128) static unsigned char dynamic_shared[MOST_SHARED + 64];
-alignas(16) static unsigned char exchanged[MOST_THREADS][16];  // what each thread shows to its warp
+alignas(16) static unsigned char exchanged[MOST_THREADS][32];  // what each thread shows to its warp
 static uint32_t taking_part[MOST_THREADS / WARP];              // the mask of a warp's last exchange
 RS_ASAN(static const void* main_stack; static size_t main_size; static void* main_fake;)
 
@@ -219,7 +219,7 @@ static int lane() { return current % WARP; }
 
 // Show a value to the threads of the mask, and wait until all have shown theirs.
 template <class T> static void show(uint32_t mask, const T& value) {
-    static_assert(sizeof(T) <= sizeof exchanged[0], "at most 16 bytes are exchanged");
+    static_assert(sizeof(T) <= sizeof exchanged[0], "at most 32 bytes are exchanged");
     const int left = threads - current / WARP * WARP;
     if (!(mask >> lane() & 1)) fail("a thread is not in its own mask");
     taking_part[current / WARP] = left < WARP ? mask & ((1u << left) - 1) : mask;
@@ -254,7 +254,7 @@ __attribute__((no_sanitize("address"))) static void spoil_shared_memory(size_t b
 struct Launch {
     unsigned grid[3], block[3];
     int64_t shared;
-    int32_t waits, order;
+    int32_t waits, order, truncates;
     uint64_t seed;
 };
 
@@ -268,6 +268,7 @@ template <class Call> const char* launch(Call call, const Launch& how) {
     error = nullptr;
     random_state = how.seed;
     may_wait = how.waits;
+    truncates = how.truncates;
     const int64_t blocks = (int64_t)grid_size.x * grid_size.y * grid_size.z;
     for (int64_t i = 0; i < blocks && !error; ++i) {
         const uint64_t b = how.order == BACKWARD ? blocks - 1 - i : i;
