@@ -60,7 +60,8 @@ struct Fiber {
     char* stack;
     State state;
     Index index;
-    int site;  // of the barrier at which it waits
+    int site;   // of the barrier at which it waits
+    int turns;  // products of tensor cores that it took part in
     RS_ASAN(void* fake_stack;)
 };
 
@@ -73,7 +74,7 @@ static const char* error;
 static char message[300];
 static uint64_t random_state;
 alignas(128) static unsigned char dynamic_shared[MOST_SHARED + 64];
-alignas(16) static unsigned char exchanged[MOST_THREADS][32];  // what each thread shows to its warp
+alignas(16) static unsigned char exchanged[3][MOST_THREADS][32];  // what each thread shows to its warp, on three boards
 static uint32_t taking_part[MOST_THREADS / WARP];              // the mask of a warp's last exchange
 RS_ASAN(static const void* main_stack; static size_t main_size; static void* main_fake;)
 
@@ -139,6 +140,7 @@ static void begin_block() {
         fiber.context.uc_link = &scheduler;
         makecontext(&fiber.context, first_steps, 0);
         fiber.state = READY;
+        fiber.turns = 0;
         fiber.index = index_of(i);
         RS_ASAN(fiber.fake_stack = nullptr;)
     }
@@ -218,18 +220,18 @@ static void run_block_in_a_loop(int how) {
 static int lane() { return current % WARP; }
 
 // Show a value to the threads of the mask, and wait until all have shown theirs.
-template <class T> static void show(uint32_t mask, const T& value) {
-    static_assert(sizeof(T) <= sizeof exchanged[0], "at most 32 bytes are exchanged");
+template <class T> static void show(uint32_t mask, const T& value, int board = 0) {
+    static_assert(sizeof(T) <= sizeof exchanged[0][0], "at most 32 bytes are exchanged");
     const int left = threads - current / WARP * WARP;
     if (!(mask >> lane() & 1)) fail("a thread is not in its own mask");
     taking_part[current / WARP] = left < WARP ? mask & ((1u << left) - 1) : mask;
-    memcpy(exchanged[current], &value, sizeof value);
+    memcpy(exchanged[board][current], &value, sizeof value);
     wait(AT_WARP);
 }
 
-template <class T> static T shown_by(int other) {
+template <class T> static T shown_by(int other, int board = 0) {
     T value;
-    memcpy(&value, exchanged[current / WARP * WARP + other], sizeof value);
+    memcpy(&value, exchanged[board][current / WARP * WARP + other], sizeof value);
     return value;
 }
 

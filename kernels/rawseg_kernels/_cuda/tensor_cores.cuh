@@ -61,12 +61,12 @@ static float sum_of_eight(float before, const Fragments* lefts, const Fragments*
 
 static void multiply(const LeftFragment& left, const RightFragment& right, float (&sums)[4]) {
     if (threads - current / WARP * WARP < WARP) fail("fewer threads than a warp has come to tensor cores");
-    show(~0u, Fragments{left, right});
+    const int board = 1 + fibers[current].turns++ % 2;  // who shows on one has read the other: no second wait
+    show(~0u, Fragments{left, right}, board);
     Fragments shown[WARP];
-    for (int i = 0; i < WARP; ++i) shown[i] = shown_by<Fragments>(i);
+    for (int i = 0; i < WARP; ++i) shown[i] = shown_by<Fragments>(i, board);
     const int g = lane() / 4, t = lane() % 4;
     for (int i = 0; i < 4; ++i) sums[i] = sum_of_eight(sums[i], shown + 4 * g, shown + 4 * (2 * t + i % 2), i / 2);
-    wait(AT_WARP);  // nobody shows the next fragments before all have read
 }
 
 }  // namespace on_cpu
