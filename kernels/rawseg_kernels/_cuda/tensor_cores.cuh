@@ -60,7 +60,7 @@ static float sum_of_eight(float before, const Fragments* lefts, const Fragments*
 }
 
 static void multiply(const LeftFragment& left, const RightFragment& right, float (&sums)[4]) {
-    if (threads - current / WARP * WARP < WARP) fail("fewer threads than a warp has come to tensor cores");
+    if (threads - current / WARP * WARP < WARP) fail("fewer threads than a warp have come to tensor cores");
     const int board = 1 + fibers[current].turns++ % 2;  // who shows on one has read the other: no second wait
     show(~0u, Fragments{left, right}, board);
     Fragments shown[WARP];

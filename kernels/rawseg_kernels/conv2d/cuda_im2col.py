@@ -7,6 +7,8 @@ infinite weight meets padded zeros, which gives NaN. cuBLAS refuses to be captur
 
 from __future__ import annotations
 
+from math import prod
+
 from .._arrays import module_of
 from .._epilogue import NOTHING
 from ..unfold import cuda as windows
@@ -17,8 +19,8 @@ backward_bias = cuda_depthwise.backward_bias  # has no products
 
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
     """See ``reference.forward``; ``after`` is applied to the sums."""
-    columns = windows.forward(x, out_size, weight.shape[2:], dilation, padding, stride)  # (N, C_in * kH * kW, L)
-    columns = columns.reshape(x.shape[0], groups, -1, columns.shape[2])  # (N, G, K, L)
+    columns = windows.forward(x, out_size, weight.shape[2:], dilation, padding, stride)
+    columns = _grouped(columns, groups)  # (N, C_in * kH * kW, L) as (N, G, K, L)
     out = module_of(x).matmul(_matrices(weight, groups), columns)  # (G, M, K) @ (N, G, K, L) = (N, G, M, L)
     return _finished(out.reshape(x.shape[0], weight.shape[0], *out_size), bias, after)
 
@@ -27,15 +29,15 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     """See ``reference.backward_input``: the gradient of the columns, added back to where they were read."""
     sums = _grouped(grad_output, groups)  # (N, G, M, L)
     columns = module_of(weight).matmul(_matrices(weight, groups).swapaxes(1, 2), sums)  # (N, G, K, L)
-    columns = columns.reshape(input_shape[0], -1, sums.shape[3])
+    columns = columns.reshape(input_shape[0], groups * columns.shape[2], columns.shape[3])
     return windows.backward(columns, input_shape[2:], grad_output.shape[2:], weight.shape[2:], dilation, padding, stride)
 
 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
     """See ``reference.backward_weight``: a product for every image, and their sum."""
     columns = windows.forward(x, grad_output.shape[2:], weight_shape[2:], dilation, padding, stride)
-    columns = columns.reshape(x.shape[0], groups, -1, columns.shape[2])  # (N, G, K, L)
-    products = module_of(x).matmul(_grouped(grad_output, groups), columns.swapaxes(2, 3))  # (N, G, M, K)
+    columns = _grouped(columns, groups).swapaxes(2, 3)  # (N, G, L, K)
+    products = module_of(x).matmul(_grouped(grad_output, groups), columns)  # (N, G, M, K)
     return products.sum(axis=0).reshape(weight_shape)
 
 
@@ -45,8 +47,8 @@ def _matrices(weight, groups):
 
 
 def _grouped(maps, groups):
-    """Return maps (N, C, H, W) as (N, G, C / G, H * W)."""
-    return maps.reshape(maps.shape[0], groups, maps.shape[1] // groups, maps.shape[2] * maps.shape[3])
+    """Return maps (N, C, H, W), or (N, C, L), as (N, G, C / G, L)."""
+    return maps.reshape(maps.shape[0], groups, maps.shape[1] // groups, prod(maps.shape[2:]))
 
 
 def _finished(sums, bias, after):
