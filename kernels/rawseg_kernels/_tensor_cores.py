@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
 from ._errors import ArgumentError, BackendError
 from ._precision import get_precision
 
@@ -60,30 +58,30 @@ def tiles_on(array: Any) -> str:
     return "cuda_tiles" if at == "fp32" else f"cuda_tiles_{at}"
 
 
-def chosen(algorithm: str, array: Any, device: str) -> str:
-    """Return the algorithm's name: if it is left open, and the array on a GPU, that of tiles."""
-    return tiles_on(array) if algorithm == "auto" and device != "cpu" else algorithm
-
-
-def products_for(op: str, precision: str, array: Any) -> int:
-    """Return how many products of tensor cores stand for one product of an array's numbers; none for float64.
+def chosen(op: str, algorithm: str, array: Any, device: str) -> str:
+    """Return the algorithm's name: if it is left open, and the array on a GPU, that of tiles.
 
     Raises
     ------
     BackendError
-        If the array is on a GPU whose tensor cores have no TF32.
+        If it is one of tensor cores, and those of the array's GPU do not have TF32.
     """
-    if precision == "fp32" or array.dtype != "float32":
-        return 0
-    if capability(array) < LEAST:
-        expected = f"a GPU of compute capability 8.0 or higher for 'cuda_tiles_{precision}'"
-        raise BackendError(op, "algorithm", expected, "{}.{}".format(*capability(array)))
-    return PRODUCTS[precision]
+    if device == "cpu":
+        return algorithm
+    if algorithm == "auto":
+        return tiles_on(array)
+    if algorithm.endswith("tf32") and capability(array) < LEAST:
+        expected = f"a GPU of compute capability 8.0 or higher for {algorithm!r}"
+        raise BackendError(op, "algorithm", expected, "{}.{} of {}".format(*capability(array), device))
+    return algorithm
+
+
+def products_for(precision: str, array: Any) -> int:
+    """Return how many products of tensor cores stand for one product of an array's numbers; none for float64."""
+    return PRODUCTS[precision] if array.dtype == "float32" else 0
 
 
 def capability(array: Any) -> tuple[int, int]:
-    """Return the compute capability of an array's device; for the CPU, which runs every source, the least that is needed."""
-    if isinstance(array, np.ndarray):
-        return LEAST
+    """Return the compute capability of an array's GPU."""
     version = array.device.compute_capability  # "90", "120"
     return int(version[:-1]), int(version[-1])

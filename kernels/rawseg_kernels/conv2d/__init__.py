@@ -74,7 +74,7 @@ def _chosen(verb, algorithm, weight_shape, geometry, dtype):
 def _find(verb, algorithm, weight_shape, geometry, device, *arguments):
     """Return an algorithm's name and function; if it is left open, by `_choice`, or, where that is wished, by measuring."""
     if device != "cpu":
-        name = choose_on_gpu(arguments[0], weight_shape, geometry[-1]) if algorithm == "auto" else algorithm
+        name = choose_on_gpu(algorithm, arguments[0], weight_shape, geometry[-1], device)
         return name, find(__name__, verb, name, ALGORITHMS, device)
     arrays = arguments[:2]
     name = _chosen(verb, algorithm, weight_shape, geometry, arrays[0].dtype)

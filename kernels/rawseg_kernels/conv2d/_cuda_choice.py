@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._tensor_cores import tiles_on
+from .._tensor_cores import chosen
 from ._choice import MOST_SHARES, MOST_TAPS
 
 
-def choose_on_gpu(array: Any, weight_shape: tuple[int, ...], groups: int) -> str:
-    """Return the name of an algorithm for an array and weights (C_out, C_in / groups, kH, kW)."""
+def choose_on_gpu(algorithm: str, array: Any, weight_shape: tuple[int, ...], groups: int, device: str) -> str:
+    """Return the name of the algorithm, if it is left open, for an array and weights (C_out, C_in / groups, kH, kW)."""
     shares, taps = weight_shape[0] // groups, weight_shape[2] * weight_shape[3]
-    return "cuda_depthwise" if weight_shape[1] == 1 and shares <= MOST_SHARES and taps <= MOST_TAPS else tiles_on(array)
+    if algorithm == "auto" and weight_shape[1] == 1 and shares <= MOST_SHARES and taps <= MOST_TAPS:
+        return "cuda_depthwise"
+    return chosen("conv2d", algorithm, array, device)

@@ -43,7 +43,7 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     """See ``reference.forward``; ``after`` is applied before a sum is stored."""
     if not _fits(x.shape, (x.shape[0], weight.shape[0], *out_size), weight.shape, padding):
         return cuda.forward(x, weight, bias, out_size, stride, padding, dilation, groups, after)
-    products = products_for("conv2d", precision, x)
+    products = products_for(precision, x)
     out = empty(x, (x.shape[0], weight.shape[0], *out_size))
     axes = [Axis(out_size[i], stride[i], -padding[i], weight.shape[2 + i], dilation[i], 0, 1, 0, 1) for i in (0, 1)]
     _correlate(x, weight, bias, out, axes, groups, False, after, products)
@@ -56,7 +56,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     fits = _fits(grad_output.shape, input_shape, weight.shape, padding)
     if not fits or len(phases) > MOST_PHASES:
         return cuda.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
-    products = products_for("conv2d", precision, weight)
+    products = products_for(precision, weight)
     grad_input = empty(grad_output, input_shape)
     if sum(phase.count[0] * phase.count[1] for phase in phases) < input_shape[2] * input_shape[3]:
         grad_input[...] = 0 if bias is None else bias[:, None, None]  # pixels that no tap reaches
@@ -73,7 +73,7 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     rows, columns = weight_shape[0] // groups, weight_shape[1] * weight_shape[2] * weight_shape[3]
     pixels = grad_output.shape[0] * grad_output.shape[2] * grad_output.shape[3]
     tile = tile_for(rows, columns, ENOUGH, x.dtype.itemsize)  # parts make enough of them
-    constants = tile.constants(products_for("conv2d", precision, x))
+    constants = tile.constants(products_for(precision, x))
     down, across = tile.count(rows, columns)
     length, parts = parts_of(pixels, down * across * groups)
     sums, grad_weight = empty(x, (parts, *weight_shape)), empty(x, weight_shape)

@@ -113,7 +113,7 @@ def forward(
         output_padding = _convolution.asked_padding(OP, output_size, (x.shape[0], out_channels), smallest, stride)
     out_size = _convolution.transposed_output_size(OP, size, kernel_size, stride, padding, output_padding, dilation)
     _memory.check_size(OP, (x.shape[0], out_channels, *out_size), x.dtype)
-    run = find(__name__, "forward", chosen(algorithm, x, device), ALGORITHMS, device)
+    run = find(__name__, "forward", chosen(OP, algorithm, x, device), ALGORITHMS, device)
     return run(_arrays.contiguous(x), _arrays.contiguous(weight), bias, out_size, *geometry)
 
 
@@ -136,7 +136,7 @@ def backward_input(
     geometry = _geometry(weight.shape, shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, shape, weight.shape, geometry)
     _memory.check_size(OP, shape, weight.dtype)
-    run = find(__name__, "backward_input", chosen(algorithm, weight, device), ALGORITHMS, device)
+    run = find(__name__, "backward_input", chosen(OP, algorithm, weight, device), ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry)
 
 
@@ -159,5 +159,5 @@ def backward_weight(
     geometry = _geometry(shape, x.shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, x.shape, shape, geometry)
     _memory.check_size(OP, shape, x.dtype)
-    run = find(__name__, "backward_weight", chosen(algorithm, x, device), ALGORITHMS, device)
+    run = find(__name__, "backward_weight", chosen(OP, algorithm, x, device), ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry)

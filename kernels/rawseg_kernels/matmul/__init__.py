@@ -74,7 +74,7 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     except ValueError:
         raise ShapeError(OP, "b", f"leading axes that broadcast with {a.shape[:-2]}", f"{b.shape[:-2]}") from None
     _memory.check_size(OP, (*batch, rows, columns), a.dtype)
-    run = find(__name__, "forward", chosen(algorithm, a, device), ALGORITHMS, device)
+    run = find(__name__, "forward", chosen(OP, algorithm, a, device), ALGORITHMS, device)
     stacks = [_arrays.contiguous(array).reshape(math.prod(array.shape[:-2]), *array.shape[-2:]) for array in (a, b)]
     out = run(*stacks, _pairs(a.shape[:-2], b.shape[:-2], batch), bool(transpose_a), bool(transpose_b))
     return out.reshape(*batch, rows, columns)

@@ -25,7 +25,7 @@ def forward(a, b, pairs, transpose_a, transpose_b, precision="fp32"):
     out = empty(a, (len(pairs), rows, columns))
     tile = tile_for(rows, columns, len(pairs), a.dtype.itemsize)
     down, across = tile.count(rows, columns)
-    run = kernel("matmul_tiles_forward", a.dtype, **tile.constants(products_for("matmul", precision, a)))
+    run = kernel("matmul_tiles_forward", a.dtype, **tile.constants(products_for(precision, a)))
     met = module_of(a).asarray(pairs)
     run.launch((down * across * len(pairs),), (THREADS,), a, b, met, out, rows, columns, depth, transpose_a, transpose_b)
     return out
