@@ -125,6 +125,17 @@ def test_tensor_cores_stay_in_their_bounds(rows, depth, columns, stacks, transpo
             assert_within(got, want, share * size + smallest(depth, np.float32), f"{algorithm}, {how}")
 
 
+def test_truncation_does_not_add_up_over_many_steps():
+    """Of positive numbers: every truncation pulls to the same side, and a chain of them is off by many times the bound."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(1, 2, (3, 512)).astype(np.float32), rng.uniform(1, 2, (512, 5)).astype(np.float32)
+    want = a.astype(np.float64) @ b
+    for how in emulator.SUMS:
+        with emulator.summing(how):
+            got = matmul.forward(a, b, algorithm="cuda_tiles_3xtf32")
+        assert_within(got, want, product_gamma("cuda_tiles_3xtf32", 512, np.float32) * want, how)
+
+
 SPECIAL = [np.inf, -np.inf, np.nan, 0.0, -0.0, 1.0, -1.0, 1.0001, -3e-40, float(np.finfo(np.float32).max)]
 
 
