@@ -1,8 +1,8 @@
 """How accurate products of float32 matrices must be on a GPU: one setting, read when ``algorithm="auto"`` chooses there.
 
-``"fp32"`` is a chain of fused multiply-adds. ``"3xtf32"`` splits every number into two of TF32, which tensor cores multiply: its
-error is bounded as that of a chain is, or better. ``"tf32"`` rounds every number to TF32, to 2^-11. Nothing changes for float64,
-on the CPU, or for an operation that is no matrix product.
+``"fp32"`` is a chain of fused multiply-adds. ``"3xtf32"`` splits every number into two of TF32, which tensor cores multiply:
+its error is bounded as that of a chain is, or better. ``"tf32"`` rounds every number to TF32, to 2^-11. Nothing changes for
+float64, on the CPU, or for an operation that is no matrix product.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def get_tensor_core_precision() -> str:
 def set_tensor_core_precision(precision: str) -> None:
     """Say what tensor cores of a GPU may do to float32; the variable ``RAWSEG_TENSOR_CORES`` does so from the start.
 
-    Convolutions, transposed convolutions and matrix products follow it where their algorithm is "auto". It changes nothing on the
-    CPU, in float64, on a GPU of a compute capability below 8.0, or while `set_precision` asks for "exact".
+    Convolutions, transposed convolutions and matrix products follow it where their algorithm is "auto". It changes nothing on
+    the CPU, in float64, on a GPU of a compute capability below 8.0, or while `set_precision` asks for "exact".
 
     Parameters
     ----------

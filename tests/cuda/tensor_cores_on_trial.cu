@@ -14,7 +14,7 @@ RS_KERNEL splits(const float* x, float* hi, float* lo, int64 count) {
     }
 }
 
-// Every thread's fragments as it holds them: 4 numbers of left and of the sums, 2 of right.
+// Every thread's fragments as it holds them: 4 numbers of left and of the sums, 2 of right. Left is doubled from time to time.
 RS_KERNEL fragments(const float* left, const float* right, float* sums, int times) {
     LeftFragment a;
     RightFragment b;
@@ -22,7 +22,10 @@ RS_KERNEL fragments(const float* left, const float* right, float* sums, int time
     for (int i = 0; i < 4; ++i) a.at[i] = bits_of(left[threadIdx.x * 4 + i]);
     for (int i = 0; i < 2; ++i) b.at[i] = bits_of(right[threadIdx.x * 2 + i]);
     for (int i = 0; i < 4; ++i) c[i] = sums[threadIdx.x * 4 + i];
-    for (int n = 0; n < times; ++n) multiply_fragments(a, b, c);
+    for (int n = 0; n < times; ++n) {
+        multiply_fragments(a, b, c);
+        for (int i = 0; i < 4; ++i) a.at[i] = bits_of(2 * of_bits(a.at[i]));
+    }
     for (int i = 0; i < 4; ++i) sums[threadIdx.x * 4 + i] = c[i];
 }
 

@@ -93,5 +93,5 @@ def test_a_wrong_kernel_is_not_timed(timing, monkeypatch):
     from rawseg_kernels.conv2d import cuda_tiles, cuda_tiles_tf32
 
     monkeypatch.setattr(cuda_tiles, "forward", cuda_tiles_tf32.forward)
-    with pytest.raises(AssertionError, match="forward cuda_tiles: element .* off by more than rounding can be"):
+    with pytest.raises(AssertionError, match=r"forward cuda_tiles: element .* off by more than rounding can be"):
         timing.time(conv2d_case())

@@ -73,9 +73,9 @@ PARTS = 1e-6
 # largest result; n is 9 to 154 in the catalogue, or those of a part of weights' gradients, whose errors mostly cancel.
 CHAINS = 1e-5
 # Numbers rounded to TF32, each by up to 2^-11 of itself: a sum is off by up to 2^-10 of what its products are without their
-# signs, which is up to 4 times the largest result in the catalogue, and more for weights' gradients, whose errors cancel better.
-# Split into two of TF32: 3 x 2^-22 of the same, and what eight truncated additions and a rounded one for every eight steps leave,
-# (16 + n / 8) x 2^-24, which is no more than a chain's for n from 32 on: CHAINS holds them.
+# signs, which is up to 4 times the largest result in the catalogue, and more for weights' gradients, whose errors cancel
+# better. Split into two of TF32: 3 x 2^-22 of the same, and what eight truncated additions and a rounded one for every eight
+# steps leave, (16 + n / 8) x 2^-24, in all no more than a chain's for n from 33 on: CHAINS holds them.
 TF32 = 4e-3
 # cuBLAS, or here NumPy: a sum in an order of its own, in the arrays' own precision.
 ANY_ORDER = CHAINS

@@ -100,7 +100,7 @@ def test_every_element_has_its_place(kernel, order):
             unit = np.zeros((8, 8))
             unit[k, column] = 1
             np.testing.assert_array_equal(multiplied(kernel, a, unit, zeros), held(a @ unit, "sums"))
-        np.testing.assert_array_equal(multiplied(kernel, a, b, a, times=3), held(a + 3 * (a @ b), "sums"))
+        np.testing.assert_array_equal(multiplied(kernel, a, b, a, times=3), held(a + 7 * (a @ b), "sums"))
 
 
 def truncated(x: np.ndarray) -> np.ndarray:

@@ -177,7 +177,7 @@ def test_promises(monkeypatch, case, algorithm):
     assert_promises(monkeypatch, conv2d.backward_bias, grad_output)
 
 
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *TENSOR_CORES])
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *(pytest.param(name, marks=pytest.mark.release) for name in TENSOR_CORES)])
 def test_images_and_channels_do_not_meet(algorithm):
     case = LARGE[1][1]
     x, weight, bias, grad_output = normals(6, *shapes(case))

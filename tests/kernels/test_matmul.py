@@ -142,7 +142,7 @@ SPECIAL = [np.inf, -np.inf, np.nan, 0.0, -0.0, 1.0, -1.0, 1.0001, -3e-40, float(
 @settings(max_examples=10)
 @given(st.integers(0, 999))
 def test_what_is_no_number_spreads_on_tensor_cores_as_in_float32(seed):
-    """An infinity is split into itself and 0, which times another's small part is NaN; the largest number is rounded up to one."""
+    """An infinity is split into itself and 0, and infinity times 0 is NaN; the largest number is rounded up to infinity."""
     rng = np.random.default_rng(seed)
     a, b = rng.standard_normal((20, 11)).astype(np.float32), rng.standard_normal((11, 9)).astype(np.float32)
     a[np.arange(20), rng.integers(0, 11, 20)] = rng.choice(SPECIAL, 20)

@@ -1,9 +1,10 @@
 """Convolution in CUDA by tiles of matrix products in shared memory: see ``conv2d_tiles.cu``.
 
 A sum is one chain of fused multiply-adds in its own precision, in the order of ``reference.py``, of the weight's gradient in
-parts of at least `PART` pixels; at the precisions "3xtf32" and "tf32" float32 is multiplied on tensor cores (see ``tiles.cuh``),
-and a sum that is not finite is computed again as a chain. Which tiles and how many parts there are depends on shapes alone. Strided inputs' gradients
-are a product for every residue of a pixel modulo the stride (see `_phases`), so that no tap is fetched in vain.
+parts of at least `PART` pixels; at the precisions "3xtf32" and "tf32" float32 is multiplied on tensor cores (see
+``tiles.cuh``). A sum that is not finite is computed again as a chain. Which tiles and how many parts there are depends on
+shapes alone. Strided inputs' gradients are a product for every residue of a pixel modulo the stride (see `_phases`), so that
+no tap is fetched in vain.
 """
 
 from __future__ import annotations
