@@ -17,6 +17,7 @@ from numpy import float32, float64, int32, int64, uint8
 
 from rawseg_kernels._arena import empty_cache, memory_stats, reset_peak_memory_stats
 from rawseg_kernels._precision import get_precision, set_precision
+from rawseg_kernels._tensor_cores import get_tensor_core_precision, set_tensor_core_precision
 from rawseg_kernels._threads import get_num_threads, set_num_threads
 from rawseg_kernels._tuning import get_autotune, set_autotune
 
@@ -82,6 +83,7 @@ __all__ = [
     "get_num_threads",
     "get_precision",
     "get_rng_state",
+    "get_tensor_core_precision",
     "grad",
     "int32",
     "int64",
@@ -110,6 +112,7 @@ __all__ = [
     "set_num_threads",
     "set_precision",
     "set_rng_state",
+    "set_tensor_core_precision",
     "stack",
     "tensor",
     "uint8",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from evidence import record_ratio
 
-from rawseg.testing.rounding.bounds import gamma, smallest, unit_roundoff
+from rawseg.testing.rounding.bounds import gamma, product_gamma, smallest, unit_roundoff
 
-__all__ = ["assert_within", "gamma", "smallest", "unit_roundoff"]
+__all__ = ["assert_within", "gamma", "product_gamma", "smallest", "unit_roundoff"]
 
 
 def assert_within(got: np.ndarray, want: np.ndarray, bound: np.ndarray | float, what: str = "") -> None:

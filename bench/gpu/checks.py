@@ -11,7 +11,7 @@ from typing import Any
 
 import cupy  # type: ignore[import-not-found]
 import numpy as np
-from cuda.sources import SOURCES, variants
+from cuda.sources import SOURCES, is_made, variants
 from cuda.test_kernels import CALLS, CudaCall, tolerance
 from cuda.test_special_values import spoiled
 from promises import outputs_of
@@ -43,7 +43,7 @@ def build(source: Any) -> dict[str, Any]:
     """Compile all kernels of a file, for both dtypes; return what they need."""
     needs = {}
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        for defines in variants(source):
+        for defines in filter(partial(is_made, chip=cupy.cuda.Device().compute_capability, dtype=dtype), variants(source)):
             module = cupy.RawModule(code=source.whole, options=source.options(dtype, defines))
             for name in source.signatures:
                 function = module.get_function(name)

@@ -36,7 +36,8 @@ def set_precision(precision: str) -> None:
     precision : {"fast", "balanced", "exact"}
         Whether 3x3 convolutions of stride 1 may use Winograd's F(4x4, 3x3), at most F(2x2, 3x3), or direct sums only. The
         rounding error of each is bounded; that of F(4x4, 3x3) is some ten times larger than a direct sum's, that of F(2x2, 3x3)
-        about the same. Results have the same bits on every run at each setting.
+        about the same. Results have the same bits on every run at each setting. On a GPU, which has no Winograd, "exact" keeps
+        products away from tensor cores, whatever `set_tensor_core_precision` allows.
 
     Raises
     ------

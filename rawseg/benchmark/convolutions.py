@@ -159,7 +159,7 @@ def _by_algorithm(direct: Bound, winograd: Bound) -> Bound:
     """Return a bound that is Winograd's for its algorithms, and for a foreign kernel where one of them is "auto"."""
 
     def bound(algorithm: str, item: Pass, exact: np.ndarray) -> Any:
-        foreign = algorithm not in conv2d.ALGORITHMS
+        foreign = algorithm not in (*conv2d.ALGORITHMS, *conv2d.CUDA_ALGORITHMS)
         fast = algorithm in SIZES or (foreign and item.chosen in SIZES)
         return (winograd if fast else direct)(algorithm, item, exact)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from rawseg_kernels._arena import empty
 
-from ..testing.rounding.bounds import gamma, smallest
+from ..testing.rounding.bounds import gamma, product_gamma, smallest
 
 Bound = Callable[[str, "Pass", np.ndarray], Any]
 
@@ -87,10 +87,10 @@ def array(result: Any) -> np.ndarray:
 
 
 def sum_of(terms: int) -> Bound:
-    """Return the bound of a sum of so many products in any order: gamma times the sum of their magnitudes."""
+    """Return the bound of a sum of so many products in any order, and at any precision: a share of their magnitudes' sum."""
 
     def bound(algorithm: str, item: Pass, exact: np.ndarray) -> np.ndarray:
-        return gamma(terms, np.float32) * item.exact(magnitudes=True) + smallest(terms, np.float32)
+        return product_gamma(algorithm, terms, np.float32) * item.exact(magnitudes=True) + smallest(terms, np.float32)
 
     return bound
 

@@ -30,6 +30,7 @@ class Device:
     """The one device."""
 
     id = 0
+    compute_capability = "90"
 
     def __enter__(self):
         return self

@@ -16,7 +16,7 @@ if __name__ == "__main__":
 
 import numpy as np
 from cuda.nvrtc import PACKAGES, Compiled, compile_source
-from cuda.sources import SOURCES, variants
+from cuda.sources import SOURCES, is_made, variants
 
 from rawseg_kernels._cuda.source import Source
 
@@ -28,7 +28,7 @@ Record = dict[str, dict[str, list[int]]]  # file: kernel, dtype and constants: t
 
 def compiled(source: Source, major: str, chip: str, dtype: np.dtype) -> Iterable[tuple[str, Compiled]]:
     """Yield what the kernels of a file need, each in all its variants, under the name that the record has."""
-    for defines in variants(source):
+    for defines in [defines for defines in variants(source) if is_made(defines, chip, dtype)]:
         options = (*Source.options(dtype, defines), f"-arch=sm_{chip}")
         constants = " ".join(f"{key}={value}" for key, value in defines)
         for name, needs in compile_source(major, source.whole, options).items():

@@ -6,11 +6,20 @@ import pkgutil
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+
 import rawseg_kernels
 from rawseg_kernels._cuda.source import Source
+from rawseg_kernels._tensor_cores import LEAST
 
 ROOT = Path(str(rawseg_kernels.__file__)).parent
 SOURCES = [Source(str(path), path.name) for path in sorted(ROOT.rglob("*.cu"))]
+
+
+def is_made(defines: tuple[tuple[str, int], ...], chip: str, dtype: np.dtype) -> bool:
+    """Say whether a file is ever compiled so: tensor cores multiply float32, from a compute capability on."""
+    on_tensor_cores = dict(defines).get("PRODUCTS", 0) > 0
+    return not on_tensor_cores or (dtype == np.float32 and divmod(int(chip), 10) >= LEAST)
 
 
 def variants(source: Source) -> tuple[tuple[tuple[str, int], ...], ...]:

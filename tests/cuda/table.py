@@ -12,7 +12,7 @@ if __name__ == "__main__":
 
 import numpy as np
 from cuda.registers import CHIPS, recorded
-from cuda.sources import ROOT, SOURCES
+from cuda.sources import SOURCES
 from cuda.test_kernels import CALLS, CudaCall, room_of, tolerance
 
 from rawseg_kernels._cuda.source import Source
@@ -20,25 +20,33 @@ from rawseg_kernels._cuda.source import Source
 REPOSITORY = Path(__file__).parents[2]
 PAGE, RESULTS = REPOSITORY / "CUDA.md", REPOSITORY / "bench" / "results"
 BEGIN, END = "<!-- table: python tests/cuda/table.py -->\n", "<!-- end of table -->\n"
-HEAD = f"| file | kernels | beside the loops, on the CPU | registers, sm_{' / '.join(CHIPS)} | on a GPU |\n|---|---|---|---|---|\n"
+COLUMNS = "file", "kernels", "calls beside the loops, on the CPU", f"registers, sm_{' / '.join(CHIPS)}", "on a GPU"
 
 
 def calls_of(source: Source) -> list[CudaCall]:
     """Return the calls of the catalogue that launch kernels of a file: those of its room, or all if it serves many rooms."""
-    room, algorithm = source.path.parent.name, source.path.stem.replace(source.path.parent.name, "cuda", 1)
-    if source.path.parent.parent != ROOT:
-        raise AssertionError(f"{source.path} is in no room")
-    return [case for case in CALLS if room == "_cuda" or (room_of(case), case.algorithm) == (room, algorithm)]
+    room, file = source.path.parent.name, source.path.stem
+    if room == "_cuda":
+        return CALLS
+    return [case for case in CALLS if room_of(case) == room and file_of(case.algorithm) == file.replace(room, "cuda", 1)]
+
+
+def file_of(algorithm: str) -> str:
+    """Return the name of an algorithm's file: the accuracies of one share it."""
+    return algorithm.removesuffix("_tf32").removesuffix("_3xtf32")
 
 
 def beside_loops(source: Source) -> str:
-    """Return how near the loops' results are in float32."""
+    """Return how near the loops' results are in float32, for every algorithm of a file."""
     if source.path.parent.name == "_cuda":
-        return "within its callers"
-    allowed = [tolerance(case, np.float32) for case in calls_of(source)]
-    equal = allowed.count(0)
-    bounded = f"{len(allowed) - equal} within {max(allowed, default=0):.0e} of the largest" if equal < len(allowed) else ""
-    return ", ".join(filter(None, [f"{equal} calls, equal bits" if equal else "", bounded]))
+        return "those that it serves"
+    words = []
+    for algorithm in dict.fromkeys(case.algorithm for case in calls_of(source)):
+        allowed = [tolerance(case, np.float32) for case in calls_of(source) if case.algorithm == algorithm]
+        equal = f"{allowed.count(0)} with equal bits" if 0 in allowed else ""
+        bounded = f"{len(allowed) - allowed.count(0)} within {max(allowed):.0e} of the largest" if any(allowed) else ""
+        words.append(f"`{algorithm}`: {', '.join(filter(None, [equal, bounded]))}")
+    return "; ".join(words)
 
 
 def most_registers(source: Source) -> str:
@@ -69,7 +77,7 @@ def table() -> str:
     for source in SOURCES:
         cells = [f"`{source.path.name}`", str(len(source.signatures)), beside_loops(source), most_registers(source)]
         rows.append("| " + " | ".join([*cells, on_a_gpu(source, results)]) + " |\n")
-    return HEAD + "".join(rows)
+    return f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n" + "".join(rows)
 
 
 def with_table(page: str) -> str:

@@ -9,7 +9,10 @@ import sys
 import gpu_check
 import numpy as np
 import pytest
+import torch
 from cuda.pretended_cupy import pretended
+
+from rawseg.benchmark.cases import Case
 
 
 @pytest.fixture
@@ -109,3 +112,41 @@ def test_the_sanitized_process_makes_every_call(pretended_gpu, monkeypatch, caps
     calls.main()
     assert capsys.readouterr().out.split("\n") == ["max_pool2d.gather cuda float32", "max_pool2d.gather cuda float64", ""]
     assert allocators == [None]
+
+
+def conv2d_case() -> Case:
+    return Case("conv2d", "small", "small", (1, 3, 6, 7), {"out_channels": 4, "kernel_size": 3, "padding": 1})
+
+
+@pytest.fixture
+def timing(pretended_gpu, monkeypatch):
+    from gpu import timing
+
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor: tensor)
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
+    yield timing
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = before
+
+
+def test_times_are_of_equal_accuracy(timing, monkeypatch):
+    """Both sides with TF32 are timed together, and both sides without."""
+    groups = []
+    monkeypatch.setattr(timing, "microseconds_of", lambda calls: [float(i + 1) for i in range(len(calls))])
+    timed = timing.timed
+    monkeypatch.setattr(timing, "timed", lambda calls, tf32: groups.append((tf32, list(calls))) or timed(calls, tf32))
+    found = timing.time(conv2d_case())
+    theirs = ["torch", "torch channels_last"]
+    without = (False, ["cuda_tiles", "cuda_tiles_3xtf32", "cuda_im2col", "cuda", *theirs])
+    assert groups[:2] == [without, (True, ["cuda_tiles_tf32", *(f"{name} tf32" for name in theirs)])]
+    assert torch.backends.cudnn.allow_tf32
+    assert [row["pass"] for row in found["rows"]] == ["forward", "grad input", "grad weight"]
+    assert found["said"].startswith("forward 5.00 TF32 2.00; ")
+
+
+def test_a_wrong_kernel_is_not_timed(timing, monkeypatch):
+    """What is within the bound of TF32 is not within that of float32."""
+    from rawseg_kernels.conv2d import cuda_tiles, cuda_tiles_tf32
+
+    monkeypatch.setattr(cuda_tiles, "forward", cuda_tiles_tf32.forward)
+    with pytest.raises(AssertionError, match=r"forward cuda_tiles: element .* off by more than rounding can be"):
+        timing.time(conv2d_case())

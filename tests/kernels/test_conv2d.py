@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from bounds import assert_within, gamma, smallest, unit_roundoff
+from bounds import assert_within, gamma, product_gamma, smallest, unit_roundoff
 from convolution_cases import LARGE, integers, normals, torch_gradients
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
 from rawseg.testing.strategies.convolution import Convolution, convolutions
 from rawseg_kernels import conv2d, conv_transpose2d
+from rawseg_kernels._cuda import emulator
 from rawseg_kernels._epilogue import Epilogue
 from rawseg_kernels.conv2d import reference
 
 ALGORITHMS = ["im2col", "direct", "cuda", "cuda_tiles"]
+TENSOR_CORES = ["cuda_tiles_3xtf32", "cuda_tiles_tf32"]  # whose sums take a while without one: with few shapes
 FLOATS = [np.float32, np.float64]
 torch_conv2d: Any = torch.nn.functional.conv2d
 
@@ -39,7 +42,28 @@ def run(case: Convolution, algorithm: str, x, weight, bias, grad_output) -> list
 
 def algorithms_for(case: Convolution) -> list[str]:
     """Every fast algorithm of direct sums that can do it."""
-    return [*ALGORITHMS, "depthwise", "cuda_depthwise"] if case.weight[1] == 1 else ALGORITHMS
+    return [*ALGORITHMS, "cuda_im2col", *(["depthwise", "cuda_depthwise"] if case.weight[1] == 1 else [])]
+
+
+def check_whole_numbers(case: Convolution, algorithms: Iterable[str], *arrays: np.ndarray) -> None:
+    """Assert that sums of products that no rounding reaches are exact."""
+    want = torch_run(case, *arrays)
+    for algorithm in algorithms:
+        for got, expected in zip(run(case, algorithm, *arrays), want):
+            assert got.dtype == expected.dtype
+            np.testing.assert_array_equal(got, expected, err_msg=algorithm)
+
+
+def check_rounding(case: Convolution, algorithms: Iterable[str], *arrays: np.ndarray) -> None:
+    """Assert that sums are as close as their algorithms' bounds say."""
+    wide, dtype = [array.astype(np.float64) for array in arrays], arrays[0].dtype
+    truth, size = torch_run(case, *wide), torch_run(case, *map(np.abs, wide))
+    pixels = case.x[0] * case.out_size[0] * case.out_size[1]
+    terms = [case.terms + 1, case.terms * case.weight[0] // case.weight[1] + 1, pixels, pixels]
+    for algorithm in algorithms:
+        for got, want, magnitude, count in zip(run(case, algorithm, *arrays), truth, size, terms):
+            bound = (product_gamma(algorithm, count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
+            assert_within(got, want, bound, algorithm)
 
 
 def shapes(case: Convolution) -> tuple[tuple[int, ...], ...]:
@@ -71,38 +95,35 @@ def test_by_hand():
 @pytest.mark.spec("conv2d.formula", "conv2d.order", "conv2d.backward")
 @given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_whole_numbers_are_exact(case, seed, dtype):
-    arrays = integers(seed, *shapes(case), dtype=dtype)
-    want = torch_run(case, *arrays)
-    for algorithm in (*algorithms_for(case), "reference"):
-        for got, expected in zip(run(case, algorithm, *arrays), want):
-            assert got.dtype == dtype
-            np.testing.assert_array_equal(got, expected, err_msg=algorithm)
+    check_whole_numbers(case, (*algorithms_for(case), "reference"), *integers(seed, *shapes(case), dtype=dtype))
 
 
 @pytest.mark.proves("conv2d", "torch")
 @pytest.mark.parametrize(("what", "case"), LARGE, ids=[what for what, _ in LARGE])
 def test_however_the_work_is_cut_up(what, case):
-    arrays = integers(0, *shapes(case))
-    want = torch_run(case, *arrays)
-    for algorithm in algorithms_for(case):
-        for got, expected in zip(run(case, algorithm, *arrays), want):
-            np.testing.assert_array_equal(got, expected, err_msg=algorithm)
+    check_whole_numbers(case, algorithms_for(case), *integers(0, *shapes(case)))
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("case", [case for _, case in LARGE], ids=[what for what, _ in LARGE])
+def test_tensor_cores_however_the_work_is_cut_up(case):
+    check_whole_numbers(case, TENSOR_CORES, *integers(0, *shapes(case)))
+    check_rounding(case, TENSOR_CORES, *normals(0, *shapes(case)))
+
+
+@settings(max_examples=6)
+@given(case=convolutions(), seed=st.integers(0, 99), how=st.sampled_from(emulator.SUMS))
+def test_tensor_cores_stay_in_their_bounds(case, seed, how):
+    with emulator.summing(how):
+        check_whole_numbers(case, TENSOR_CORES, *integers(seed, *shapes(case)))
+        check_rounding(case, TENSOR_CORES, *normals(seed, *shapes(case)))
 
 
 @pytest.mark.proves("conv2d", "bound")
 @pytest.mark.spec("conv2d.order")
 @given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
-    arrays = normals(seed, *shapes(case), dtype=dtype)
-    wide = [array.astype(np.float64) for array in arrays]
-    truth = torch_run(case, *wide)
-    size = torch_run(case, *map(np.abs, wide))
-    pixels = case.x[0] * case.out_size[0] * case.out_size[1]
-    terms = [case.terms + 1, case.terms * case.weight[0] // case.weight[1] + 1, pixels, pixels]
-    for algorithm in (*algorithms_for(case), "reference"):
-        for got, want, magnitude, count in zip(run(case, algorithm, *arrays), truth, size, terms):
-            bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
-            assert_within(got, want, bound, algorithm)
+    check_rounding(case, (*algorithms_for(case), "reference"), *normals(seed, *shapes(case), dtype=dtype))
 
 
 @pytest.mark.proves("conv2d", "bound")
@@ -156,7 +177,7 @@ def test_promises(monkeypatch, case, algorithm):
     assert_promises(monkeypatch, conv2d.backward_bias, grad_output)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *(pytest.param(name, marks=pytest.mark.release) for name in TENSOR_CORES)])
 def test_images_and_channels_do_not_meet(algorithm):
     case = LARGE[1][1]
     x, weight, bias, grad_output = normals(6, *shapes(case))
@@ -169,7 +190,7 @@ def test_images_and_channels_do_not_meet(algorithm):
     assert_same_bits(some, whole[0][:, order])
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *TENSOR_CORES])
 def test_groups_are_separate_convolutions(algorithm):
     case = LARGE[12][1]
     x, weight, bias, _ = normals(7, *shapes(case))
@@ -208,7 +229,7 @@ def test_same_puts_the_odd_row_at_the_bottom(kernel, sides):
 
 
 @pytest.mark.spec("conv2d.nonfinite", "all.nonfinite")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *TENSOR_CORES, "reference"])
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_padding_is_never_multiplied(algorithm, value):
     case = Convolution((1, 2, 4, 5), (3, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1)

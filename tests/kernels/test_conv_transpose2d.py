@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from bounds import assert_within, gamma, smallest
+from bounds import assert_within, gamma, product_gamma, smallest
 from convolution_cases import LARGE, integers, normals, torch_gradients
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
 from rawseg.testing.strategies.convolution import Convolution, convolutions
 from rawseg_kernels import conv2d, conv_transpose2d
+from rawseg_kernels._cuda import emulator
 from rawseg_kernels.conv_transpose2d import reference
 
 ALGORITHMS = ["im2col", "direct", "cuda", "cuda_tiles"]
+TENSOR_CORES = ["cuda_tiles_3xtf32", "cuda_tiles_tf32"]  # whose sums take a while without one: with few shapes
 FLOATS = [np.float32, np.float64]
 torch_conv_transpose2d: Any = torch.nn.functional.conv_transpose2d
 
@@ -89,15 +92,27 @@ def test_however_the_work_is_cut_up(what, case):
 @pytest.mark.proves("conv_transpose2d", "bound")
 @given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
-    arrays = arrays_of(normals, case, seed, dtype)
+    check_rounding(case, (*ALGORITHMS, "reference"), *arrays_of(normals, case, seed, dtype))
+
+
+@settings(max_examples=6)
+@given(case=convolutions(), seed=st.integers(0, 99), how=st.sampled_from(emulator.SUMS))
+def test_tensor_cores_stay_in_their_bounds(case, seed, how):
+    with emulator.summing(how):
+        check_rounding(case, TENSOR_CORES, *arrays_of(normals, case, seed))
+
+
+def check_rounding(case: Convolution, algorithms: Iterable[str], *arrays: np.ndarray) -> None:
+    """Assert that sums are as close as their algorithms' bounds say."""
+    dtype = arrays[0].dtype
     wide = [array.astype(np.float64) for array in arrays]
     truth, size = torch_run(case, *wide), torch_run(case, *map(np.abs, wide))
     taps = case.weight[2] * case.weight[3]
     pixels = case.x[0] * case.x[2] * case.x[3]
     terms = [case.weight[0] // case.groups * taps + 1, case.weight[1] * taps, pixels, pixels]
-    for algorithm in (*ALGORITHMS, "reference"):
+    for algorithm in algorithms:
         for got, want, magnitude, count in zip(run(case, algorithm, *arrays), truth, size, terms):
-            bound = (gamma(count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
+            bound = (product_gamma(algorithm, count, dtype) + gamma(count, np.float64)) * magnitude + smallest(count, dtype)
             assert_within(got, want, bound, algorithm)
 
 
@@ -114,7 +129,7 @@ def test_it_is_the_adjoint_of_convolution(case, seed):
 
 
 @pytest.mark.spec("conv_transpose2d.domain")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *TENSOR_CORES, "reference"])
 def test_output_padding_of_a_dilated_kernel_may_exceed_the_stride(algorithm):
     x, weight, bias, grad = integers(1, (2, 3, 4, 5), (3, 2, 2, 3), (2,), (2, 2, 9, 11))
     options: dict[str, Any] = {"stride": (1, 1), "dilation": (4, 3)}
@@ -160,7 +175,7 @@ def test_promises(monkeypatch, case, algorithm):
 
 
 @pytest.mark.spec("conv_transpose2d.bias")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *TENSOR_CORES, "reference"])
 def test_a_pixel_that_no_tap_hits_is_exactly_the_bias(algorithm):
     bias = np.array([0.1, -7e-41], np.float32)  # a subnormal that any arithmetic on the way would lose or round
     x, weight = np.full((1, 1, 2, 2), np.inf, np.float32), np.ones((1, 2, 1, 2), np.float32)
@@ -173,7 +188,7 @@ def test_a_pixel_that_no_tap_hits_is_exactly_the_bias(algorithm):
 
 
 @pytest.mark.spec("conv_transpose2d.nonfinite")
-@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "reference"])
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *TENSOR_CORES, "reference"])
 def test_only_elements_meet_the_weights(algorithm):
     x = np.array([[[[0, 1], [1, 1]]]], np.float32)
     weight = np.ones((1, 1, 2, 2), np.float32)

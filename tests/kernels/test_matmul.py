@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bounds import assert_within, gamma, smallest
+from bounds import assert_within, gamma, product_gamma, smallest
 from convolution_cases import integers, normals
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
 from rawseg_kernels import _memory, matmul
+from rawseg_kernels._cuda import emulator
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels.matmul import reference
 
 ALGORITHMS = ["panels", "cuda", "cuda_tiles"]
+TENSOR_CORES = ["cuda_tiles_3xtf32", "cuda_tiles_tf32"]  # whose sums take a while without one: with few shapes
 FLOATS = [np.float32, np.float64]
 SIZES = st.sampled_from([0, 1, 1, 2, 3, 7, 8, 9, 17, 50])
 STACKS = st.sampled_from(
@@ -103,9 +105,52 @@ def test_however_the_work_is_cut_up(sizes):
 def test_rounding_stays_in_its_bound(rows, depth, columns, seed, dtype):
     a, b = normals(seed, (rows, depth), (depth, columns), dtype=dtype)
     wide = a.astype(np.longdouble), b.astype(np.longdouble)
-    bound = (gamma(depth, dtype) + gamma(depth, np.float64)) * (np.abs(wide[0]) @ np.abs(wide[1])) + smallest(depth, dtype)
     for algorithm in (*ALGORITHMS, "reference"):
+        share = product_gamma(algorithm, depth, dtype) + gamma(depth, np.float64)
+        bound = share * (np.abs(wide[0]) @ np.abs(wide[1])) + smallest(depth, dtype)
         assert_within(matmul.forward(a, b, algorithm=algorithm), wide[0] @ wide[1], bound, algorithm)
+
+
+@settings(max_examples=10)
+@given(SIZES, SIZES, SIZES, STACKS, st.booleans(), st.booleans(), st.integers(0, 99), st.sampled_from(emulator.SUMS))
+def test_tensor_cores_stay_in_their_bounds(rows, depth, columns, stacks, transpose_a, transpose_b, seed, how):
+    shapes = (*stacks[0], rows, depth), (*stacks[1], depth, columns)
+    for make in (integers, normals):
+        a, b = make(seed, *shapes)
+        want, size = np.matmul(a.astype(np.float64), b), np.matmul(np.abs(a).astype(np.float64), np.abs(b))
+        for algorithm in TENSOR_CORES:
+            with emulator.summing(how):
+                got = matmul.forward(stored(a, transpose_a), stored(b, transpose_b), transpose_a, transpose_b, algorithm)
+            share = 0 if make is integers else product_gamma(algorithm, depth, np.float32)
+            assert_within(got, want, share * size + smallest(depth, np.float32), f"{algorithm}, {how}")
+
+
+def test_truncation_does_not_add_up_over_many_steps():
+    """Of positive numbers: every truncation pulls to the same side, and a chain of them is off by many times the bound."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(1, 2, (3, 512)).astype(np.float32), rng.uniform(1, 2, (512, 5)).astype(np.float32)
+    want = a.astype(np.float64) @ b
+    for how in emulator.SUMS:
+        with emulator.summing(how):
+            got = matmul.forward(a, b, algorithm="cuda_tiles_3xtf32")
+        assert_within(got, want, product_gamma("cuda_tiles_3xtf32", 512, np.float32) * want, how)
+
+
+SPECIAL = [np.inf, -np.inf, np.nan, 0.0, -0.0, 1.0, -1.0, 1.0001, -3e-40, float(np.finfo(np.float32).max)]
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 999))
+def test_what_is_no_number_spreads_on_tensor_cores_as_in_float32(seed):
+    """An infinity is split into itself and 0, and infinity times 0 is NaN; the largest number is rounded up to infinity."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((20, 11)).astype(np.float32), rng.standard_normal((11, 9)).astype(np.float32)
+    a[np.arange(20), rng.integers(0, 11, 20)] = rng.choice(SPECIAL, 20)
+    b[rng.integers(0, 11, 4), np.arange(4)] = rng.choice(SPECIAL[:8], 4)
+    want = matmul.forward(a, b, algorithm="cuda_tiles")
+    for algorithm in TENSOR_CORES:
+        got = matmul.forward(a, b, algorithm=algorithm)
+        np.testing.assert_array_equal(np.where(np.isfinite(got), 0, got), np.where(np.isfinite(want), 0, want), algorithm)
 
 
 @pytest.mark.proves("matmul", "adjoint")

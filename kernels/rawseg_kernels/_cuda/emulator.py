@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._errors import BackendError
+from .._errors import ArgumentError, BackendError
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -33,7 +33,9 @@ FLAGS = ("-std=c++17", "-g", "-shared", "-fPIC", "-ffp-contract=off", *WARNINGS)
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 SECTIONS = "-fsanitize-sections=rs_shared"
 _lock = threading.Lock()  # a library has one grid at a time
+SUMS = ("rounded", "truncated")
 _order, _seed = "forward", 0
+_sums: str | None = None
 
 
 class _Launch(ctypes.Structure):
@@ -43,6 +45,7 @@ class _Launch(ctypes.Structure):
         ("shared", ctypes.c_int64),
         ("waits", ctypes.c_int32),
         ("order", ctypes.c_int32),
+        ("truncates", ctypes.c_int32),
         ("seed", ctypes.c_uint64),
     )
 
@@ -56,6 +59,34 @@ def ordered(order: str, seed: int = 0) -> Iterator[None]:
         yield
     finally:
         _order, _seed = before
+
+
+@contextmanager
+def summing(how: str) -> Iterator[None]:
+    """Let tensor cores sum in another way while this lasts; ``RAWSEG_CUDA_SUMS`` says so for the whole process.
+
+    Parameters
+    ----------
+    how : {"rounded", "truncated"}
+        Whether eight products and the sum before are added exactly and rounded once, which is the best that a GPU could do
+        and what is done if nothing is said, or truncated after every addition, which is worse than any does.
+    """
+    global _sums
+    before, _sums = _sums, _checked_sums(how)
+    try:
+        yield
+    finally:
+        _sums = before
+
+
+def _checked_sums(how: str) -> str:
+    if how not in SUMS:
+        raise ArgumentError("cuda", "RAWSEG_CUDA_SUMS", f"one of {SUMS}", repr(how))
+    return how
+
+
+def _truncates() -> bool:
+    return (_sums or _checked_sums(os.environ.get("RAWSEG_CUDA_SUMS") or "rounded")) == "truncated"
 
 
 def run(kernel: Kernel, grid: tuple[int, ...], block: tuple[int, ...], given: Sequence[Any], shared: int) -> None:
@@ -72,8 +103,9 @@ def run(kernel: Kernel, grid: tuple[int, ...], block: tuple[int, ...], given: Se
     kept = [np.array([0 if a is None else _address(a)], np.uintp) if _is_pointer(a) else np.array([a]) for a in given]
     pointers = (ctypes.c_void_p * len(kept))(*(array.ctypes.data for array in kept))
     sizes = ((ctypes.c_uint * 3)(*(*size, 1, 1)[:3]) for size in (grid, block))
+    launch = _Launch(*sizes, shared, kernel.source.waits, ORDERS[_order], _truncates(), _seed)
     with _lock:
-        error = function(pointers, ctypes.byref(_Launch(*sizes, shared, kernel.source.waits, ORDERS[_order], _seed)))
+        error = function(pointers, ctypes.byref(launch))
     if error:
         raise RuntimeError(f"{kernel.name}: {error.decode()}")
 

@@ -64,19 +64,20 @@ struct Fiber {
     char* stack;
     State state;
     Index index;
-    int site;  // of the barrier at which it waits
+    int site;   // of the barrier at which it waits
+    int turns;  // products of tensor cores that it took part in
     RS_ASAN(void* fake_stack;)
 };
 
 static std::deque<Fiber> fibers;  // which never move: a context points into itself
 static void (*kernel)();
 static int current, threads;
-static bool may_wait;
+static bool may_wait, truncates;  // whether tensor cores truncate after every addition
 static const char* error;
 static char message[300];
 static uint64_t random_state;
 alignas(128) static unsigned char dynamic_shared[MOST_SHARED + 64];
-alignas(16) static unsigned char exchanged[MOST_THREADS][16];  // what each thread shows to its warp
+alignas(16) static unsigned char exchanged[3][MOST_THREADS][32];  // what each thread shows to its warp, on three boards
 static uint32_t taking_part[MOST_THREADS / WARP];              // the mask of a warp's last exchange
 
 extern "C" unsigned char __start_rs_shared[] __attribute__((weak)), __stop_rs_shared[] __attribute__((weak));
@@ -177,6 +178,7 @@ static void begin_block() {
         Fiber& fiber = fibers[i];
         if (fiber.state != DONE || !fiber.begun) make(fiber);  // where there was an error, it is amid a block
         fiber.state = READY;
+        fiber.turns = 0;
         fiber.index = index_of(i);
     }
 }
@@ -255,18 +257,18 @@ static void run_block_in_a_loop(int how) {
 static int lane() { return current % WARP; }
 
 // Show a value to the threads of the mask, and wait until all have shown theirs.
-template <class T> static void show(uint32_t mask, const T& value) {
-    static_assert(sizeof(T) <= sizeof exchanged[0], "at most 16 bytes are exchanged");
+template <class T> static void show(uint32_t mask, const T& value, int board = 0) {
+    static_assert(sizeof(T) <= sizeof exchanged[0][0], "at most 32 bytes are exchanged");
     const int left = threads - current / WARP * WARP;
     if (!(mask >> lane() & 1)) fail("a thread is not in its own mask");
     taking_part[current / WARP] = left < WARP ? mask & ((1u << left) - 1) : mask;
-    memcpy(exchanged[current], &value, sizeof value);
+    memcpy(exchanged[board][current], &value, sizeof value);
     wait(AT_WARP);
 }
 
-template <class T> static T shown_by(int other) {
+template <class T> static T shown_by(int other, int board = 0) {
     T value;
-    memcpy(&value, exchanged[current / WARP * WARP + other], sizeof value);
+    memcpy(&value, exchanged[board][current / WARP * WARP + other], sizeof value);
     return value;
 }
 
@@ -291,7 +293,7 @@ __attribute__((no_sanitize("address"))) static void spoil_shared_memory(size_t b
 struct Launch {
     unsigned grid[3], block[3];
     int64_t shared;
-    int32_t waits, order;
+    int32_t waits, order, truncates;
     uint64_t seed;
 };
 
@@ -305,6 +307,7 @@ template <class Call> const char* launch(Call call, const Launch& how) {
     error = nullptr;
     random_state = how.seed;
     may_wait = how.waits;
+    truncates = how.truncates;
     const int64_t blocks = (int64_t)grid_size.x * grid_size.y * grid_size.z;
     for (int64_t i = 0; i < blocks && !error; ++i) {
         const uint64_t b = how.order == BACKWARD ? blocks - 1 - i : i;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .._tensor_cores import PRODUCTS
+
 THREADS = 256
 
 
@@ -19,10 +21,9 @@ class Tile(NamedTuple):
         """Rows and columns of a block's tile."""
         return self.rows * (THREADS // self.across), self.columns * self.across
 
-    @property
-    def constants(self) -> dict[str, int]:
-        """What the file is compiled with."""
-        return {"ROWS": self.rows, "COLUMNS": self.columns, "ACROSS": self.across}
+    def constants(self, products: int) -> dict[str, int]:
+        """Return what the file is compiled with: a tile, and how many products of tensor cores stand for one of float32."""
+        return {"ROWS": self.rows, "COLUMNS": self.columns, "ACROSS": self.across, "PRODUCTS": products}
 
     def count(self, rows: int, columns: int) -> tuple[int, int]:
         """Return how many tiles cover a product, down and across."""
@@ -30,7 +31,7 @@ class Tile(NamedTuple):
 
 
 LARGE, SQUARE, FLAT = Tile(8, 8, 16), Tile(4, 4, 16), Tile(4, 4, 32)  # 128 x 128, 64 x 64, 32 x 128
-CONSTANTS = tuple(tile.constants for tile in (LARGE, SQUARE, FLAT))
+CONSTANTS = tuple(tile.constants(products) for products in PRODUCTS.values() for tile in (LARGE, SQUARE, FLAT))
 ENOUGH = 256  # tiles that keep a large GPU busy
 LONGEST = 2**30 - 1  # side of a product: indices are ints
 

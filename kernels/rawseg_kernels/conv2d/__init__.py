@@ -10,7 +10,8 @@ sums over whole planes and is for groups of one input channel; ``"winograd4"`` a
 and F(2x2, 3x3) for 3x3 kernels of stride 1 in float32; ``"direct"`` is plain loops over rows. `_choice` says which one
 ``"auto"`` is, unless `set_autotune` has it measured. All give the same bits for any number of threads.
 
-In CUDA, where `_cuda_choice` says which one ``"auto"`` is: ``"cuda_tiles"`` multiplies tiles of matrices in shared memory;
+In CUDA, where `_cuda_choice` says which one ``"auto"`` is: ``"cuda_tiles"`` multiplies tiles of matrices in shared memory,
+``"cuda_tiles_3xtf32"`` and ``"cuda_tiles_tf32"`` do so on tensor cores; ``"cuda_im2col"`` writes the matrices for cuBLAS;
 ``"cuda_depthwise"`` has a block a plane and is for groups of one input channel; ``"cuda"`` is a thread an element.
 """
 
@@ -35,7 +36,7 @@ from ._cuda_choice import choose_on_gpu
 OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
-CUDA_ALGORITHMS = ("cuda_tiles", "cuda_depthwise", "cuda")
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda_depthwise", "cuda_im2col", "cuda")
 FUSING = ("im2col", "depthwise", "winograd4", "winograd2", *CUDA_ALGORITHMS)  # whose forward applies an epilogue itself
 
 
@@ -73,7 +74,7 @@ def _chosen(verb, algorithm, weight_shape, geometry, dtype):
 def _find(verb, algorithm, weight_shape, geometry, device, *arguments):
     """Return an algorithm's name and function; if it is left open, by `_choice`, or, where that is wished, by measuring."""
     if device != "cpu":
-        name = choose_on_gpu(weight_shape, geometry[-1]) if algorithm == "auto" else algorithm
+        name = choose_on_gpu(algorithm, arguments[0], weight_shape, geometry[-1], device)
         return name, find(__name__, verb, name, ALGORITHMS, device)
     arrays = arguments[:2]
     name = _chosen(verb, algorithm, weight_shape, geometry, arrays[0].dtype)
@@ -137,7 +138,8 @@ def forward(
     groups : int
         Channels are split into this many independent convolutions.
     algorithm : {"auto", "im2col", "depthwise", "winograd4", "winograd2", "direct", "reference"}
-        Or one in CUDA, "cuda_tiles", "cuda_depthwise" or "cuda": see the module's docstring.
+        Or one in CUDA, "cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda_depthwise", "cuda_im2col" or "cuda": see
+        the module's docstring.
 
     Returns
     -------

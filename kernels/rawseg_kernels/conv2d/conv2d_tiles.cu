@@ -5,6 +5,7 @@
 // weights on the left; backward_weight has columns of taps and steps of pixels, and the gradient on the left. Places outside
 // the plane are fetched as 0. That is wrong beside an infinite weight, whose taps there must be left out: a thread with a sum
 // that is not finite computes its sums again, one by one.
+#include "tensor_cores.cuh"
 #include "tiles.cuh"
 #include "epilogue.cuh"
 
@@ -21,27 +22,6 @@ struct Plane {
     }
     __device__ inline int64 offset(int64 plane, int64 down, int64 along) const { return (plane * h + down) * w + along; }
 };
-
-__device__ inline bool is_finite(real x) { return x - x == 0; }
-
-__device__ inline bool are_finite(const real (&sums)[ROWS][COLUMNS]) {
-    bool all = true;
-    for_each_sum([&](int i, int j) { all &= is_finite(sums[i][j]); });
-    return all;
-}
-
-// The same sum as of tiles, without places outside the plane; it is rare, and must not cost a kernel registers.
-template <class Product>
-__device__ __noinline__ real sum_inside(Product product, int i, int j, int first, int last) {
-    const int row = product.row(i);
-    const Place column = product.column(j);
-    real sum = 0;
-    for (int k = first; k < last; ++k) {
-        const Step step = product.step(k, last);
-        if (product.plane.holds(column, step)) sum = fma(product.left(row, step), product.right(column, step), sum);
-    }
-    return sum;
-}
 
 // Rows are output channels of a group, columns are output pixels of all images, steps are input channels and taps.
 struct Correlation {
@@ -67,6 +47,7 @@ struct Correlation {
     }
     __device__ inline real left(int i, const Step& k) const { return i >= 0 && k.left >= 0 ? weight[i + k.left] : 0; }
     __device__ inline real right(const Place& j, const Step& k) const { return plane.value(j, k); }
+    __device__ inline bool meets(const Place& j, const Step& k) const { return plane.holds(j, k); }
     __device__ inline bool left_by_steps() const { return true; }
     __device__ inline bool right_by_steps() const { return false; }
 };
@@ -109,7 +90,7 @@ RS_KERNEL __launch_bounds__(THREADS, RESIDENT) conv2d_tiles_correlate(
 #pragma unroll 1
             for (int i = 0; i < ROWS && first + row_of(i) <= last; ++i) {
                 const int k = first + row_of(i);
-                const real sum = sum_inside(product, row + row_of(i), pixel, 0, steps);
+                const real sum = sum_alone(product, row + row_of(i), pixel, 0, steps);
                 to[row_of(i) * plane] = after.finished(bias ? sum + bias[k] : sum, k);
             }
         }
@@ -138,6 +119,7 @@ struct WeightSum {
     }
     __device__ inline real left(int i, const Step& k) const { return i >= 0 && k.left >= 0 ? grad_output[i + k.left] : 0; }
     __device__ inline real right(const Place& j, const Step& k) const { return plane.value(j, k); }
+    __device__ inline bool meets(const Place& j, const Step& k) const { return plane.holds(j, k); }
     __device__ inline bool left_by_steps() const { return true; }
     __device__ inline bool right_by_steps() const { return true; }
 };
@@ -183,7 +165,7 @@ RS_KERNEL conv2d_tiles_sum_of_parts(const real* sums_of_parts, const real* grad_
             const int columns = depth * kernel_h * kernel_w, column = i % columns, k = i / columns;
             const WeightSum product = weight_sum(grad_output, x, k / rows, groups, depth, h, w, rows, out_h, out_w, kernel_h,
                                                  kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w);
-            sum = sum_inside(product, k % rows, column, 0, pixels);
+            sum = sum_alone(product, k % rows, column, 0, pixels);
         }
         grad_weight[i] = sum;
     }

@@ -8,7 +8,7 @@ arXiv 1603.07285, chapter 4). The gaps between strides are not elements: nothing
 tap hits is exactly the bias.
 
 Algorithms: ``"im2col"`` and ``"direct"``, those of `rawseg_kernels.conv2d` with the roles of input and output swapped.
-In CUDA: ``"cuda_tiles"``, likewise, and ``"cuda"``, a thread an element.
+In CUDA: ``"cuda_tiles"``, ``"cuda_tiles_3xtf32"`` and ``"cuda_tiles_tf32"``, likewise, and ``"cuda"``, a thread an element.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from typing import Any
 from .. import _arrays, _convolution, _memory
 from .._algorithms import find
 from .._errors import ArgumentError, ShapeError
+from .._tensor_cores import chosen
 from ..conv2d import backward_bias as backward_bias
 
 OP = "conv_transpose2d"
 ALGORITHMS = ("im2col", "direct")
-CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda")
 WEIGHT_AXES = "(C_in, C_out / groups, kH, kW)"
 
 
@@ -82,8 +83,8 @@ def forward(
         Channels are split into this many independent transposed convolutions.
     output_size : (int, int) or (int, int, int, int), optional
         Instead of ``output_padding``: ``(out_h, out_w)``, or the whole output shape, at most ``stride - 1`` above the smallest.
-    algorithm : {"auto", "im2col", "direct", "cuda_tiles", "cuda", "reference"}
-        See the module's docstring.
+    algorithm : {"auto", "im2col", "direct", "reference"}
+        Or one in CUDA, "cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32" or "cuda": see the module's docstring.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def forward(
         output_padding = _convolution.asked_padding(OP, output_size, (x.shape[0], out_channels), smallest, stride)
     out_size = _convolution.transposed_output_size(OP, size, kernel_size, stride, padding, output_padding, dilation)
     _memory.check_size(OP, (x.shape[0], out_channels, *out_size), x.dtype)
-    run = find(__name__, "forward", algorithm, ALGORITHMS, device)
+    run = find(__name__, "forward", chosen(OP, algorithm, x, device), ALGORITHMS, device)
     return run(_arrays.contiguous(x), _arrays.contiguous(weight), bias, out_size, *geometry)
 
 
@@ -135,7 +136,7 @@ def backward_input(
     geometry = _geometry(weight.shape, shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, shape, weight.shape, geometry)
     _memory.check_size(OP, shape, weight.dtype)
-    run = find(__name__, "backward_input", algorithm, ALGORITHMS, device)
+    run = find(__name__, "backward_input", chosen(OP, algorithm, weight, device), ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry)
 
 
@@ -158,5 +159,5 @@ def backward_weight(
     geometry = _geometry(shape, x.shape[1], stride, padding, dilation, groups)
     _check_output(grad_output, x.shape, shape, geometry)
     _memory.check_size(OP, shape, x.dtype)
-    run = find(__name__, "backward_weight", algorithm, ALGORITHMS, device)
+    run = find(__name__, "backward_weight", chosen(OP, algorithm, x, device), ALGORITHMS, device)
     return run(_arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry)

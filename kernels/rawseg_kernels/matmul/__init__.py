@@ -7,8 +7,9 @@ gradients ``grad_a = grad_output b^T`` and ``grad_b = a^T grad_output`` are the 
 
 Algorithm ``"panels"`` packs both matrices for the vector micro-kernel (Goto and van de Geijn, Anatomy of high-performance
 matrix multiplication, 2008). Each element is one chain of fused multiply-adds in order of k, so neither threads nor
-blocking reach the bits. In CUDA: ``"cuda_tiles"`` multiplies
-tiles in shared memory, the same chain of each element; ``"cuda"`` is a thread an element, summed in double.
+blocking reach the bits. In CUDA: ``"cuda_tiles"`` multiplies tiles in shared memory, the same chain of each element;
+``"cuda_tiles_3xtf32"`` and ``"cuda_tiles_tf32"`` do so on tensor cores, and are what "auto" is at a precision that
+`set_tensor_core_precision` sets; ``"cuda"`` is a thread an element, summed in double.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import numpy as np
 from .. import _arrays, _memory
 from .._algorithms import find
 from .._errors import ArgumentTypeError, ShapeError
+from .._tensor_cores import chosen
 
 OP = "matmul"
 ALGORITHMS = ("panels",)
-CUDA_ALGORITHMS = ("cuda_tiles", "cuda")
+CUDA_ALGORITHMS = ("cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda")
 
 
 def _stack(argument: str, array: Any, transposed: bool) -> tuple[int, int]:
@@ -47,7 +49,7 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
         Right matrices.
     transpose_a, transpose_b : bool
         Whether the last two axes are to be read swapped.
-    algorithm : {"auto", "panels", "cuda_tiles", "cuda", "reference"}
+    algorithm : {"auto", "panels", "cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda", "reference"}
         See the module's docstring.
 
     Returns
@@ -72,7 +74,7 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     except ValueError:
         raise ShapeError(OP, "b", f"leading axes that broadcast with {a.shape[:-2]}", f"{b.shape[:-2]}") from None
     _memory.check_size(OP, (*batch, rows, columns), a.dtype)
-    run = find(__name__, "forward", algorithm, ALGORITHMS, device)
+    run = find(__name__, "forward", chosen(OP, algorithm, a, device), ALGORITHMS, device)
     stacks = [_arrays.contiguous(array).reshape(math.prod(array.shape[:-2]), *array.shape[-2:]) for array in (a, b)]
     out = run(*stacks, _pairs(a.shape[:-2], b.shape[:-2], batch), bool(transpose_a), bool(transpose_b))
     return out.reshape(*batch, rows, columns)

@@ -1,4 +1,6 @@
-// Matrix products by tiles; see tiles.cuh.
+// Matrix products by tiles; see tiles.cuh. A sum of tensor cores that is not finite is computed again as a chain: the numbers that
+// an infinity is split into, or the infinity that a large number is rounded to, may have met others than it would.
+#include "tensor_cores.cuh"
 #include "tiles.cuh"
 
 struct Product {
@@ -13,6 +15,7 @@ struct Product {
     __device__ inline real right(const Place& j, const Step& k) const {
         return j.offset >= 0 && k.left >= 0 ? b[j.offset + k.right] : 0;
     }
+    __device__ inline bool meets(const Place&, const Step&) const { return true; }
     __device__ inline bool left_by_steps() const { return a_step == 1; }
     __device__ inline bool right_by_steps() const { return b_step == 1; }
 };
@@ -30,8 +33,10 @@ RS_KERNEL __launch_bounds__(THREADS, RESIDENT) matmul_tiles_forward(const real* 
                              transpose_b ? depth : 1, transpose_b ? 1 : columns};
     real sums[ROWS][COLUMNS];
     sum_tile(product, tiles, row, column, 0, depth, sums);
+    const bool again = PRODUCTS && !are_finite(sums);
     for_each_sum([&](int i, int j) {
-        if (row + row_of(i) < rows && column + column_of(j) < columns)
-            out[(pair * rows + row + row_of(i)) * columns + column + column_of(j)] = sums[i][j];
+        if (row + row_of(i) >= rows || column + column_of(j) >= columns) return;
+        real* to = out + (pair * rows + row + row_of(i)) * columns + column + column_of(j);
+        *to = again && !is_finite(sums[i][j]) ? sum_alone(product, row + row_of(i), column + column_of(j), 0, depth) : sums[i][j];
     });
 }
