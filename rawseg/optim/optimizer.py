@@ -39,6 +39,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
+        self._tables: list[Any] = []  # of launches on a GPU; see together.py
         if isinstance(params, (Tensor, dict)):
             raise ArgumentTypeError(self.name, "params", "an iterable of Tensors or of groups", type(params).__name__)
         given: list[Any] = list(params)
@@ -89,6 +90,22 @@ class Optimizer:
         """Write one step into the array ``x`` and its slots; ``fresh`` tells that the slots are new, and hold zeros."""
         raise TypeError("an Optimizer needs a method update(group, state, x, gradient, fresh)")
 
+    def update_together(self, group: Group, states: list[State], table: Any, fresh: bool) -> None:
+        """Do what ``update`` does for many parameters on a GPU in one launch; a rule need not have this.
+
+        Parameters
+        ----------
+        group : dict
+            Of all of them.
+        states : list of dict
+            Their slots, and equal plain numbers.
+        table : Table
+            Of ``rawseg_kernels._foreach``: columns gradient, x, and the slots in order.
+        fresh : bool
+            As in ``update``.
+        """
+        raise TypeError("an Optimizer needs no method update_together, but this was called")
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or fill them with zeros."""
         for group in self.param_groups:
@@ -129,12 +146,36 @@ class Optimizer:
             self._check_gradient(param)
         # Everything is allocated before anything is written, so that a step fails whole if memory runs out.
         prepared = [(group, param, *self._slots_of(group, param)) for group, param in work]
+        together, alone = self._split(prepared)
         with no_grad(), np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-            for group, param, state, fresh in prepared:
+            for group, param, state, fresh in alone:
                 if state:
                     self.state[param] = state
                 self.update(group, state, param._write(self.name), param.grad.array, fresh)
+            for items, table in together:
+                self._update_together(items, table)
         return loss
+
+    def _split(self, prepared: list[tuple]) -> tuple[list, list]:
+        """Return what is updated together, each with its table, and what alone."""
+        if all(isinstance(param.array, np.ndarray) for _, param, _, _ in prepared) or not self._knows_together():
+            return [], prepared
+        from .together import batches
+
+        return batches(self.name, prepared, self.slots, self._tables)
+
+    def _knows_together(self) -> bool:
+        """Return whether the class that defines the rule says how it is done for many parameters: a heir may change the rule."""
+        owner = next(kind for kind in type(self).__mro__ if {"update", "update_together"} & set(vars(kind)))
+        return owner is not Optimizer and "update_together" in vars(owner)
+
+    def _update_together(self, items: list[tuple], table: Any) -> None:
+        for _, param, _, _ in items:
+            param._write(self.name)
+        group, _, _, fresh = items[0]
+        states = [state for _, _, state, _ in items]
+        self.update_together(group, states, table, fresh)
+        self.state.update({param: state for _, param, state, _ in items if state})
 
     def _check_gradient(self, param: Tensor) -> None:
         gradient: Tensor = param.grad  # type: ignore[assignment]
