@@ -8,9 +8,7 @@ from .table import Table
 kernel = Source(__file__, "sgd.cu").kernel
 
 
-def update(
-    table: Table, lr: float, momentum: float, share: float, weight_decay: float, nesterov: bool, maximize: bool
-) -> None:
+def update(table: Table, lr: float, momentum: float, share: float, weight_decay: float, nesterov: bool, maximize: bool) -> None:
     """Do one step of every row; see ``reference.sgd``.
 
     Parameters

@@ -119,7 +119,9 @@ def _check(columns: Columns) -> None:
                 got = f"{array.dtype}{'' if array.flags.c_contiguous else ', with strides'}"
                 raise TypeError(f"column {number}, row {row}: expected a C-contiguous array of {first.dtype}, got {got}")
             if device_of(array) != device_of(first):
-                raise TypeError(f"column {number}, row {row}: expected {device_of(first)}, got {device_of(array) or 'no array'}")
+                raise TypeError(
+                    f"column {number}, row {row}: expected {device_of(first)}, got {device_of(array) or 'no array'}"
+                )
 
 
 def _apart(starts: np.ndarray, ends: np.ndarray, read: int) -> bool:
