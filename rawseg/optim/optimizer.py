@@ -165,7 +165,7 @@ class Optimizer:
         return batches(self.name, prepared, self.slots, self._tables)
 
     def _knows_together(self) -> bool:
-        """Return whether the class that defines the rule says how it is done for many parameters: a heir may change the rule."""
+        """Return whether the class that defines ``update`` has it for many parameters: an heir may change the rule."""
         owner = next(kind for kind in type(self).__mro__ if {"update", "update_together"} & set(vars(kind)))
         return owner is not Optimizer and "update_together" in vars(owner)
 

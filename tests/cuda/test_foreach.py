@@ -330,7 +330,7 @@ def test_a_slot_on_another_device_is_told(cupy):
     assert rule.state[x]["step"] == 1
 
 
-def test_a_heir_that_changes_the_rule_is_heard(cupy, launches):
+def test_an_heir_that_changes_the_rule_is_heard(cupy, launches):
     class Halved(optim.SGD):
         def update(self, group, state, x, gradient, fresh):
             super().update(group, state, x, gradient / 2, fresh)

@@ -49,7 +49,7 @@ def norm_and_factor(tables: Sequence[Table], like: Any, p: float, max_norm: floa
 
 
 def scale(table: Table, factor: Any) -> None:
-    """Multiply every element by a factor, an array of float64 without axes, rounded to the rows' dtype; see ``reference.scale``."""
+    """Multiply every element by a factor, float64 of shape () on the device, rounded to the rows' dtype."""
     table.launch(kernel("clip_scale", table.dtype, NORM=2), factor)
 
 

@@ -1,4 +1,4 @@
-"""Plain loops that define the update rules and the clipping of gradients: every step rounds to the arrays' dtype, in this order."""
+"""Plain loops that define update rules and the clipping of gradients: all steps round to the arrays' dtype, in this order."""
 
 from __future__ import annotations
 

@@ -126,12 +126,11 @@ def _check(columns: Columns) -> None:
 
 def _apart(starts: np.ndarray, ends: np.ndarray, read: int) -> bool:
     """Return whether no written array overlaps another one; the first ``read`` columns are only read."""
-    order = np.argsort(starts[read:], axis=None, kind="stable")
-    begin, end = starts[read:].ravel()[order], ends[read:].ravel()[order]
-    full = begin < end  # an empty array is nowhere
-    begin, end = begin[full], end[full]
+    spans = [np.stack([starts[part].ravel(), ends[part].ravel()], axis=1) for part in (slice(read), slice(read, None))]
+    others, written = (span[span[:, 0] < span[:, 1]] for span in spans)  # an empty array is nowhere
+    begin, end = written[np.argsort(written[:, 0])].T
     if (begin[1:] < end[:-1]).any():
         return False
-    after = np.searchsorted(end, starts[:read].ravel(), side="right")  # the first written array that does not end before
+    after = np.searchsorted(end, others[:, 0], side="right")  # the first written array that does not end before
     reached = np.append(begin, np.iinfo(np.int64).max)[after]
-    return not (reached < ends[:read].ravel()).any()
+    return not (reached < others[:, 1]).any()
