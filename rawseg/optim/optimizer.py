@@ -20,6 +20,8 @@ State = dict[str, Any]
 class Optimizer:
     """Base of the update rules; a rule defines ``check``, ``slots`` and ``update``.
 
+    It may have ``update_together``, too: its ``update`` for many parameters on a GPU in one launch.
+
     Parameters
     ----------
     params : iterable of Tensor, or of dict
@@ -39,7 +41,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
-        self._tables: list[Any] = []  # of launches on a GPU; see together.py
+        self._tables: list[Any] = []  # of launches on a GPU, from step to step
         if isinstance(params, (Tensor, dict)):
             raise ArgumentTypeError(self.name, "params", "an iterable of Tensors or of groups", type(params).__name__)
         given: list[Any] = list(params)
@@ -90,22 +92,6 @@ class Optimizer:
         """Write one step into the array ``x`` and its slots; ``fresh`` tells that the slots are new, and hold zeros."""
         raise TypeError("an Optimizer needs a method update(group, state, x, gradient, fresh)")
 
-    def update_together(self, group: Group, states: list[State], table: Any, fresh: bool) -> None:
-        """Do what ``update`` does for many parameters on a GPU in one launch; a rule need not have this.
-
-        Parameters
-        ----------
-        group : dict
-            Of all of them.
-        states : list of dict
-            Their slots, and equal plain numbers.
-        table : Table
-            Of ``rawseg_kernels._foreach``: columns gradient, x, and the slots in order.
-        fresh : bool
-            As in ``update``.
-        """
-        raise TypeError("an Optimizer needs no method update_together, but this was called")
-
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or fill them with zeros."""
         for group in self.param_groups:
@@ -142,51 +128,36 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         work = [(group, param) for group in self.param_groups for param in group["params"] if param.grad is not None]
-        for _, param in work:
-            self._check_gradient(param)
+        devices = {self._check_gradient(param) for _, param in work}
         # Everything is allocated before anything is written, so that a step fails whole if memory runs out.
         prepared = [(group, param, *self._slots_of(group, param)) for group, param in work]
-        together, alone = self._split(prepared)
+        batches: list[Any] = []
+        if devices - {"cpu"}:
+            from .together import split
+
+            batches, prepared = split(self, prepared)
         with no_grad(), np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-            for group, param, state, fresh in alone:
+            for group, param, state, fresh in prepared:
                 if state:
                     self.state[param] = state
                 self.update(group, state, param._write(self.name), param.grad.array, fresh)
-            for items, table in together:
-                self._update_together(items, table)
+            for batch in batches:
+                batch.update(self)
         return loss
 
-    def _split(self, prepared: list[tuple]) -> tuple[list, list]:
-        """Return what is updated together, each with its table, and what alone."""
-        if all(isinstance(param.array, np.ndarray) for _, param, _, _ in prepared) or not self._knows_together():
-            return [], prepared
-        from .together import batches
-
-        return batches(self.name, prepared, self.slots, self._tables)
-
-    def _knows_together(self) -> bool:
-        """Return whether the class that defines ``update`` has it for many parameters: an heir may change the rule."""
-        owner = next(kind for kind in type(self).__mro__ if {"update", "update_together"} & set(vars(kind)))
-        return owner is not Optimizer and "update_together" in vars(owner)
-
-    def _update_together(self, items: list[tuple], table: Any) -> None:
-        for _, param, _, _ in items:
-            param._write(self.name)
-        group, _, _, fresh = items[0]
-        states = [state for _, _, state, _ in items]
-        self.update_together(group, states, table, fresh)
-        self.state.update({param: state for _, param, state, _ in items if state})
-
-    def _check_gradient(self, param: Tensor) -> None:
+    def _check_gradient(self, param: Tensor) -> str:
+        """Return the device of a parameter whose gradient fits it."""
         gradient: Tensor = param.grad  # type: ignore[assignment]
+        device = param.device
         if gradient.shape != param.shape:
             raise ShapeError(self.name, "grad", f"shape {param.shape}, that of its parameter", f"shape {gradient.shape}")
         if gradient.dtype != param.dtype:
             raise DTypeError(self.name, "grad", f"{param.dtype}, that of its parameter", gradient.dtype)
-        if gradient.device != param.device:
-            raise DeviceError(self.name, "grad", f"{param.device}, the device of its parameter", gradient.device)
+        if gradient.device != device:
+            raise DeviceError(self.name, "grad", f"{device}, the device of its parameter", gradient.device)
         if isinstance(param.array, np.ndarray) and not param.array.flags.writeable:
             raise ArgumentError(self.name, "params", "writeable arrays", f"a read-only one of shape {param.shape}")
+        return device
 
     def _slots_of(self, group: Group, param: Tensor) -> tuple[State, bool]:
         """Return the parameter's state with all its slots, and whether any of them is new."""

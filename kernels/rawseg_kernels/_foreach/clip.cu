@@ -1,33 +1,30 @@
-// The common norm of many arrays, and their scaling by it, without a number on the host; one column, the gradients. Compiled with
-// NORM, which is 0 for the largest element, 1 and 2 for those norms, and 3 for any other p.
+// The common p-norm of many arrays, and their scaling by it, without a number on the host; one column, the gradients.
 // per element: 1 read, 4 bytes; then 1 read and 1 write, if the norm is too large
 #include "blocks.cuh"
 #include "chunks.cuh"
 
-// Add, or take the larger one; NaN stays.
-__device__ inline wide joined(wide one, wide other) {
-    if (NORM != 0) return one + other;
-    return other > one || is_nan(other) ? other : one;
-}
+// What an element adds to the norm to the power of p. Of the norm for p = infinity there are no sums, but the largest element.
+__device__ inline wide powered(wide size, wide p) { return p == 2 ? size * size : p == 1 ? size : pow(size, p); }
 
-__device__ inline wide powered(wide size, wide p) {
-    if (NORM == 2) return size * size;
-    if (NORM == 3) return pow(size, p);
-    return size;
-}
+__device__ inline wide larger(wide one, wide other) { return other > one || is_nan(other) ? other : one; }  // NaN stays
 
-// `block_sum`, for the largest element, too.
-__device__ inline wide block_joined(wide value, wide* shared) {
-    if (NORM != 0) return block_sum(value, shared);
+__device__ inline bool infinite(wide p) { return p - p != 0; }
+
+// `block_sum`, but of the larger of two.
+__device__ inline wide block_largest(wide value, wide* shared) {
     shared[threadIdx.x] = value;
     __syncthreads();
     for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) shared[threadIdx.x] = joined(shared[threadIdx.x], shared[threadIdx.x + half]);
+        if (threadIdx.x < half) shared[threadIdx.x] = larger(shared[threadIdx.x], shared[threadIdx.x + half]);
         __syncthreads();
     }
-    const wide all = shared[0];
+    const wide largest = shared[0];
     __syncthreads();
-    return all;
+    return largest;
+}
+
+__device__ inline wide block_joined(wide value, wide p, wide* shared) {
+    return infinite(p) ? block_largest(value, shared) : block_sum(value, shared);
 }
 
 RS_KERNEL clip_chunks(const int64* chunks, const int64* addresses, int64 count, int64 rows, wide* partial, wide p) {
@@ -36,8 +33,11 @@ RS_KERNEL clip_chunks(const int64* chunks, const int64* addresses, int64 count, 
         const Chunk chunk = chunk_at(chunks, c);
         const real* gradient = array_at(addresses, rows, 0, chunk.row);
         wide sum = 0;
-        RS_FOR_EACH_OF(i, chunk) sum = joined(sum, powered(fabs((wide)gradient[i]), p));
-        sum = block_joined(sum, shared);
+        RS_FOR_EACH_OF(i, chunk) {
+            const wide size = fabs((wide)gradient[i]);
+            sum = infinite(p) ? larger(sum, size) : sum + powered(size, p);
+        }
+        sum = block_joined(sum, p, shared);
         if (threadIdx.x == 0) partial[c] = sum;
     }
 }
@@ -46,12 +46,11 @@ RS_KERNEL clip_chunks(const int64* chunks, const int64* addresses, int64 count, 
 RS_KERNEL clip_factor(const wide* partial, wide* norm, wide* factor, int64 count, wide p, wide max_norm) {
     RS_DYNAMIC_SHARED(wide, shared);
     wide sum = 0;
-    for (int64 c = threadIdx.x; c < count; c += blockDim.x) sum = joined(sum, partial[c]);
-    sum = block_joined(sum, shared);
+    for (int64 c = threadIdx.x; c < count; c += blockDim.x) sum = infinite(p) ? larger(sum, partial[c]) : sum + partial[c];
+    sum = block_joined(sum, p, shared);
     if (threadIdx.x != 0) return;
-    const wide root = NORM == 2 ? sqrt(sum) : NORM == 3 ? pow(sum, 1 / p) : sum;
-    const wide wanted = max_norm / (root + 1e-6);
-    *norm = root;
+    *norm = infinite(p) || p == 1 ? sum : p == 2 ? sqrt(sum) : pow(sum, 1 / p);
+    const wide wanted = max_norm / (*norm + 1e-6);
     *factor = wanted > 1 ? 1 : wanted;  // NaN stays
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,6 @@ from .._cuda import Source, empty
 from .table import Table
 
 kernel = Source(__file__, "clip.cu").kernel
-LARGEST, ANY = 0, 3  # kinds of norms, beside 1 and 2
-VARIANTS = {"clip.cu": [{"NORM": norm} for norm in (LARGEST, 1, 2, ANY)]}
 THREADS = 256  # of the one block that joins all chunks
 
 
@@ -36,23 +33,22 @@ def norm_and_factor(tables: Sequence[Table], like: Any, p: float, max_norm: floa
     norm, factor : arrays of float64, shape ()
         On the device. A chunk is a block's sum, and one block adds up the chunks: an order that the sizes alone fix.
     """
-    kind = {1: 1, 2: 2, math.inf: LARGEST}.get(p, ANY)
     count, start = sum(table.chunks for table in tables), 0
     partial, norm, factor = empty(like, (count,), np.float64), empty(like, (), np.float64), empty(like, (), np.float64)
     for table in tables:
-        run = kernel("clip_chunks", table.dtype, NORM=kind)
+        run = kernel("clip_chunks", table.dtype)
         table.launch(run, partial[start : start + table.chunks], p, shared=8 * THREADS)
         start += table.chunks
-    join = kernel("clip_factor", np.float64, NORM=kind)
+    join = kernel("clip_factor", np.float64)
     join.launch((1,), (THREADS,), partial, norm, factor, count, p, max_norm, shared=8 * THREADS)
     return norm, factor
 
 
 def scale(table: Table, factor: Any) -> None:
     """Multiply every element by a factor, float64 of shape () on the device, rounded to the rows' dtype."""
-    table.launch(kernel("clip_scale", table.dtype, NORM=2), factor)
+    table.launch(kernel("clip_scale", table.dtype), factor)
 
 
 def limit(table: Table, largest: float) -> None:
     """Bring every element into ``[-largest, largest]``; see ``reference.limit``."""
-    table.launch(kernel("clip_limit", table.dtype, NORM=2), largest)
+    table.launch(kernel("clip_limit", table.dtype), largest)
