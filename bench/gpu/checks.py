@@ -8,6 +8,7 @@ from typing import Any
 
 import cupy  # type: ignore[import-not-found]
 import numpy as np
+from cuda import foreach_calls
 from cuda.sources import SOURCES, variants
 from cuda.test_kernels import CALLS, CudaCall, tolerance
 from promises import outputs_of
@@ -22,7 +23,9 @@ Step = tuple[str, Callable[[], dict[str, Any]]]
 def steps() -> list[Step]:
     """Return one step a file, one a kernel call, and the planted fault."""
     built = [(f"build {source.path.name}", partial(build, source)) for source in SOURCES]
-    return [*built, ("a planted fault is found", planted), *((f"check {case}", partial(check, case)) for case in CALLS)]
+    rules = [(f"check foreach {call.name}", partial(check_foreach, call)) for call in foreach_calls.CALLS]
+    checked = [(f"check {case}", partial(check, case)) for case in CALLS]
+    return [*built, ("a planted fault is found", planted), *checked, *rules]
 
 
 def build(source: Any) -> dict[str, Any]:
@@ -71,6 +74,26 @@ def check(case: CudaCall) -> dict[str, Any]:
             if any(one.tobytes() != other.tobytes() for one, other in zip(first, again, strict=True)):
                 raise AssertionError(f"run {repeat + 2} has other bits than the first, {dtype.__name__}")
         worst[dtype.__name__] = max(map(partial(difference, max(tolerance(case, dtype), FUNCTIONS)), first, want), default=0.0)
+    return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
+
+
+def check_foreach(call: foreach_calls.ForeachCall) -> dict[str, Any]:
+    """Compare a launch over many arrays, which changes them, with the loops, and with itself."""
+    worst = {}
+    for dtype in foreach_calls.DTYPES:
+        want = foreach_calls.arrays(call.columns, dtype)
+        for row in zip(*want):
+            call.loops(*row)
+        runs = []
+        for _ in range(REPEATS + 1):
+            spoil()
+            columns = [on_device(column) for column in foreach_calls.arrays(call.columns, dtype)]
+            foreach_calls.called(call, columns)
+            runs.append([array.get() for column in columns for array in column])
+        if any(one.tobytes() != other.tobytes() for run in runs for one, other in zip(run, runs[0], strict=True)):
+            raise AssertionError(f"runs differ in their bits, {dtype.__name__}")
+        whole = [array for column in want for array in column]
+        worst[dtype.__name__] = max(map(partial(difference, FUNCTIONS), runs[0], whole))
     return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rawseg_kernels._arrays import filled
 from rawseg_kernels._foreach import adam, clip, reference, sgd
 from rawseg_kernels._foreach.table import CHUNK, Table
 
@@ -16,11 +18,11 @@ DTYPES = [np.float32, np.float64]
 
 
 class ForeachCall(NamedTuple):
-    """A call that changes columns of arrays; ``columns`` gradient, x, and slots."""
+    """A call that changes columns of arrays: gradient, x, and slots; ``run(table, like)`` gets one of them, too."""
 
     name: str
     columns: int
-    run: Callable[[Table], Any]
+    run: Callable[[Table, Any], Any]
     loops: Callable[..., Any]  # of the arrays of one row
 
 
@@ -37,7 +39,7 @@ def _sgd(name: str, momentum: float, share: float, decay: float, nesterov: bool,
     def loops(gradient: Any, x: Any, buffer: Any = None) -> None:
         reference.sgd(x, gradient, buffer, *options)
 
-    return ForeachCall(f"sgd {name}", 3 if momentum else 2, lambda table: sgd.update(table, *options), loops)
+    return ForeachCall(f"sgd {name}", 3 if momentum else 2, lambda table, _: sgd.update(table, *options), loops)
 
 
 def _adam(name: str, step: int, decay: float, decoupled: bool, amsgrad: bool, maximize: bool) -> ForeachCall:
@@ -47,12 +49,12 @@ def _adam(name: str, step: int, decay: float, decoupled: bool, amsgrad: bool, ma
         reference.adam(x, gradient, m, v, largest, *numbers, maximize)
 
     return ForeachCall(
-        f"adam {name}", 5 if amsgrad else 4, lambda table: adam.update(table, *numbers, amsgrad, maximize), loops
+        f"adam {name}", 5 if amsgrad else 4, lambda table, _: adam.update(table, *numbers, amsgrad, maximize), loops
     )
 
 
-def _scale(table: Table) -> None:
-    clip.scale(table, np.array(0.3))
+def _scaled(factor: float, table: Table, like: Any) -> None:
+    clip.scale(table, filled(like, (), factor, np.float64))
 
 
 def _rules() -> Iterator[ForeachCall]:
@@ -64,9 +66,9 @@ def _rules() -> Iterator[ForeachCall]:
     yield _adam("decay, climbing", 3, 0.1, False, False, True)
     yield _adam("AMSGrad, decay", 7, 0.1, False, True, False)
     yield _adam("W, AMSGrad, climbing", 2, 0.2, True, True, True)
-    yield ForeachCall("scale", 1, _scale, lambda gradient: reference.scale(gradient, 0.3))
-    yield ForeachCall("no scale", 1, lambda table: clip.scale(table, np.array(1.0)), lambda gradient: None)
-    yield ForeachCall("limit", 1, lambda table: clip.limit(table, 0.5), lambda gradient: reference.limit(gradient, 0.5))
+    yield ForeachCall("scale", 1, partial(_scaled, 0.3), lambda gradient: reference.scale(gradient, 0.3))
+    yield ForeachCall("no scale", 1, partial(_scaled, 1.0), lambda gradient: None)
+    yield ForeachCall("limit", 1, lambda table, _: clip.limit(table, 0.5), lambda gradient: reference.limit(gradient, 0.5))
 
 
 CALLS = list(_rules())
@@ -77,7 +79,7 @@ def called(call: ForeachCall, columns: list[list[np.ndarray]]) -> None:
     """Run a call on columns, the first of which is only read if there are others."""
     table = Table()
     table.point_at(columns[:1] if len(columns) > 1 else [], columns[1:] or columns)
-    call.run(table)
+    call.run(table, columns[0][0])
 
 
 def norm_of(columns: list[list[np.ndarray]], p: float, max_norm: float) -> tuple[np.ndarray, np.ndarray]:

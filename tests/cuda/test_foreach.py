@@ -149,6 +149,9 @@ def test_numbers_that_are_not_finite_are_the_cpus(cupy):
                 each.step()
             for one, other in zip(twins.host, twins.device):
                 np.testing.assert_array_equal(other.array.get(), one.array)
+                for name in twins.rules[0].slots(twins.rules[0].param_groups[0]):
+                    slots = [each.state[param][name] for each, param in zip(twins.rules, (one, other))]
+                    np.testing.assert_array_equal(slots[1].get(), slots[0], name)
 
 
 # Launches
