@@ -15,7 +15,7 @@ from promises import assert_same_bits
 
 from rawseg_kernels._cuda import emulator
 from rawseg_kernels._cuda.tables import uploaded
-from rawseg_kernels._foreach import clip, reference, sgd, table
+from rawseg_kernels._foreach import adam, clip, reference, sgd, table
 from rawseg_kernels._foreach.table import CHUNK, Table, chunks_of
 
 
@@ -131,6 +131,20 @@ def test_what_a_kernel_must_not_be_told_is_refused(read, written, error, message
     with pytest.raises(error, match=message):
         one.point_at(read, written)
     assert (one.uploads, one.chunks) == (0, 0)
+
+
+def test_a_kernel_gets_the_table_that_it_needs():
+    """Of another dtype, or with a column fewer, it would read what is no address."""
+    one = Table()
+    with pytest.raises(TypeError, match="sgd_update: expected a table of 2 columns of float32, got 0 columns of float32"):
+        sgd.update(one, 1.0, 0.0, 1.0, 0.0, False, False)
+    one.point_at([[zeros(3)]], [[zeros(3)]])
+    with pytest.raises(TypeError, match="expected a table of 3 columns of float32, got 2 columns"):
+        sgd.update(one, 1.0, 0.9, 1.0, 0.0, False, False)
+    with pytest.raises(TypeError, match="adam_update: expected a table of 5 columns of float32, got 2 columns"):
+        adam.update(one, 1, 1.0, (0.9, 0.9), 0.0, 0.0, False, True, False)
+    with pytest.raises(TypeError, match="clip_limit: expected a table of 1 columns of float64, got 2 columns of float32"):
+        one.launch(clip.kernel("clip_limit", np.float64), 1, 0.5)
 
 
 def test_a_refused_array_leaves_the_table_as_it_was():

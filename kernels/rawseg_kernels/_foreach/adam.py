@@ -38,4 +38,5 @@ def update(
     moments = lr / (1 - beta1**step), math.sqrt(1 - beta2**step), beta1, 1 - beta1, beta2, 1 - beta2, eps
     shrinking = 1 - lr * weight_decay, bool(decoupled and weight_decay)
     coupled = weight_decay, bool(weight_decay and not decoupled)
-    table.launch(kernel("adam_update", table.dtype), *moments, *shrinking, *coupled, amsgrad, maximize)
+    run = kernel("adam_update", table.dtype)
+    table.launch(run, 5 if amsgrad else 4, *moments, *shrinking, *coupled, amsgrad, maximize)

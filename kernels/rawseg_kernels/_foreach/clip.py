@@ -37,7 +37,7 @@ def norm_and_factor(tables: Sequence[Table], like: Any, p: float, max_norm: floa
     partial, norm, factor = empty(like, (count,), np.float64), empty(like, (), np.float64), empty(like, (), np.float64)
     for table in tables:
         run = kernel("clip_chunks", table.dtype)
-        table.launch(run, partial[start : start + table.chunks], p, shared=8 * THREADS)
+        table.launch(run, 1, partial[start : start + table.chunks], p, shared=8 * THREADS)
         start += table.chunks
     join = kernel("clip_factor", np.float64)
     join.launch((1,), (THREADS,), partial, norm, factor, count, p, max_norm, shared=8 * THREADS)
@@ -46,9 +46,9 @@ def norm_and_factor(tables: Sequence[Table], like: Any, p: float, max_norm: floa
 
 def scale(table: Table, factor: Any) -> None:
     """Multiply every element by a factor, float64 of shape () on the device, rounded to the rows' dtype."""
-    table.launch(kernel("clip_scale", table.dtype), factor)
+    table.launch(kernel("clip_scale", table.dtype), 1, factor)
 
 
 def limit(table: Table, largest: float) -> None:
     """Bring every element into ``[-largest, largest]``; see ``reference.limit``."""
-    table.launch(kernel("clip_limit", table.dtype), largest)
+    table.launch(kernel("clip_limit", table.dtype), 1, largest)

@@ -21,4 +21,5 @@ def update(table: Table, lr: float, momentum: float, share: float, weight_decay:
         Look ahead; climb.
     """
     run = kernel("sgd_update", table.dtype)
-    table.launch(run, lr, momentum, share, weight_decay, bool(weight_decay), bool(momentum), nesterov, maximize)
+    numbers = lr, momentum, share, weight_decay
+    table.launch(run, 3 if momentum else 2, *numbers, bool(weight_decay), bool(momentum), nesterov, maximize)

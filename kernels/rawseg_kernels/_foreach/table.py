@@ -74,8 +74,11 @@ class Table:
         self.rows, self.dtype, self._seen = len(sizes), like.dtype, seen
         self.uploads += 1
 
-    def launch(self, run: Kernel, *arguments: Any, shared: int = 0) -> None:
-        """Run a block for each chunk; the kernel's first four parameters are the table."""
+    def launch(self, run: Kernel, columns: int, *arguments: Any, shared: int = 0) -> None:
+        """Run a block for each chunk; the kernel's first four parameters are the table, of which it needs so many columns."""
+        if (run.dtype, columns) != (self.dtype, len(self._seen)):
+            got = f"{len(self._seen)} columns of {self.dtype}"
+            raise TypeError(f"{run.name}: expected a table of {columns} columns of {run.dtype}, got {got}")
         table = self._chunks, self._addresses, self.chunks, self.rows
         run.launch((min(self.chunks, MOST_BLOCKS),), (BLOCK,), *table, *arguments, shared=shared)
 
