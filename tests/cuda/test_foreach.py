@@ -246,6 +246,23 @@ def test_parameters_at_different_steps_and_new_groups(cupy, launches):
     twins.assert_equal()
 
 
+def test_a_buffer_that_begins_later_takes_the_whole_gradient(cupy, launches):
+    twins = Twins(optim.SGD, {"momentum": 0.9, "dampening": 0.5}, arrays([(3,)] * 3, np.float32))
+    twins.step(without=(1,))
+    for _ in range(2):
+        twins.step()
+        twins.assert_equal()
+    assert launches == ["sgd_update"] * 4
+
+
+def test_each_dtype_has_a_launch(cupy, launches):
+    twins = Twins(optim.Adam, {}, [*arrays(SHAPES, np.float32), *arrays(SHAPES, np.float64)])
+    for _ in range(2):
+        twins.step()
+    twins.assert_equal()
+    assert launches == ["adam_update"] * 4
+
+
 # What is taken alone
 
 
