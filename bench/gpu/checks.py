@@ -11,6 +11,7 @@ from typing import Any
 
 import cupy  # type: ignore[import-not-found]
 import numpy as np
+from cuda import foreach_calls
 from cuda.sources import SOURCES, is_made, variants
 from cuda.test_kernels import CALLS, CudaCall, tolerance
 from cuda.test_special_values import spoiled
@@ -31,7 +32,8 @@ def steps() -> list[Step]:
     built = [(f"build {source.path.name}", partial(build, source)) for source in SOURCES]
     checked = [(f"check {case}", partial(check, call)) for call, case in enumerate(CALLS)]
     odd = [(f"special values {case}", partial(special, call)) for call, case in enumerate(CALLS)]
-    return [*built, ("a planted fault is found", planted), *checked, *odd]
+    rules = [(f"check foreach {call.name}", partial(check_foreach, call)) for call in foreach_calls.CALLS]
+    return [*built, ("a planted fault is found", planted), *checked, *rules, *odd]
 
 
 def ask_for(names: list[str]) -> None:
@@ -107,6 +109,26 @@ def worst_of(case: CudaCall, dtype: str, got: list[np.ndarray], want: tuple[np.n
     """Return the largest difference of all outputs, or raise."""
     allowed = max(tolerance(case, np.dtype(dtype)), FUNCTIONS)
     return max((difference(allowed, one, other) for one, other in zip(got, want, strict=True)), default=0.0)
+
+
+def check_foreach(call: foreach_calls.ForeachCall) -> dict[str, Any]:
+    """Compare a launch over many arrays, which changes them, with the loops, and with itself."""
+    worst = {}
+    for dtype in foreach_calls.DTYPES:
+        want = foreach_calls.arrays(call.columns, dtype)
+        for row in zip(*want):
+            call.loops(*row)
+        runs = []
+        for _ in range(REPEATS + 1):
+            spoil()
+            columns = [on_device(column) for column in foreach_calls.arrays(call.columns, dtype)]
+            foreach_calls.called(call, columns)
+            runs.append([array.get() for column in columns for array in column])
+        if any(one.tobytes() != other.tobytes() for run in runs for one, other in zip(run, runs[0], strict=True)):
+            raise AssertionError(f"runs differ in their bits, {dtype.__name__}")
+        whole = [array for column in want for array in column]
+        worst[dtype.__name__] = max(map(partial(difference, FUNCTIONS), runs[0], whole))
+    return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
 
 
 def difference(allowed: float, got: np.ndarray, want: np.ndarray) -> float:

@@ -110,6 +110,18 @@ class Adam(Optimizer):
             more *= rate
             x_block -= more
 
+    def update_together(self, group: Group, states: list[State], table: Any, fresh: bool) -> None:
+        """Write one step into all arrays of a table."""
+        from rawseg_kernels._foreach import adam
+
+        lr, eps, decay = float(group["lr"]), float(group["eps"]), float(group["weight_decay"])
+        beta1, beta2 = map(float, group["betas"])
+        step = states[0].get("step", 0) + 1
+        options = decay, self.decoupled, group["amsgrad"], group["maximize"]
+        adam.update(table, step, lr, (beta1, beta2), eps, *options)
+        for state in states:
+            state["step"] = step
+
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: ``x <- (1 - lr weight_decay) x`` before the step, and none in the gradient.

@@ -44,12 +44,15 @@ def clip_grad_norm_(
 
     Notes
     -----
-    The factor is ``min(1, max_norm / (norm + 1e-6))``. Sums are in float64 and in a fixed order.
+    The factor is ``min(1, max_norm / (norm + 1e-6))``. Sums are in float64 and in a fixed order. Where all gradients are on one
+    GPU, the norm is there, too, and nobody waits for it unless ``error_if_nonfinite`` is set.
     """
     check_number("clip_grad_norm_", "max_norm", max_norm)
     if not norm_type > 0:
         raise ArgumentError("clip_grad_norm_", "norm_type", "a number above 0, or inf", norm_type)
     gradients = _gradients(parameters)
+    if _on_one_gpu(gradients):
+        return _clip_norm_on_gpu(gradients, float(max_norm), float(norm_type), error_if_nonfinite)
     with np.errstate(over="ignore", invalid="ignore"):
         norm = _total_norm([gradient.array for gradient in gradients], float(norm_type))
     if error_if_nonfinite and not math.isfinite(norm):
@@ -72,8 +75,13 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         At least 0.
     """
     check_number("clip_grad_value_", "clip_value", clip_value)
-    limit = float(clip_value)
-    _in_place("clip_grad_value_", _gradients(parameters), lambda array: array.clip(-limit, limit, out=array))
+    limit, gradients = float(clip_value), _gradients(parameters)
+    if _on_one_gpu(gradients):
+        from . import clip_together
+
+        clip_together.limit(_written("clip_grad_value_", gradients), limit)
+        return
+    _in_place("clip_grad_value_", gradients, lambda array: array.clip(-limit, limit, out=array))
 
 
 def all_finite(array: Any) -> bool:
@@ -85,6 +93,27 @@ def all_finite(array: Any) -> bool:
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [param.grad for param in given if param.grad is not None]
+
+
+def _on_one_gpu(gradients: list[Tensor]) -> bool:
+    devices = {gradient.device for gradient in gradients}
+    return len(devices) == 1 and "cpu" not in devices
+
+
+def _clip_norm_on_gpu(gradients: list[Tensor], max_norm: float, p: float, error_if_nonfinite: bool) -> Tensor:
+    from . import clip_together
+
+    norm, factor = clip_together.norm_and_factor([gradient.array for gradient in gradients], p, max_norm)
+    if error_if_nonfinite and not math.isfinite(float(norm)):
+        raise DataError("clip_grad_norm_", "parameters", "gradients with a finite norm", float(norm))
+    clip_together.scale(_written("clip_grad_norm_", gradients), factor)
+    return Tensor(norm.astype(gradients[0].dtype))
+
+
+def _written(op: str, gradients: list[Tensor]) -> list[Any]:
+    """Return the arrays of gradients that are about to be changed."""
+    with no_grad():
+        return [gradient._write(op) for gradient in gradients]
 
 
 def _total_norm(arrays: list[Any], p: float) -> float:

@@ -20,6 +20,8 @@ State = dict[str, Any]
 class Optimizer:
     """Base of the update rules; a rule defines ``check``, ``slots`` and ``update``.
 
+    It may have ``update_together``, too: its ``update`` for many parameters on a GPU in one launch.
+
     Parameters
     ----------
     params : iterable of Tensor, or of dict
@@ -39,6 +41,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
+        self._tables: list[Any] = []  # of launches on a GPU, from step to step
         if isinstance(params, (Tensor, dict)):
             raise ArgumentTypeError(self.name, "params", "an iterable of Tensors or of groups", type(params).__name__)
         given: list[Any] = list(params)
@@ -125,27 +128,36 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         work = [(group, param) for group in self.param_groups for param in group["params"] if param.grad is not None]
-        for _, param in work:
-            self._check_gradient(param)
+        devices = {self._check_gradient(param) for _, param in work}
         # Everything is allocated before anything is written, so that a step fails whole if memory runs out.
         prepared = [(group, param, *self._slots_of(group, param)) for group, param in work]
+        batches: list[Any] = []
+        if devices - {"cpu"}:
+            from .together import split
+
+            batches, prepared = split(self, prepared)
         with no_grad(), np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             for group, param, state, fresh in prepared:
                 if state:
                     self.state[param] = state
                 self.update(group, state, param._write(self.name), param.grad.array, fresh)
+            for batch in batches:
+                batch.update(self)
         return loss
 
-    def _check_gradient(self, param: Tensor) -> None:
+    def _check_gradient(self, param: Tensor) -> str:
+        """Return the device of a parameter whose gradient fits it."""
         gradient: Tensor = param.grad  # type: ignore[assignment]
+        device = param.device
         if gradient.shape != param.shape:
             raise ShapeError(self.name, "grad", f"shape {param.shape}, that of its parameter", f"shape {gradient.shape}")
         if gradient.dtype != param.dtype:
             raise DTypeError(self.name, "grad", f"{param.dtype}, that of its parameter", gradient.dtype)
-        if gradient.device != param.device:
-            raise DeviceError(self.name, "grad", f"{param.device}, the device of its parameter", gradient.device)
+        if gradient.device != device:
+            raise DeviceError(self.name, "grad", f"{device}, the device of its parameter", gradient.device)
         if isinstance(param.array, np.ndarray) and not param.array.flags.writeable:
             raise ArgumentError(self.name, "params", "writeable arrays", f"a read-only one of shape {param.shape}")
+        return device
 
     def _slots_of(self, group: Group, param: Tensor) -> tuple[State, bool]:
         """Return the parameter's state with all its slots, and whether any of them is new."""

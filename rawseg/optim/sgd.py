@@ -87,3 +87,11 @@ class SGD(Optimizer):
                 b += g if share == 1 else xp.multiply(g, share, out=more)
                 g = xp.add(xp.multiply(b, momentum, out=more), g, out=more) if group["nesterov"] else b
             x_block -= xp.multiply(g, lr, out=more)
+
+    def update_together(self, group: Group, states: list[State], table: Any, fresh: bool) -> None:
+        """Write one step into all arrays of a table."""
+        from rawseg_kernels._foreach import sgd
+
+        lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
+        share = 1.0 if fresh else 1 - float(group["dampening"])
+        sgd.update(table, lr, momentum, share, decay, group["nesterov"], group["maximize"])

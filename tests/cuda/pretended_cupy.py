@@ -48,6 +48,13 @@ class Device:
         """Do nothing: everything is done."""
 
 
+class MemoryPointer:
+    """Where an array is on the device: a number, and nothing that the host can read."""
+
+    def __init__(self, host: np.ndarray) -> None:
+        self.ptr = host.ctypes.data
+
+
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     """An array on the device."""
 
@@ -76,7 +83,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.__dict__["_host"], name)
-        if name in ("data", "ctypes", "__array_interface__", "__array_struct__", "tobytes", "tofile"):
+        if name in ("ctypes", "__array_interface__", "__array_struct__", "tobytes", "tofile"):
             raise AttributeError(f"an array on a device has no {name} for the host")
         if callable(value):
             return lambda *arguments, **options: wrapped(
@@ -127,6 +134,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def __deepcopy__(self, _memo):
         return ndarray(self._host.copy())
 
+    data = property(lambda self: MemoryPointer(self._host))
     T = property(lambda self: ndarray(self._host.T))
     base = property(lambda self: None if self._host.base is None else ndarray(np.asarray(self._host.base)))
     shape = property(lambda self: self._host.shape)

@@ -5,15 +5,29 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+from cuda import foreach_calls
 from cuda.test_kernels import CALLS, DTYPES, room_of
 
 
 def main() -> None:
     """Run the calls of the catalogue; arrays end where malloc's block ends, which the sanitizer watches."""
+    if sys.argv[1] == "_foreach":
+        run_foreach()
     for case in [case for case in CALLS if room_of(case) == sys.argv[1]]:
         for dtype in DTYPES:
             print(f"{case} {dtype.__name__}", flush=True)
             case.run(*(np.array(array, order="C") for array in case.entry.arrays(dtype)))
+
+
+def run_foreach() -> None:
+    """Run the launches over many arrays."""
+    for dtype in DTYPES:
+        for call in foreach_calls.CALLS:
+            print(f"{call.name} {dtype.__name__}", flush=True)
+            foreach_calls.called(call, foreach_calls.arrays(call.columns, dtype))
+        for p in foreach_calls.NORMS:
+            print(f"norm {p} {dtype.__name__}", flush=True)
+            foreach_calls.norm_of(foreach_calls.arrays(1, dtype), p, 1.0)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,19 @@ def test_steps_are_written_as_they_end(pretended_gpu, tmp_path, capsys):
     assert "allowed 1e-06" in row["said"]
 
 
+def test_launches_over_many_arrays_are_checked(pretended_gpu, tmp_path, capsys, monkeypatch):
+    from gpu import checks
+
+    monkeypatch.setattr(checks, "REPEATS", 1)
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "check foreach scale"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("ok  check foreach scale ")
+    assert "float32 0.0e+00, float64 0.0e+00, 2 runs equal" in said
+    monkeypatch.setattr(checks.foreach_calls, "called", lambda _call, _columns: None)
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "check foreach scale"]) == 1
+    assert "BAD check foreach scale" in capsys.readouterr().out
+
+
 def test_a_budget_that_is_spent_leaves_steps_out(pretended_gpu, tmp_path):
     assert gpu_check.main(["--out", str(tmp_path), "--only", "max_pool2d", "--budget", "1"]) == 0
     found = json.loads(next(tmp_path.iterdir()).read_text())

@@ -77,6 +77,16 @@ def test_a_batch_without_images(cupy):
         assert out.shape[0] == 0
 
 
+@pytest.mark.parametrize(("policy", "sorts"), [("raise", 1), ("last", 1), ("sum", 1)])
+def test_unpooling_sorts_once(cupy, monkeypatch, policy, sorts):
+    seen, argsort = [], cupy.argsort
+    monkeypatch.setattr(cupy, "argsort", lambda *given, **options: seen.append(1) or argsort(*given, **options))
+    apart = np.array([[[[0, 5], [2, 3]], [[8, 1], [4, 3]]]])
+    got = max_unpool2d.forward(ndarray(X), ndarray(apart), 3, policy).get()
+    assert len(seen) == sorts
+    assert got.tobytes() == max_unpool2d.forward(X, apart, 3, policy).tobytes()
+
+
 def test_no_array_of_a_gpu_becomes_one_of_numpy(cupy):
     x = ndarray(X)
     for wrong in (lambda: np.asarray(x), lambda: float(x), lambda: x + X, lambda: X + x, lambda: np.concatenate([x, X])):

@@ -13,6 +13,7 @@ import rawseg
 from rawseg.errors import ArgumentError, DataError
 from rawseg.optim import clip_grad_norm_, clip_grad_value_
 from rawseg.optim.clip_grad import all_finite
+from rawseg_kernels._foreach import reference
 
 
 def with_gradients(*arrays) -> list[rawseg.Tensor]:
@@ -67,6 +68,21 @@ def test_norms_and_scaled_gradients_are_torchs(dtype, p):
     assert abs(want.item() - exact) <= exact * slack
     for param, other, array in zip(params, others, arrays):
         assert_within(param.grad.array, other.grad.numpy(), 2 * slack * abs(array.astype(np.float64)), "scaled gradient")
+
+
+@pytest.mark.parametrize("p", [2.0, 1.0, 3.0, 0.5, math.inf])
+def test_norms_and_cut_values_are_those_of_the_loops(p):
+    given = random_arrays(np.float32)
+    params = with_gradients(*given)
+    exact = reference.norm(given, p)
+    assert clip_grad_norm_(params, 0.75, norm_type=p).item() == pytest.approx(exact, rel=2e-7)
+    for param, array in zip(params, given):
+        reference.scale(array, 0.75 / (exact + 1e-6))
+        np.testing.assert_allclose(param.grad.array, array, rtol=2e-7, atol=0)
+    clip_grad_value_(params, 0.05)
+    for param, array in zip(params, given):
+        reference.limit(array, 0.05)
+        np.testing.assert_allclose(param.grad.array, array, rtol=2e-7, atol=0)
 
 
 def test_no_gradients_at_all():

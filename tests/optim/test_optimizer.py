@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -243,6 +245,22 @@ def test_a_state_that_does_not_fit_changes_nothing(spoil, message):
     with pytest.raises(CheckpointError, match=message):
         optimizer.load_state_dict(saved)
     assert digest(optimizer) == before
+
+
+def test_a_step_on_the_cpu_knows_nothing_of_launches():
+    script = """
+import sys
+import rawseg
+from rawseg import optim
+x = rawseg.ones(2, requires_grad=True)
+x.grad = rawseg.ones(2)
+optim.Adam([x]).step()
+optim.clip_grad_norm_([x], 1.0)
+optim.clip_grad_value_([x], 1.0)
+print([name for name in sys.modules if "together" in name or "_foreach" in name])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_rule_of_ones_own():

@@ -11,6 +11,7 @@ from running_error import Bounded
 import rawseg
 from rawseg.errors import ArgumentError, ArgumentTypeError
 from rawseg.optim import SGD, Adam, AdamW, Optimizer
+from rawseg_kernels._foreach import reference
 
 STEPS, SHAPE = 50, (3, 5)
 SGD_CASES = [
@@ -243,6 +244,30 @@ def test_blocks_and_memory_order_do_not_change_a_bit(rule, options, monkeypatch)
         optimizer.step()
     assert x.array.flags.f_contiguous
     assert np.ascontiguousarray(x.array).tobytes() == whole.tobytes()
+
+
+def step_by_loops(rule: type[Optimizer], x: np.ndarray, gradient: np.ndarray, slots: list, t: int, options: dict) -> None:
+    """Do step ``t`` by the loops that define the rules for a GPU, too; ``slots`` are changed."""
+    numbers = {**rule([parameter([1.0])], **options).param_groups[0]}
+    if rule is SGD:
+        share = 1.0 if t == 1 else 1 - numbers["dampening"]
+        buffer = slots[0] if numbers["momentum"] else None
+        names = numbers["weight_decay"], numbers["nesterov"], numbers["maximize"]
+        reference.sgd(x, gradient, buffer, numbers["lr"], numbers["momentum"], share, *names)
+    else:
+        largest = slots[2] if numbers["amsgrad"] else None
+        names = numbers["eps"], numbers["weight_decay"], rule is AdamW, numbers["maximize"]
+        reference.adam(x, gradient, *slots[:2], largest, t, numbers["lr"], numbers["betas"], *names)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("rule", "options"), CASES, ids=names)
+def test_five_steps_have_the_bits_of_the_loops(rule, options, dtype):
+    start, gradient_of_step = np.random.default_rng(3).standard_normal(SHAPE).astype(dtype), gradients(dtype)[:5]
+    want, slots = start.copy(), [np.zeros(SHAPE, dtype) for _ in range(3)]
+    for t, gradient in enumerate(gradient_of_step, 1):
+        step_by_loops(rule, want, gradient, slots, t, options)
+    assert run(rule, start, gradient_of_step, options).tobytes() == want.tobytes()
 
 
 @pytest.mark.parametrize("rule", [SGD, Adam, AdamW])

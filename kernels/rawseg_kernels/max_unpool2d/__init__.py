@@ -7,7 +7,7 @@ pooling windows may choose one pixel twice, and then the policy ``duplicates`` s
 the last in row-major order of x, "sum" adds. For each policy the map is linear in x and ``backward`` is its adjoint.
 
 Algorithms: ``"direct"`` gives every plane to one task; ``"cuda"`` is for GPUs: elements are sorted by where they go, and every
-pixel fetches its own.
+pixel fetches its own; where none may meet, that is sorted once, to find out, and the elements are put at their places.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def forward(x: Any, indices: Any, output_size: Any, duplicates: str = "raise", a
     if policy == "raise":
         _refuse_duplicates(indices, plane, find(__name__, "first_duplicate", algorithm, ALGORITHMS, device))
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
-    return run(_arrays.contiguous(x), indices, shape, policy == "sum")
+    return run(_arrays.contiguous(x), indices, shape, policy == "sum", policy == "raise")
 
 
 def backward(grad_output: Any, indices: Any, duplicates: str = "raise", algorithm: str = "auto") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .._arrays import module_of
-from .._cuda import Source, empty
+from .._cuda import Source, empty, zeros
 from .._cuda.scatter import scattered, sorted_places
 from ..max_pool2d.cuda import gather
 
@@ -24,9 +24,14 @@ def first_duplicate(indices, plane):
     return xp.where(found, order[at], -1), xp.where(found, order[at + 1], -1)
 
 
-def forward(x, indices, output_shape, adding):
-    """See ``reference.forward``."""
-    return scattered(x, indices, output_shape, adding)
+def forward(x, indices, output_shape, adding, distinct=False):
+    """See ``reference.forward``; what is distinct is not sorted, as its threads never meet."""
+    if not distinct:
+        return scattered(x, indices, output_shape, adding)
+    out = zeros(x, output_shape)
+    run = kernel("max_unpool2d_place", x.dtype)
+    run(x.size, x, indices, out, x.size, math.prod(x.shape[2:]), math.prod(output_shape[2:]))
+    return out
 
 
 def backward(grad_output, indices, last_wins):

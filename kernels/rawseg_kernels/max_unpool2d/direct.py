@@ -26,7 +26,7 @@ def first_duplicate(indices, plane):
     return int(earlier), int(later)
 
 
-def forward(x, indices, output_shape, adding):
+def forward(x, indices, output_shape, adding, distinct=False):
     """See ``reference.forward``; sums in the dtype of ``x``."""
     if adding:
         return max_pool2d.backward(x, indices, output_shape)

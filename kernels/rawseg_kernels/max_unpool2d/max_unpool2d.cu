@@ -1,4 +1,9 @@
-// Max unpooling where the last element with an index wins: which one that is shows in the elements sorted by where they go.
+// Max unpooling where no two elements meet, and where the last one wins: which one that is shows in the elements sorted by where
+// they go.
+
+RS_KERNEL max_unpool2d_place(const real* x, const int64* indices, real* out, int64 count, int64 elements, int64 pixels) {
+    RS_FOR_EACH(i, count) out[i / elements * pixels + indices[i]] = x[i];
+}
 
 // A thread a sorted element: it reads its pixel's gradient, unless a later element goes to the same place.
 RS_KERNEL max_unpool2d_backward_last(const real* grad_output, const int64* places, const int64* order, real* grad_input,

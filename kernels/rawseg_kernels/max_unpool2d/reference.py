@@ -25,8 +25,11 @@ def first_duplicate(indices, plane):
     return -1, -1
 
 
-def forward(x, indices, output_shape, adding):
-    """Put every element where its index points, one after the other: a later one replaces an earlier one, or is added."""
+def forward(x, indices, output_shape, adding, distinct=False):
+    """Put every element where its index points, one after the other: a later one replaces an earlier one, or is added.
+
+    ``distinct`` promises that no two elements of a plane have one index, which some forms need not look for then.
+    """
     n, c, h, w = x.shape
     out_h, out_w = output_shape[2:]
     out = np.empty(output_shape, x.dtype)

@@ -120,7 +120,7 @@ FAULTS = [
         UNPOOL,
         [
             ("missing check", 'if policy == "raise":', 'if policy == "refuse":'),
-            ("wrong order", 'shape, policy == "sum")', 'shape, policy != "last")'),
+            ("wrong order", 'shape, policy == "sum", policy', 'shape, policy != "last", policy'),
             (
                 "missing check",
                 "_pooling.check_indices(OP, indices, x.shape[:2], plane, device)",

@@ -1,0 +1,86 @@
+"""Which parameters on a GPU an update rule takes in one launch: those for which all its numbers are equal."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from rawseg_kernels._foreach.table import Table
+
+from ..device import device_of
+from ..errors import DeviceError
+
+Prepared = tuple[dict[str, Any], Any, dict[str, Any], bool]  # group, parameter, state, and whether the state is new
+
+
+class Batch(NamedTuple):
+    """Parameters of one launch, and the table that says where their arrays are: columns gradient, parameter, slots."""
+
+    items: list[Prepared]
+    table: Table
+
+    def update(self, rule: Any) -> None:
+        """Do one step of a rule: its ``update_together(group, states, table, fresh)``, with the states of all parameters."""
+        for _, param, _, _ in self.items:
+            param._write(rule.name)
+        group, _, _, fresh = self.items[0]
+        rule.update_together(group, [state for _, _, state, _ in self.items], self.table, fresh)
+        rule.state.update({param: state for _, param, state, _ in self.items if state})
+
+
+def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepared]]:
+    """Return what is updated together, with filled tables, and what alone.
+
+    Parameters
+    ----------
+    rule : Optimizer
+        Its tables are those of the last step, in the same order: as long as arrays stay where they are, nothing travels.
+    prepared : list of (group, parameter, state, fresh)
+        With all slots; every parameter has a gradient that fits it.
+
+    Raises
+    ------
+    DeviceError
+        If a slot is on another device than its parameter.
+
+    Notes
+    -----
+    An array on the CPU, or with strides, is updated alone, and so are arrays that overlap: the threads of a launch have no
+    order.
+    """
+    if not _knows_together(type(rule)):
+        return [], prepared
+    found: dict[tuple, list[Prepared]] = {}
+    alone, batches = [], []
+    for item in prepared:
+        group, param, state, fresh = item
+        device = device_of(param.array)
+        arrays = [param.array, param.grad.array, *(state[slot] for slot in rule.slots(group))]
+        if device == "cpu" or not all(array.flags.c_contiguous for array in arrays):
+            alone.append(item)
+            continue
+        for slot, array in zip(rule.slots(group), arrays[2:]):
+            if device_of(array) != device:
+                raise DeviceError(rule.name, slot, f"{device}, the device of its parameter", device_of(array) or "no array")
+        found.setdefault((id(group), device, param.dtype, fresh, state.get("step")), []).append(item)
+    for number, items in enumerate(found.values()):
+        table = _table(rule._tables, number, items, rule.slots(items[0][0]))
+        if table.apart:
+            batches.append(Batch(items, table))
+        else:
+            alone += items
+    return batches, alone
+
+
+def _knows_together(kind: type) -> bool:
+    """Return whether the class that defines ``update`` has it for many parameters: an heir may change the rule."""
+    owner = next(base for base in kind.__mro__ if {"update", "update_together"} & set(vars(base)))
+    return "update_together" in vars(owner)
+
+
+def _table(tables: list[Table], number: int, items: list[Prepared], slots: tuple[str, ...]) -> Table:
+    if number == len(tables):
+        tables.append(Table())
+    gradients = [param.grad.array for _, param, _, _ in items]
+    written = [[param.array for _, param, _, _ in items], *([state[slot] for _, _, state, _ in items] for slot in slots)]
+    tables[number].point_at([gradients], written)
+    return tables[number]
