@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from rawseg_kernels._arrays import device_of
 from rawseg_kernels._arrays import module_of as array_module
+from rawseg_kernels._capture import current
 
 from .errors import ArgumentError, ArgumentTypeError, BackendError
 
-__all__ = ["array_module", "device_of", "move"]
+__all__ = ["array_module", "device_of", "drawn", "move", "zeros"]
 
 
 def _cupy() -> Any:
@@ -36,11 +38,38 @@ def move(array: Any, device: str) -> Any:
     """
     if not isinstance(device, str):
         raise ArgumentTypeError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
-    kind, _, number = device.partition(":")
-    if kind == "cpu" and not number:
+    if device == "cpu":
         return array if isinstance(array, np.ndarray) else array.get()
+    cupy, there = _gpu(device)
+    with there:
+        return cupy.asarray(array)
+
+
+def zeros(shape: tuple[int, ...], dtype: Any, device: str) -> Any:
+    """Return zeros on a device, which a GPU writes itself."""
+    if device == "cpu":
+        return np.zeros(shape, dtype)
+    cupy, there = _gpu(device)
+    with there:
+        return cupy.zeros(shape, dtype)
+
+
+def drawn(draw: Callable[[], np.ndarray], device: str) -> Any:
+    """Return random numbers of the host on a device; a CUDA graph gets new ones before each of its replays."""
+    capture = current()
+    if device == "cpu" or capture is None:
+        return move(np.asarray(draw()), device)
+    host, (cupy, there) = np.asarray(draw()), _gpu(device)
+    with there:
+        array = cupy.empty(host.shape, host.dtype)
+    capture.drawn.append((array, draw))
+    return array
+
+
+def _gpu(device: str) -> tuple[Any, Any]:
+    """Return CuPy and its device of a name."""
+    kind, _, number = device.partition(":")
     if kind != "cuda" or (number and not number.isdigit()):
         raise ArgumentError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
     cupy = _cupy()
-    with cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice()):
-        return cupy.asarray(array)
+    return cupy, cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice())

@@ -6,8 +6,8 @@ which tiles, and they do not reach the bits.
 
 from __future__ import annotations
 
-from .._arrays import module_of
 from .._cuda import Source, empty
+from .._cuda.tables import uploaded
 from .._cuda.tiles import CONSTANTS, LONGEST, THREADS, tile_for
 from . import cuda
 
@@ -25,6 +25,6 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     tile = tile_for(rows, columns, len(pairs), a.dtype.itemsize)
     down, across = tile.count(rows, columns)
     run = kernel("matmul_tiles_forward", a.dtype, **tile.constants)
-    met = module_of(a).asarray(pairs)
+    met = uploaded(a, pairs.reshape(-1))[0]
     run.launch((down * across * len(pairs),), (THREADS,), a, b, met, out, rows, columns, depth, transpose_a, transpose_b)
     return out
