@@ -13,16 +13,23 @@ from rawseg_kernels._capture import current
 
 from .errors import ArgumentError, ArgumentTypeError, BackendError
 
-__all__ = ["array_module", "device_of", "drawn", "move", "zeros"]
+__all__ = ["array_module", "device_of", "drawn", "gpu_module", "move", "zeros"]
 
 
-def _cupy() -> Any:
+def gpu_module(op: str = "to") -> Any:
+    """Return CuPy, for an operation that needs a GPU.
+
+    Raises
+    ------
+    BackendError
+        If it or a GPU is missing.
+    """
     try:
         import cupy  # type: ignore[import-not-found]
     except ImportError:
-        raise BackendError("to", "device", "CuPy to be installed: pip install 'rawseg[cuda12]'", "no cupy module") from None
+        raise BackendError(op, "device", "CuPy to be installed: pip install 'rawseg[cuda12]'", "no cupy module") from None
     if not cupy.cuda.is_available():
-        raise BackendError("to", "device", "an NVIDIA GPU with a driver", "none that CuPy can use")
+        raise BackendError(op, "device", "an NVIDIA GPU with a driver", "none that CuPy can use")
     return cupy
 
 
@@ -71,5 +78,5 @@ def _gpu(device: str) -> tuple[Any, Any]:
     kind, _, number = device.partition(":")
     if kind != "cuda" or (number and not number.isdigit()):
         raise ArgumentError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
-    cupy = _cupy()
+    cupy = gpu_module()
     return cupy, cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice())

@@ -9,7 +9,7 @@ import numpy as np
 
 from rawseg_kernels import cross_entropy as cross_entropy_room
 from rawseg_kernels._arrays import integer, real
-from rawseg_kernels._capture import refuse
+from rawseg_kernels._capture import current, refuse
 
 from ..autograd import Function, Tensor, is_grad_enabled
 from ..autograd.arithmetic import where
@@ -230,7 +230,9 @@ def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[A
     if target.shape != shape:
         raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
     kept = target.array != ignore_index
-    check_class_ids(op, "target", target.array, x.shape[0 if x.ndim == 1 else 1], kept)
-    ids = array_module(target.array).where(kept, target.array, 0)
+    classes = x.shape[0 if x.ndim == 1 else 1]
+    check_class_ids(op, "target", target.array, classes, kept)
+    known = kept if current() is None else kept & (target.array >= 0) & (target.array < classes)  # a capture checks later
+    ids = array_module(target.array).where(known, target.array, 0)
     flat = (1, 1) if x.ndim == 1 else (x.shape[0], int(np.prod(shape[1:])))
     return ids.reshape(flat), kept.reshape(flat)

@@ -56,8 +56,9 @@ def mean_over(op: str, total: Tensor, weight: Any, empty: str) -> Tensor:
             refuse(weight == 0, lambda: nothing)
         divisor = array_module(weight).where(weight == 0, 1.0, weight).astype(total.dtype)
         return where(Tensor(weight != 0), total / Tensor(divisor), otherwise)
-    if float(weight) != 0:
-        return total / float(weight)
+    weight = float(weight)
+    if weight != 0:
+        return total / weight
     if empty == "raise":
         raise nothing
     nowhere = Tensor(array_module(total.array).zeros(total.shape, bool))

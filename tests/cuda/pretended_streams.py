@@ -95,7 +95,7 @@ class Stream:
                 raise RuntimeError(f"a race: stream {self.ptr} has not waited for stream {other.ptr}")
 
     def begin_capture(self, _mode: Any = None) -> None:
-        """Record from here on; CuPy allows the default pool, whose memory others would get while the graph still writes to it."""
+        """Record from here on; CuPy allows the default pool, whose memory others get while the graph still writes to it."""
         if self.ptr == 0:
             raise RuntimeError("cannot capture on the default (legacy) stream")
         if current_pool() is DEFAULT:
@@ -122,20 +122,22 @@ class Event:
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
         self.stream: Stream | None = None
-        self.copies = self.done_then = 0
+        self.copies, self.seen = 0, {}
         self.time = 0.0
 
     def record(self, stream: Stream | None = None) -> None:
         """Mark a place."""
         self.stream = get_current_stream() if stream is None else stream
-        self.copies, self.done_then = self.stream.landed + len(self.stream.copies), self.stream.done
+        self.copies = self.stream.landed + len(self.stream.copies)
+        self.seen = {**self.stream.seen, self.stream.ptr: self.stream.done}  # what came before the mark, in all streams
         self.time = time.perf_counter()
 
     def reach(self, waiting: Stream) -> None:
         """Let a stream have waited for this."""
         if self.stream is not None:
             self.stream.land(self.copies)
-            waiting.seen[self.stream.ptr] = max(waiting.seen.get(self.stream.ptr, 0), self.done_then)
+            for stream, done in self.seen.items():
+                waiting.seen[stream] = max(waiting.seen.get(stream, 0), done)
 
     def synchronize(self) -> None:
         """Let the host, and so whatever it asks for from now on, have waited for this."""
