@@ -126,7 +126,7 @@ class GraphedCallable:
         self._backward.replay()
         found = {id(tensor): g for tensor, g in zip(self.wanted, self._grads)}
         everything = (*self.fixed.inputs, *self.fixed.parameters)
-        return [None if found.get(id(t)) is None else Tensor(found[id(t)].array.copy()) for t in everything]
+        return [None if (g := found.get(id(tensor))) is None else Tensor(g.array.copy()) for tensor in everything]
 
 
 class Replay(Function):
@@ -136,8 +136,8 @@ class Replay(Function):
 
     @staticmethod
     def forward(ctx, *arrays, graphed):
-        out, ctx.turn = graphed.forward(arrays)
-        ctx.graphed = graphed
+        out, turn = graphed.forward(arrays)
+        ctx.graphed, ctx.turn = graphed, turn
         ctx.save(*arrays)  # backward must see the weights that forward saw
         return out
 
@@ -145,4 +145,4 @@ class Replay(Function):
     def backward(ctx, *grad_outputs):
         assert ctx.saved is not None  # raises if one was changed in place
         gradients = ctx.graphed.backward(grad_outputs, ctx.turn)
-        return tuple(g if need else None for g, need in zip(gradients, ctx.needs_grad))
+        return tuple(g if need else None for g, need in zip(gradients, ctx.needs_grad, strict=True))

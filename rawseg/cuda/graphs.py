@@ -57,9 +57,9 @@ class CUDAGraph:
     during the capture, and results lie where they lay.
 
     Whatever copies between GPU and host cannot be captured: the error names the operation. Checks of values (class ids in
-    range, running statistics finite) are captured, and raise after the replay that met a wrong one; masks of dropout are drawn
-    anew for each replay. Compile kernels by running everything once before the capture: `make_graphed_callables` and `GraphedStep`
-    do this and more.
+    range, running statistics finite) are captured, and raise after the replay that met a wrong one; masks of dropout are
+    drawn anew for each replay. Compile kernels by running everything once before the capture: `make_graphed_callables` and
+    `GraphedStep` do this and more.
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ class Prefetcher:
     ----------
     loader : Loader
         Its batches are tuples of arrays; whatever else is in them stays as it is. With ``pin_memory=True`` the copies overlap
-        with computing. Its attributes, such as ``batch_size``, are this one's as well.
+        with computing.
     device : str
         ``"cuda"`` or ``"cuda:N"``.
 
@@ -43,6 +43,7 @@ class Prefetcher:
             raise ArgumentError("Prefetcher", "device", "'cuda' or 'cuda:N'", repr(device))
         cuda = gpu_module("Prefetcher").cuda
         self.loader, self._device = loader, cuda.Device(int(number) if number else cuda.runtime.getDevice())
+        self.batch_size, self.seed, self.shuffle = loader.batch_size, loader.seed, loader.shuffle
         with self._device:
             self._stream = cuda.Stream(non_blocking=True)
 
@@ -50,8 +51,9 @@ class Prefetcher:
         """Return the number of batches in an epoch."""
         return len(self.loader)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["loader"], name)
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next ``iter``; see `rawseg.data.Loader.set_epoch`."""
+        self.loader.set_epoch(epoch)
 
     def __iter__(self) -> Generator[tuple[Any, ...], None, None]:
         return self.iterate(self.loader.epoch)
@@ -76,11 +78,10 @@ class Prefetcher:
                 raise error
 
     def _sent(self, batch: tuple[Any, ...]) -> _Sent:
-        cupy = gpu_module("Prefetcher")
         with self._device:
-            self._stream.wait_event(cupy.cuda.get_current_stream().record())
+            self._stream.wait_event(gpu_module("Prefetcher").cuda.get_current_stream().record())
             with self._stream:
-                arrays = tuple(cupy.asarray(part) if isinstance(part, np.ndarray) else part for part in batch)
+                arrays = tuple(_copied(part) if isinstance(part, np.ndarray) else part for part in batch)
             return _Sent(batch, arrays, self._stream.record())
 
 
@@ -96,3 +97,10 @@ class _Sent(NamedTuple):
         with device:
             gpu_module("Prefetcher").cuda.get_current_stream().wait_event(self.copied)
         return self.arrays
+
+
+def _copied(array: np.ndarray) -> Any:
+    """Ask the current stream for a copy of a host's array."""
+    out = gpu_module("Prefetcher").empty(array.shape, array.dtype)
+    out.set(array)
+    return out

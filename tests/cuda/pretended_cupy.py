@@ -101,7 +101,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         """Copy from the host."""
         if not isinstance(arr, np.ndarray) or arr.dtype != self.dtype or arr.shape != self.shape:
             raise TypeError("Only numpy.ndarray of the same dtype and shape can be set to cupy.ndarray")
-        streams.copy(self._host, arr if memory.is_pinned(arr) else arr.copy(), stream)
+        streams.copy(self._host, memory.source_of(arr), stream)
 
     def _read(self, how: Any) -> Any:
         """Bring something to the host."""
@@ -225,6 +225,8 @@ def _function(name: str) -> Any:
         options = {key: unwrapped(value) for key, value in options.items()}
         if name in ON_HOST:
             return original(*given, **options)
+        if name in ("empty", "empty_like"):
+            return wrapped(streams.allocate(lambda: original(*given, **options)))
         if out is not None:
             return wrapped(run(lambda: original(*given, out=out, **options), written=out))
         return wrapped(run(lambda: original(*given, **options), written=() if name in ("copyto", "put_along_axis") else None))
@@ -248,7 +250,7 @@ def _sent(given: Any, staged: np.ndarray) -> ndarray:
     if staged.ndim == 0:
         return ndarray(run(staged.copy))
     array = ndarray(memory.poisoned(np.empty_like(staged)))
-    streams.copy(array._host, given if memory.is_pinned(given) and given.dtype == staged.dtype else staged)
+    streams.copy(array._host, staged)  # from a buffer of its own
     return array
 
 

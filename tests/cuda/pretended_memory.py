@@ -107,8 +107,11 @@ def empty_pinned(shape: Any, dtype: Any = float, order: str = "C") -> np.ndarray
     return np.asarray(_Pinned((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype)))
 
 
-def is_pinned(array: Any) -> bool:
-    """Return whether an array lies in pinned memory."""
-    while isinstance(array, np.ndarray):
-        array = array.base
-    return isinstance(array, _Pinned)
+def source_of(array: np.ndarray) -> np.ndarray:
+    """Return what an asynchronous copy reads: pinned memory as it will be by then, even if nothing refers to it, or a copy."""
+    block: Any = array
+    while isinstance(block, np.ndarray):
+        block = block.base
+    if not isinstance(block, _Pinned) or array.nbytes != block.size:
+        return array.copy()
+    return block.raw[: block.size].view(array.dtype).reshape(array.shape)

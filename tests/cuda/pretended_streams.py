@@ -224,6 +224,17 @@ def run(operation: Callable[[], Any], written: Any = None) -> Any:
     return operation()
 
 
+def allocate(make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Make an array whose memory the stream may have from an earlier one: it holds poison, and is no operation."""
+    stream = get_current_stream()
+    if stream.graph is not None:
+        array = poisoned(make())
+        stream.graph.steps.append(lambda: poisoned(array))
+        return array
+    stream.check_order()
+    return poisoned(make())
+
+
 def refuse_capture(direction: str) -> None:
     """Raise as CuPy does where a copy between host and device is asked for during a capture."""
     if get_current_stream().graph is not None:
