@@ -142,7 +142,7 @@ class Replay(Function):
         return out
 
     @staticmethod
-    def backward(ctx, *grad_outputs):
-        assert ctx.saved is not None  # raises if one was changed in place
+    def backward(ctx: Any, *grad_outputs):
+        _ = ctx.saved  # raises if one was changed in place
         gradients = ctx.graphed.backward(grad_outputs, ctx.turn)
         return tuple(g if need else None for g, need in zip(gradients, ctx.needs_grad, strict=True))

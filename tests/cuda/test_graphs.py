@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from rawseg.autograd import grad
 from rawseg.cuda import CUDAGraph, GraphedStep, graph, make_graphed_callables
 from rawseg.errors import ArgumentError, BackendError, DeviceError, DTypeError, GraphError, IndexRangeError, ShapeError
 from rawseg_kernels._cuda import tables
+
+
+README_BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +150,7 @@ def test_running_statistics_that_are_not_finite_raise(cupy):
     net, inputs = made("a few layers", training=False)
     with no_grad():
         graphed = make_graphed_callables(net, (inputs[0],), num_warmup_iters=1)
-        net[1].running_var[0] = np.inf
+        dict(net.named_buffers())["1.running_var"][0] = np.inf
         with pytest.raises(ArgumentError, match="running_var: expected finite values"):
             graphed(inputs[0])
 
@@ -281,3 +286,9 @@ def test_samples_must_be_on_the_gpu(cupy):
     for samples, error in (((rawseg.ones(3),), DeviceError), ((), ArgumentError)):
         with pytest.raises(error, match="make_graphed_callables: sample_args"):
             make_graphed_callables(lambda x: x, samples)
+
+
+def test_the_readmes_example(cupy, capsys):
+    (example,) = [block for block in README_BLOCKS if "GraphedStep" in block]
+    exec(compile(example, "README.md", "exec"), {})
+    assert "allocated_bytes.all.current" in capsys.readouterr().out
