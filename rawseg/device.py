@@ -67,8 +67,8 @@ def drawn(draw: Callable[[], np.ndarray], device: str) -> Any:
     if device == "cpu" or capture is None:
         return move(np.asarray(draw()), device)
     host, (cupy, there) = np.asarray(draw()), _gpu(device)
-    with there:
-        array = cupy.empty(host.shape, host.dtype)
+    with there, cupy.cuda.using_allocator(cupy.get_default_memory_pool().malloc):
+        array = cupy.empty(host.shape, host.dtype)  # memory that nothing else in the graph writes to before this is read
     capture.drawn.append((array, draw))
     return array
 

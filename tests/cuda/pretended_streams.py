@@ -166,11 +166,11 @@ class Graph:
 
     def __init__(self) -> None:
         self.steps: list[Callable[[], Any]] = []
-        self._pool = weakref.ref(current_pool())
+        self.pool = weakref.ref(current_pool())
 
     def launch(self, stream: Stream | None = None) -> None:
         """Do it."""
-        if self._pool() is None:
+        if self.pool() is None:
             raise CUDARuntimeError("cudaErrorIllegalAddress: the graph's memory has been given back")
         with get_current_stream() if stream is None else stream:
             run(lambda: [step() for step in self.steps])
@@ -229,7 +229,8 @@ def allocate(make: Callable[[], np.ndarray]) -> np.ndarray:
     stream = get_current_stream()
     if stream.graph is not None:
         array = poisoned(make())
-        stream.graph.steps.append(lambda: poisoned(array))
+        if current_pool() is stream.graph.pool():  # where it may be the memory of what the graph computed before
+            stream.graph.steps.append(lambda: poisoned(array))
         return array
     stream.check_order()
     return poisoned(make())

@@ -19,8 +19,8 @@ from rawseg import functional as F
 from rawseg.autograd import grad
 from rawseg.cuda import CUDAGraph, GraphedStep, graph, make_graphed_callables
 from rawseg.errors import ArgumentError, BackendError, DeviceError, DTypeError, GraphError, IndexRangeError, ShapeError
+from rawseg_kernels import cross_entropy
 from rawseg_kernels._cuda import tables
-
 
 README_BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
 
@@ -280,6 +280,35 @@ def test_a_graph_is_captured_once(cupy):
     captured.replay()
     other.replay()
     assert z.tolist() == [60, 20, 20]
+
+
+def test_a_kernel_that_a_graph_holds_does_not_read_beyond_its_classes(cupy):
+    """The check comes after the replay: until then a wrong class is the first one."""
+    x = cupy.asarray(np.arange(8.0, dtype=np.float32).reshape(2, 2, 2) ** 2)
+    target, one = cupy.zeros((2, 2), np.int64), cupy.ones((2, 2))
+    arguments = x, target, one > 0, one, one[:0, 0]
+    cross_entropy.forward(*arguments)
+    captured = CUDAGraph()
+    with graph(captured):
+        losses, _ = cross_entropy.forward(*arguments)
+    captured.replay()
+    wanted = losses.get()
+    for wrong in (2, -1):
+        target[0, 1] = wrong
+        with pytest.raises(IndexRangeError, match=rf"target: expected a class in range\(2\), got {wrong} at \(0, 1\)"):
+            captured.replay()
+        assert losses.get().tobytes() == wanted.tobytes()
+
+
+def test_launches_that_wait_do_not_wait_in_a_capture(cupy, monkeypatch):
+    monkeypatch.setenv("RAWSEG_SYNC", "1")
+    x, captured = rawseg.ones(1, 1, 4, 4).to("cuda"), CUDAGraph()
+    F.max_pool2d(x, 2)
+    with graph(captured):
+        out = F.max_pool2d(x, 2)
+    x *= 3
+    captured.replay()
+    assert out.tolist() == [[[[3, 3], [3, 3]]]]
 
 
 def test_samples_must_be_on_the_gpu(cupy):
