@@ -49,6 +49,7 @@ class Stream:
         self.ptr, self.is_non_blocking = 0 if null else next(_numbers), non_blocking
         self.copies: list[Callable[[], None]] = []  # from the host, not landed yet
         self.landed = self.done = 0  # copies that have; operations that are no copies
+        self.expected: list[tuple[Stream, int]] = []  # copies on other streams for which the next operation waits
         self.seen: dict[int, int] = {}  # by stream: how many of its operations this one has waited for
         self.graph: Graph | None = None
         self._broken = False
@@ -73,6 +74,7 @@ class Stream:
             self._broken = True
             raise CUDARuntimeError(ISOLATION)
         event.reach(self)
+        self.expected += event.expected  # the host goes on: they land with this stream's next operation
 
     def synchronize(self) -> None:
         """Wait for all."""
@@ -86,6 +88,14 @@ class Stream:
         while self.copies and (until is None or self.landed < until):
             self.copies.pop(0)()
             self.landed += 1
+
+    def start(self) -> None:
+        """Begin an operation: whatever it waits for is there."""
+        self.check_order()
+        self.land()
+        for stream, copies in self.expected:
+            stream.land(copies)
+        self.expected = []
 
     def check_order(self) -> None:
         """Raise unless this stream has waited for what others have done."""
@@ -122,25 +132,26 @@ class Event:
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
         self.stream: Stream | None = None
-        self.copies, self.seen = 0, {}
+        self.copies, self.seen, self.expected = 0, {}, []
         self.time = 0.0
 
     def record(self, stream: Stream | None = None) -> None:
         """Mark a place."""
         self.stream = get_current_stream() if stream is None else stream
         self.copies = self.stream.landed + len(self.stream.copies)
+        self.expected = [*self.stream.expected, (self.stream, self.copies)]
         self.seen = {**self.stream.seen, self.stream.ptr: self.stream.done}  # what came before the mark, in all streams
         self.time = time.perf_counter()
 
     def reach(self, waiting: Stream) -> None:
-        """Let a stream have waited for this."""
-        if self.stream is not None:
-            self.stream.land(self.copies)
-            for stream, done in self.seen.items():
-                waiting.seen[stream] = max(waiting.seen.get(stream, 0), done)
+        """Let a stream have waited for what came before this."""
+        for stream, done in self.seen.items():
+            waiting.seen[stream] = max(waiting.seen.get(stream, 0), done)
 
     def synchronize(self) -> None:
         """Let the host, and so whatever it asks for from now on, have waited for this."""
+        for stream, copies in self.expected:
+            stream.land(copies)
         for stream in list(_streams):
             self.reach(stream)
 
@@ -218,8 +229,7 @@ def run(operation: Callable[[], Any], written: Any = None) -> Any:
     stream = get_current_stream()
     if stream.graph is not None:
         return stream.graph.record(operation, written)
-    stream.check_order()
-    stream.land()
+    stream.start()
     stream.done += 1
     return operation()
 
@@ -254,11 +264,11 @@ def copy(target: np.ndarray, source: np.ndarray, stream: Stream | None = None) -
     if stream.graph is not None:
         refuse_capture("H2D")
         raise RuntimeError("the current stream is capturing, so H2D transfers are disallowed")
-    stream.check_order()
     if stream.is_non_blocking:
+        stream.check_order()
         poisoned(target)
         stream.copies.append(lambda: np.copyto(target, source))
     else:
-        stream.land()
+        stream.start()
         stream.done += 1
         np.copyto(target, source)
