@@ -74,9 +74,9 @@ def test_a_copy_is_under_way_while_the_last_batch_is_at_work(cupy):
     ahead = Prefetcher(Loader(Numbers(6), 2, shuffle=False, workers=0, pin_memory=True))
     batches = iter(ahead)
     images, _ = next(batches)
-    assert len(ahead._stream.copies) == 2  # images and masks of the second batch
+    assert len(ahead._stream.copies) == 4  # images and masks of the first two batches: the host waits for none
     assert float(images.sum()) == 6
-    assert len(ahead._stream.copies) == 2  # nobody has waited for them
+    assert len(ahead._stream.copies) == 2  # those of the second, for which nobody has waited
     batches.close()
 
 
