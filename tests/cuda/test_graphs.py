@@ -276,6 +276,7 @@ def test_a_graph_is_captured_once(cupy):
     other = CUDAGraph()
     with graph(other, captured.pool()):
         z = y * 10
+    assert other.pool() is captured.pool()
     x[0] = 5
     captured.replay()
     other.replay()

@@ -14,7 +14,7 @@ FAULTS = [
         "rawseg/functional/classification_loss.py",
         CLASSES,
         [
-            ("count", "float(sharp.sum()), empty)", "float(sharp.size), empty)"),
+            ("count", "losses.sum(), sharp.sum(), empty)", "losses.sum(), sharp.size, empty)"),
             ("count", "sharp = weights[ids] * kept", "sharp = weights[ids]"),
             ("count", "float((sharp * kept).sum(", "float(sharp.sum("),
             ("count", "losses.sum(), losses.size, empty) if reduction", "losses.sum(), x.size, empty) if reduction"),
