@@ -51,7 +51,7 @@ from .serialization import load, save
 __version__ = "0.1.0"
 
 # loaded when first asked for, so that `import rawseg` stays quick
-_LATE = ("data", "metrics", "models", "onnx", "testing", "tfjs", "training")
+_LATE = ("cuda", "data", "metrics", "models", "onnx", "testing", "tfjs", "training")
 
 
 def __getattr__(name: str) -> _Any:

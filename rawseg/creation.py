@@ -87,9 +87,9 @@ def from_dlpack(source: Any) -> Tensor:
     kind, _ = source.__dlpack_device__()
     if kind == 1:  # kDLCPU
         return Tensor(np.from_dlpack(source))
-    from .device import _cupy
+    from .device import gpu_module
 
-    return Tensor(_cupy().from_dlpack(source))
+    return Tensor(gpu_module().from_dlpack(source))
 
 
 def _to_array(data: Any, default: bool = True) -> Any:

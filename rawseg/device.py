@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from rawseg_kernels._arrays import device_of
 from rawseg_kernels._arrays import module_of as array_module
+from rawseg_kernels._capture import current
 
 from .errors import ArgumentError, ArgumentTypeError, BackendError
 
-__all__ = ["array_module", "device_of", "move"]
+__all__ = ["array_module", "device_of", "drawn", "gpu_module", "move", "zeros"]
 
 
-def _cupy() -> Any:
+def gpu_module(op: str = "to") -> Any:
+    """Return CuPy, for an operation that needs a GPU.
+
+    Raises
+    ------
+    BackendError
+        If it or a GPU is missing.
+    """
     try:
         import cupy  # type: ignore[import-not-found]
     except ImportError:
-        raise BackendError("to", "device", "CuPy to be installed: pip install 'rawseg[cuda12]'", "no cupy module") from None
+        raise BackendError(op, "device", "CuPy to be installed: pip install 'rawseg[cuda12]'", "no cupy module") from None
     if not cupy.cuda.is_available():
-        raise BackendError("to", "device", "an NVIDIA GPU with a driver", "none that CuPy can use")
+        raise BackendError(op, "device", "an NVIDIA GPU with a driver", "none that CuPy can use")
     return cupy
 
 
@@ -36,11 +45,38 @@ def move(array: Any, device: str) -> Any:
     """
     if not isinstance(device, str):
         raise ArgumentTypeError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
-    kind, _, number = device.partition(":")
-    if kind == "cpu" and not number:
+    if device == "cpu":
         return array if isinstance(array, np.ndarray) else array.get()
+    cupy, there = _gpu(device)
+    with there:
+        return cupy.asarray(array)
+
+
+def zeros(shape: tuple[int, ...], dtype: Any, device: str) -> Any:
+    """Return zeros on a device, which a GPU writes itself."""
+    if device == "cpu":
+        return np.zeros(shape, dtype)
+    cupy, there = _gpu(device)
+    with there:
+        return cupy.zeros(shape, dtype)
+
+
+def drawn(draw: Callable[[], np.ndarray], device: str) -> Any:
+    """Return random numbers of the host on a device; a CUDA graph gets new ones before each of its replays."""
+    capture = current()
+    if device == "cpu" or capture is None:
+        return move(np.asarray(draw()), device)
+    host, (cupy, there) = np.asarray(draw()), _gpu(device)
+    with there, cupy.cuda.using_allocator(cupy.get_default_memory_pool().malloc):
+        array = cupy.empty(host.shape, host.dtype)  # memory that nothing else in the graph writes to before this is read
+    capture.drawn.append((array, draw))
+    return array
+
+
+def _gpu(device: str) -> tuple[Any, Any]:
+    """Return CuPy and its device of a name."""
+    kind, _, number = device.partition(":")
     if kind != "cuda" or (number and not number.isdigit()):
         raise ArgumentError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
-    cupy = _cupy()
-    with cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice()):
-        return cupy.asarray(array)
+    cupy = gpu_module()
+    return cupy, cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice())

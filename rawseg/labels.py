@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from rawseg_kernels._capture import refuse
+
 from .errors import IndexRangeError, RawsegError
 
 
@@ -38,11 +40,13 @@ def check_class_ids(
     bad = (ids < 0) | (ids >= num_classes)
     if kept is not None:
         bad &= kept
-    if not bad.any():
-        return
-    at = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-    got = f"{int(ids[at])} at {at}"
-    seen = np.unique(ids if kept is None else ids[kept])
-    if np.isin(seen, (0, 255)).all():
-        got += "; it looks like a 0/255 mask: divide it by 255 (mask // 255)"
-    raise error(op, argument, f"class ids 0..{num_classes - 1}", got)
+
+    def found() -> RawsegError:
+        at = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+        got = f"{int(ids[at])} at {at}"
+        seen = np.unique(ids if kept is None else ids[kept])
+        if np.isin(seen, (0, 255)).all():
+            got += "; it looks like a 0/255 mask: divide it by 255 (mask // 255)"
+        return error(op, argument, f"class ids 0..{num_classes - 1}", got)
+
+    refuse(bad, found)

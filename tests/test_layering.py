@@ -16,6 +16,7 @@ FLOORS = [
     "nn",
     "ops",
     "optim",
+    "cuda",
     "interchange",
     "models",
     "data",

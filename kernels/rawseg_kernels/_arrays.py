@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ._arena import empty
+from ._capture import refuse
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
@@ -125,11 +126,15 @@ def check_integers(op: str, argument: str, array: Any, device: str) -> None:
 
 def check_range(op: str, argument: str, array: Any, least: int, end: int, expected: str) -> None:
     """Check that every number of an int64 array is in ``least <= number < end``; an error names the first that is not."""
-    offsets = array - least if least else array
-    if array.size == 0 or offsets.view(np.uint64).max() < end - least:  # one pass: as unsigned, a negative offset is huge
+    if array.size == 0:
         return
-    at = np.unravel_index(int(((array < least) | (array >= end)).argmax()), array.shape)
-    raise IndexRangeError(op, argument, expected, f"{array[at]} at {tuple(int(axis) for axis in at)}")
+
+    def error() -> IndexRangeError:
+        at = np.unravel_index(int(((array < least) | (array >= end)).argmax()), array.shape)
+        return IndexRangeError(op, argument, expected, f"{array[at]} at {tuple(int(axis) for axis in at)}")
+
+    offsets = array - least if least else array
+    refuse(offsets.view(np.uint64).max() >= end - least, error)  # one pass: as unsigned, a negative offset is huge
 
 
 def check_rank(op: str, argument: str, array: Any, dimensions: str) -> None:

@@ -6,11 +6,9 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from rawseg_kernels._arena import block_of
 
-from ..device import move
+from ..device import zeros
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
 from .deferred import deferring
 from .function import NOT_FREED, Node, check_finite
@@ -274,7 +272,7 @@ def _meta_of(tensor: Tensor) -> tuple:
 
 def _zeros(meta: tuple) -> Tensor:
     shape, dtype, device = meta
-    return Tensor(move(np.zeros(shape, dtype), device))
+    return Tensor(zeros(shape, dtype, device))
 
 
 def _as_list(one_or_more: Any) -> list:

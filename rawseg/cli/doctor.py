@@ -82,21 +82,36 @@ def blas() -> str:
 
 
 def gpu() -> str:
-    """Return the GPU's name, or the one thing that is missing."""
+    """Return the GPU's name, memory and software, or the one thing that is missing."""
     if not (_version("cupy-cuda12x") or _version("cupy-cuda13x") or _version("cupy")):
         return "CuPy is not installed (the extra cuda12 or cuda13 brings it); kernels run on the CPU"
     try:
         import cupy  # type: ignore[import-not-found]
 
         count = cupy.cuda.runtime.getDeviceCount()
-        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        free, total = cupy.cuda.runtime.memGetInfo()
-        held = cupy.get_default_memory_pool().total_bytes()
-        memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free, CuPy's pool holds {held / 2**20:.0f} MiB"
-        return f"{count} x {name} ({memory}); CUDA {cupy.cuda.runtime.runtimeGetVersion()}"
+        properties = cupy.cuda.runtime.getDeviceProperties(0)
+        chip = f"{properties['name'].decode()}, compute capability {properties['major']}.{properties['minor']}"
+        runtime, driver = (cuda_version(v()) for v in (cupy.cuda.runtime.runtimeGetVersion, cupy.cuda.runtime.driverGetVersion))
+        return f"{count} x {chip}; CUDA {runtime}, driver for {driver}, CuPy {cupy.__version__}\n{gpu_memory()}"
     except Exception as error:  # CuPy raises many kinds where a driver or library is missing; doctor reports, never fails
         first = str(error).strip().splitlines()[0] if str(error).strip() else ""
         return f"CuPy finds no usable GPU: {type(error).__name__}: {first} (check the driver with nvidia-smi)"
+
+
+def gpu_memory() -> str:
+    """Return what is free on the GPU, and what CuPy's pool holds of it."""
+    from ..cuda import memory_stats
+
+    stats = {name: size / 2**20 for name, size in memory_stats().items()}
+    used, held = stats["allocated_bytes.all.current"], stats["reserved_bytes.all.current"]
+    return (
+        f"memory: {stats['free']:.0f} of {stats['total']:.0f} MiB free; CuPy's pool holds {held:.0f} MiB, {used:.0f} MiB in use"
+    )
+
+
+def cuda_version(number: int) -> str:
+    """Return a version as CUDA writes it: 12090 is 12.9."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def cache() -> str:

@@ -93,6 +93,7 @@ def train(
     loss = asked["loss"] = loss or DEFAULT_LOSS
     settings = {name: value for name, value in asked.items() if name in SETTINGS or (name in GIVEN and value)}
     from .. import data, manual_seed, models
+    from ..cuda import Prefetcher
     from ..errors import ArgumentError
     from ..training import Segmentation, Trainer
     from ..training.objectives import objective
@@ -124,10 +125,12 @@ def train(
     uncounted = NOT_COUNTED if ignore_index is None else ignore_index
     criterion = objective(loss, uncounted)
     shown = data.Subset(training, [i for i in range(len(training)) for _ in range(crops)])
-    batches = data.Loader(
-        shown, batch_size, transform=make_augmentation(net.input_size(crop), augment), seed=seed, workers=workers
-    )
-    whole = data.Loader(held_out, 1, transform=data.PadForModel(net, uncounted), shuffle=False, seed=seed, workers=workers)
+    threads_and_memory = {"seed": seed, "workers": workers, "pin_memory": device != "cpu"}
+    augmentation = make_augmentation(net.input_size(crop), augment)
+    batches = data.Loader(shown, batch_size, transform=augmentation, **threads_and_memory)
+    whole = data.Loader(held_out, 1, transform=data.PadForModel(net, uncounted), shuffle=False, **threads_and_memory)
+    if device != "cpu":
+        batches, whole = (Prefetcher(loader, device) for loader in (batches, whole))
     update = make_optimizer(optimizer, [p for p in net.parameters() if p.requires_grad], lr, weight_decay)
     plan = make_schedule(schedule, update, len(batches), epochs)
     make_folder(out)

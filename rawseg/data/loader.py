@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rawseg_kernels._arrays import integer
+from rawseg_kernels._arrays import flag, integer
 
 from ..errors import ArgumentError, DataError
 from .augment import Transform
 from .dataset import Dataset, Sample, draw, sample_rng
+from .pinned import stacking
 
 Batch: TypeAlias = tuple[Any, Any]  # images (N, C, H, W) float32, targets (N, ...); or a list of each
 THREADS = "rawseg-loader"
@@ -41,6 +42,9 @@ class Loader:
         Threads that prepare batches ahead, one batch each; 0 prepares each batch when it is asked for.
     drop_last : bool
         Leave out a last batch that is not full.
+    pin_memory : bool
+        Put batches into memory from which a GPU copies by itself, while others compute (`rawseg.cuda.Prefetcher`). Without a
+        GPU there is a warning, and batches are where they always are, as in PyTorch.
 
     Raises
     ------
@@ -71,12 +75,14 @@ class Loader:
         seed: int = 0,
         workers: int = 2,
         drop_last: bool = False,
+        pin_memory: bool = False,
     ) -> None:
         self.dataset, self.transform, self.shuffle, self.drop_last = dataset, transform, shuffle, drop_last
         self.batch_size = integer("Loader", "batch_size", batch_size, 1)
         self.seed = _word("seed", seed)
         self.workers = integer("Loader", "workers", workers, 0)
-        self.epoch = 0
+        self.epoch, self.pin_memory = 0, flag("Loader", "pin_memory", pin_memory)
+        self._stack = stacking(pin_memory)
         if len(self) == 0:
             expected = (
                 f"at least {self.batch_size if drop_last else 1} samples (batch_size={batch_size}, drop_last={drop_last})"
@@ -161,7 +167,7 @@ class Loader:
         if len(shapes) > 1:
             expected = "samples of one shape in a batch: crop them (ScaleCrop) and choose channels, or use batch_size=1"
             raise DataError("Loader", "batch", expected, f"image shapes {', '.join(map(str, shapes))}")
-        return np.stack(images), np.stack(masks)
+        return self._stack(images), self._stack(masks)
 
     def _sample(self, epoch: int, index: int) -> Sample:
         rng = sample_rng(self.seed, epoch, index)

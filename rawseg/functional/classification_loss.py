@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rawseg_kernels import cross_entropy as cross_entropy_room
 from rawseg_kernels._arrays import integer, real
+from rawseg_kernels._capture import current, refuse
 
 from ..autograd import Function, Tensor, is_grad_enabled
 from ..autograd.arithmetic import where
@@ -147,7 +149,7 @@ def cross_entropy(
     flat = x.reshape(kept.shape[0], len(weights), kept.shape[1])  # (N, C, pixels)
     losses = PixelCrossEntropy.apply(flat, target=ids, kept=kept, sharp=sharp * (1 - label_smoothing), smooth=smooth)
     if reduction == "mean":
-        return mean_over(op, losses.sum(), float(sharp.sum()), empty)
+        return mean_over(op, losses.sum(), sharp.sum(), empty)
     return reduced(op, losses.reshape(target.shape), reduction)
 
 
@@ -175,7 +177,7 @@ def nll_loss(
     sharp = weights[ids].astype(x.dtype)
     losses = where(kept, -picked * Tensor(sharp), 0.0)
     if reduction == "mean":
-        return mean_over(op, losses.sum(), float((sharp * kept).sum(dtype=np.float64)), empty)
+        return mean_over(op, losses.sum(), (sharp * kept).sum(dtype=np.float64), empty)
     return reduced(op, losses.reshape(target.shape), reduction)
 
 
@@ -213,8 +215,8 @@ def _class_weights(op: str, x: Tensor, weight: Any) -> Any:
     if weight.dtype != x.dtype:
         raise DTypeError(op, "weight", f"{x.dtype}, the dtype of input", weight.dtype)
     weights = weight.array.astype(np.float64)
-    if not (xp.isfinite(weights) & (weights >= 0)).all():
-        raise ArgumentError(op, "weight", "finite weights of at least 0", weight.array)
+    error = partial(ArgumentError, op, "weight", "finite weights of at least 0", weight.array)
+    refuse(~(xp.isfinite(weights) & (weights >= 0)), error)
     return weights
 
 
@@ -228,7 +230,9 @@ def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[A
     if target.shape != shape:
         raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
     kept = target.array != ignore_index
-    check_class_ids(op, "target", target.array, x.shape[0 if x.ndim == 1 else 1], kept)
-    ids = array_module(target.array).where(kept, target.array, 0)
+    classes = x.shape[0 if x.ndim == 1 else 1]
+    check_class_ids(op, "target", target.array, classes, kept)
+    known = kept if current() is None else kept & (target.array >= 0) & (target.array < classes)  # a capture checks later
+    ids = array_module(target.array).where(known, target.array, 0)
     flat = (1, 1) if x.ndim == 1 else (x.shape[0], int(np.prod(shape[1:])))
     return ids.reshape(flat), kept.reshape(flat)

@@ -10,7 +10,7 @@ from rawseg_kernels._arrays import flag
 
 from .. import random
 from ..autograd import Tensor
-from ..device import move
+from ..device import drawn
 from ..errors import ArgumentError, ShapeError
 from .activation import floating
 from .naming import operation
@@ -83,6 +83,10 @@ def _dropped(op: str, x: Tensor, mask_shape: tuple[int, ...], p: float, training
     if not flag(op, "training", training) or p == 0:
         return x
     p = float(p)
-    kept = random.generator().random(mask_shape, np.float32) >= p
-    scale = kept.astype(x.dtype) * x.dtype.type(0 if p == 1 else 1 / (1 - p))
-    return x * Tensor(move(np.asarray(scale), x.device))  # not a NumPy scalar
+    share = x.dtype.type(0 if p == 1 else 1 / (1 - p))
+
+    def scale() -> np.ndarray:
+        kept = random.generator().random(mask_shape, np.float32) >= p
+        return kept.astype(x.dtype) * share
+
+    return x * Tensor(drawn(scale, x.device))

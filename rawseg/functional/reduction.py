@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rawseg_kernels._capture import current, refuse
+
 from ..autograd import Tensor
 from ..autograd.arithmetic import where
-from ..device import array_module
+from ..device import array_module, device_of
 from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 
 __all__ = ["check_choice", "check_same", "mean_over", "reduced"]
@@ -42,11 +44,22 @@ def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:
     return losses.mean() if reduction == "mean" else losses.sum()
 
 
-def mean_over(op: str, total: Tensor, weight: float, empty: str) -> Tensor:
-    """Return ``total / weight``, or what the policy says where the weight is 0: with a gradient of 0, not of 0/0."""
+def mean_over(op: str, total: Tensor, weight: Any, empty: str) -> Tensor:
+    """Return ``total / weight``, or what the policy says where the weight is 0: with a gradient of 0, not of 0/0.
+
+    The weight is a number, or an array of shape () in float64; while a CUDA graph is captured, it stays where it is.
+    """
+    nothing = ArgumentError(op, "target", "at least one kept element with a weight above 0", "none")
+    otherwise = 0.0 if empty == "zero" else math.nan
+    if current() is not None and device_of(weight):
+        if empty == "raise":
+            refuse(weight == 0, lambda: nothing)
+        divisor = array_module(weight).where(weight == 0, 1.0, weight).astype(total.dtype)
+        return where(Tensor(weight != 0), total / Tensor(divisor), otherwise)
+    weight = float(weight)
     if weight != 0:
         return total / weight
     if empty == "raise":
-        raise ArgumentError(op, "target", "at least one kept element with a weight above 0", "none")
+        raise nothing
     nowhere = Tensor(array_module(total.array).zeros(total.shape, bool))
-    return where(nowhere, total, 0.0 if empty == "zero" else math.nan)
+    return where(nowhere, total, otherwise)

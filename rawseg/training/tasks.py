@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rawseg_kernels._arrays import integer
+from rawseg_kernels._arrays import contiguous, integer
 
 from ..autograd.tensor import Tensor
 from ..device import move
@@ -89,7 +89,7 @@ class Segmentation(Direct):
         if top < 0 or left < 0:
             expected = f"at most the size {targets.shape[-2:]} of the masks"
             raise ShapeError("target", "logits", expected, f"size {(height, width)}")
-        middle = np.ascontiguousarray(targets[..., top : top + height, left : left + width])
+        middle = contiguous(targets[..., top : top + height, left : left + width])
         return super().target(middle, output)
 
     def tally(self) -> Tally:

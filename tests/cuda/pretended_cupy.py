@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import operator
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special
+from cuda import pretended_memory as memory
+from cuda import pretended_streams as streams
+from cuda.pretended_streams import refuse_capture, run
 
 from rawseg_kernels._cuda import emulator
 from rawseg_kernels._cuda.signature import Parameter, signatures
 from rawseg_kernels._cuda.source import WAITS
 
 NAMES = Path(__file__).with_name("cupy_names.txt").read_text().split()  # that CuPy 14.2 has, of those that NumPy has
+COMPARE = {"array_equal", "allclose"}  # what this stand-in answers on the host; and what needs values there:
+SYNCHRONOUS = {"nonzero", "flatnonzero", "unique", "bincount", "histogram", "delete", "apply_along_axis", "insert"}
+BY_BLAS = {"matmul", "dot", "tensordot", "einsum"}
+WRITES = {"fill", "sort", "partition", "put"}  # methods that change their array
+POINTERS = 8  # arrays that concatenate takes without a table of their addresses, which comes from the host
 ON_HOST = {"array_equal", "allclose", "can_cast", "may_share_memory", "ndim", "promote_types", "result_type", "shape", "size"}
 
 
@@ -45,7 +53,16 @@ class Device:
         return 0
 
     def synchronize(self):
-        """Do nothing: everything is done."""
+        """Wait for all streams."""
+        streams.synchronize_all()
+
+
+class Flags(NamedTuple):
+    """What CuPy's flags have."""
+
+    c_contiguous: bool
+    f_contiguous: bool
+    owndata: bool
 
 
 class MemoryPointer:
@@ -63,6 +80,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def __init__(self, host: np.ndarray) -> None:
         self._host = host
         self.device = Device()
+        memory.counted(host)
 
     def __array__(self, *_arguments, **_options):
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array.")
@@ -70,42 +88,72 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         if method != "__call__":
             return NotImplemented
-        return wrapped(ufunc(*map(unwrapped, inputs), **{key: unwrapped(value) for key, value in options.items()}))
+        if ufunc.__name__ in BY_BLAS:
+            streams.refuse_library("cuBLAS")
+        given, out = [*map(unwrapped, inputs)], tuple(map(unwrapped, options.pop("out", ())))
+        options = {key: unwrapped(value) for key, value in options.items()}
+        if out:
+            return wrapped(run(lambda: ufunc(*given, out=out, **options), written=out[0] if len(out) == 1 else out))
+        return wrapped(run(lambda: ufunc(*given, **options)))
 
     def __array_function__(self, function, _types, arguments, options):
         if function.__name__ not in NAMES:
             raise TypeError(f"CuPy is not said to have {function.__name__}")
-        return wrapped(function(*map(unwrapped, arguments), **{key: unwrapped(value) for key, value in options.items()}))
+        return _function(function.__name__)(*arguments, **options)
 
     def get(self) -> np.ndarray:
         """Return a copy on the host."""
-        return self._host.copy()
+        return self._read(lambda: self._host.copy())
+
+    def set(self, arr: np.ndarray, stream: Any = None) -> None:
+        """Copy from the host."""
+        if not isinstance(arr, np.ndarray) or arr.dtype != self.dtype or arr.shape != self.shape:
+            raise TypeError("Only numpy.ndarray of the same dtype and shape can be set to cupy.ndarray")
+        streams.copy(self._host, memory.source_of(arr), stream)
+
+    def _read(self, how: Any) -> Any:
+        """Bring something to the host."""
+        refuse_capture("D2H")
+        return run(how)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.__dict__["_host"], name)
         if name in ("ctypes", "__array_interface__", "__array_struct__", "tobytes", "tofile"):
             raise AttributeError(f"an array on a device has no {name} for the host")
-        if callable(value):
-            return lambda *arguments, **options: wrapped(
-                value(*map(unwrapped, arguments), **{key: unwrapped(given) for key, given in options.items()})
-            )
-        return wrapped(value)
+        return partial(self._method, name, value) if callable(value) else wrapped(value)
+
+    def _method(self, name: str, method: Any, *arguments: Any, **options: Any) -> Any:
+        if name in SYNCHRONOUS:
+            refuse_capture("D2H")
+        given = [*map(unwrapped, arguments)]
+        options = {key: unwrapped(value) for key, value in options.items()}
+        return wrapped(run(lambda: method(*given, **options), written=() if name in WRITES else options.get("out")))
 
     def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
         """As CuPy's, which has these arguments."""
-        return ndarray(self._host.astype(dtype, order=order, copy=copy)) if copy or self.dtype != dtype else self
+        if not copy and self.dtype == dtype:
+            return self
+        return ndarray(run(lambda: self._host.astype(dtype, order=order, copy=True)))
 
     def item(self, *place):
-        return self._host.item(*place)
+        return self._read(lambda: self._host.item(*place))
 
     def tolist(self):
-        return self._host.tolist()
+        return self._read(self._host.tolist)
 
     def __getitem__(self, index):
-        return wrapped(self._host[unwrapped(index)])
+        if any(isinstance(part, ndarray) and part.dtype == bool for part in _parts(index)):
+            refuse_capture("D2H")  # how many are True
+        if any(isinstance(part, list) for part in _parts(index)):
+            refuse_capture("H2D")
+        where = unwrapped(index)
+        return wrapped(run(lambda: self._host[where]))
 
     def __setitem__(self, index, value):
-        self._host[unwrapped(index)] = unwrapped(value)
+        where, new = unwrapped(index), unwrapped(value)
+        if any(isinstance(part, list) for part in _parts(index)):
+            refuse_capture("H2D")
+        run(lambda: operator.setitem(self._host, where, new), written=())
 
     def __len__(self):
         return len(self._host)
@@ -114,16 +162,16 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return (wrapped(part) for part in self._host)
 
     def __bool__(self):
-        return bool(self._host)
+        return self._read(lambda: bool(self._host))
 
     def __float__(self):
-        return float(self._host)
+        return self._read(lambda: float(self._host))
 
     def __int__(self):
-        return int(self._host)
+        return self._read(lambda: int(self._host))
 
     def __index__(self):
-        return operator.index(self._host)
+        return self._read(lambda: operator.index(self._host))
 
     def __repr__(self):
         return repr(self._host)
@@ -132,9 +180,10 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return str(self._host)
 
     def __deepcopy__(self, _memo):
-        return ndarray(self._host.copy())
+        return ndarray(run(self._host.copy))
 
     data = property(lambda self: MemoryPointer(self._host))
+    flags = property(lambda self: Flags(*(self._host.flags[name.upper()] for name in Flags._fields)))
     T = property(lambda self: ndarray(self._host.T))
     base = property(lambda self: None if self._host.base is None else ndarray(np.asarray(self._host.base)))
     shape = property(lambda self: self._host.shape)
@@ -155,6 +204,10 @@ def unwrapped(value: Any) -> Any:
     return value
 
 
+def _parts(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
 def wrapped(value: Any) -> Any:
     """Return arrays, and numbers of NumPy, as arrays on the device."""
     if isinstance(value, (np.ndarray, np.generic)):
@@ -170,18 +223,44 @@ def _function(name: str) -> Any:
         return original
 
     def call(*arguments: Any, **options: Any) -> Any:
-        if name in ("array", "asarray", "ascontiguousarray") and arguments and isinstance(arguments[0], np.ndarray):
-            return ndarray(np.array(arguments[0], *arguments[1:], **options))  # a transfer copies
+        if name in ("array", "asarray", "ascontiguousarray") and not isinstance(arguments[0], ndarray):
+            return _sent(arguments[0], np.array(arguments[0], *arguments[1:], **options))
         if name == "argsort" and options.get("kind") not in (None, "stable"):
             raise ValueError("Only stable sort is supported")
         if name == "where" and len(arguments) == 1:
             raise TypeError("where with one argument")
-        given = [unwrapped(argument) for argument in arguments]
-        result = original(*given, **{key: unwrapped(value) for key, value in options.items()})
-        return result if name in ON_HOST else wrapped(result)
+        _refuse_in_capture(name, arguments)
+        given, out = [unwrapped(argument) for argument in arguments], unwrapped(options.pop("out", None))
+        options = {key: unwrapped(value) for key, value in options.items()}
+        if name in ON_HOST:
+            return original(*given, **options)
+        if name in ("empty", "empty_like"):
+            return wrapped(streams.allocate(lambda: original(*given, **options)))
+        if out is not None:
+            return wrapped(run(lambda: original(*given, out=out, **options), written=out))
+        return wrapped(run(lambda: original(*given, **options), written=() if name in ("copyto", "put_along_axis") else None))
 
     call.__name__ = name
     return call
+
+
+def _refuse_in_capture(name: str, arguments: tuple[Any, ...]) -> None:
+    """Raise what CuPy's function raises while a stream captures."""
+    if name in SYNCHRONOUS or name in COMPARE:
+        refuse_capture("D2H")
+    if name in BY_BLAS:
+        streams.refuse_library("cuBLAS")
+    if name in ("concatenate", "stack", "hstack", "vstack") and len(arguments[0]) > POINTERS:
+        refuse_capture("H2D")
+
+
+def _sent(given: Any, staged: np.ndarray) -> ndarray:
+    """Return an array of the host on the device: a copy, but of a single number a kernel that fills."""
+    if staged.ndim == 0:
+        return ndarray(run(staged.copy))
+    array = ndarray(memory.poisoned(np.empty_like(staged)))
+    streams.copy(array._host, staged)  # from a buffer of its own
+    return array
 
 
 class _Source:
@@ -210,7 +289,7 @@ class _Kernel:
         if shared_mem > self.max_dynamic_shared_size_bytes:
             raise RuntimeError("CUDA_ERROR_INVALID_VALUE: more shared memory than was asked for")
         given = [None if isinstance(a, np.uintp) else unwrapped(a) for a in arguments]
-        emulator.run(self, grid, block, given, shared_mem)  # type: ignore[arg-type]
+        run(lambda: emulator.run(self, grid, block, given, shared_mem), written=())  # type: ignore[arg-type]
 
 
 class RawModule:
@@ -220,40 +299,19 @@ class RawModule:
         self._source = _Source(code, options)
 
     def get_function(self, name: str) -> _Kernel:
-        """Return a kernel."""
+        """Return a kernel; CuPy compiles during a capture, too, where CUDA may refuse to load it."""
+        if streams.get_current_stream().is_capturing():
+            raise RuntimeError(f"{name} is compiled during a capture")
         return _Kernel(self._source, name)
-
-
-class _Stream:
-    def synchronize(self):
-        """Do nothing: everything is done."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        return None
-
-
-class _Event:
-    time = 0.0
-
-    def record(self, _stream=None):
-        self.time = time.perf_counter()
-
-    def synchronize(self):
-        """Do nothing: everything is done."""
 
 
 def _cuda() -> ModuleType:
     cuda = ModuleType("cupy.cuda")
-    stream = _Stream()
-    error = type("CUDARuntimeError", (RuntimeError,), {})
     runtime = type(
         "runtime",
         (),
         {
-            "CUDARuntimeError": error,
+            "CUDARuntimeError": streams.CUDARuntimeError,
             "getDevice": staticmethod(lambda: 0),
             "getDeviceCount": staticmethod(lambda: 1),
             "getDeviceProperties": staticmethod(
@@ -270,10 +328,13 @@ def _cuda() -> ModuleType:
         "runtime": runtime,
         "driver": type("driver", (), {"CUDADriverError": type("CUDADriverError", (RuntimeError,), {})}),
         "memory": type("memory", (), {"OutOfMemoryError": type("OutOfMemoryError", (MemoryError,), {})}),
-        "get_current_stream": lambda: stream,
-        "Stream": lambda **_options: _Stream(),
-        "Event": _Event,
-        "get_elapsed_time": lambda begin, end: (end.time - begin.time) * 1000,
+        "get_current_stream": streams.get_current_stream,
+        "Stream": streams.Stream,
+        "Event": streams.Event,
+        "Graph": streams.Graph,
+        "get_elapsed_time": streams.get_elapsed_time,
+        "MemoryPool": memory.MemoryPool,
+        "using_allocator": memory.using_allocator,
     }
     for name, part in parts.items():
         setattr(cuda, name, part)
@@ -288,10 +349,7 @@ def module() -> ModuleType:
     cupy.ndarray, cupy.RawModule, cupy.cuda = ndarray, RawModule, _cuda()  # type: ignore[attr-defined]
     cupy.asnumpy = lambda array: array.get()  # type: ignore[attr-defined]
     cupy.from_dlpack = lambda array: ndarray(np.from_dlpack(array))  # type: ignore[attr-defined]
-    pool = type(
-        "Pool", (), {"free_all_blocks": lambda self: None, "used_bytes": lambda self: 0, "total_bytes": lambda self: 0}
-    )()
-    cupy.get_default_memory_pool = lambda: pool  # type: ignore[attr-defined]
+    cupy.get_default_memory_pool = lambda: memory.DEFAULT  # type: ignore[attr-defined]
     cupy.__version__ = "14.2.0"
     return cupy
 
@@ -301,7 +359,10 @@ def _cupyx() -> dict[str, ModuleType]:
     modules = {name: ModuleType(name) for name in ("cupyx", "cupyx.scipy", "cupyx.scipy.special")}
     for name in ("erf", "erfc"):
         function = getattr(scipy.special, name)
-        setattr(modules["cupyx.scipy.special"], name, lambda x, function=function: wrapped(function(unwrapped(x))))
+        setattr(
+            modules["cupyx.scipy.special"], name, lambda x, function=function: wrapped(run(partial(function, unwrapped(x))))
+        )
+    modules["cupyx"].empty_pinned = memory.empty_pinned  # type: ignore[attr-defined]
     return modules
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._capture import current
 from .._errors import BackendError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(kernel: Kernel, grid: tuple[int, ...], block: tuple[int, ...], given: Se
         arguments = tuple(np.uintp(0) if a is None else a for a in given)
         try:
             function(grid, block, arguments, shared_mem=shared)
-            if os.environ.get("RAWSEG_SYNC", "") not in ("", "0"):
+            if os.environ.get("RAWSEG_SYNC", "") not in ("", "0") and current() is None:  # a capture runs nothing
                 cupy.cuda.get_current_stream().synchronize()
         except cupy.cuda.driver.CUDADriverError as error:
             raise _failed(kernel, given, error) from error

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .._arrays import module_of
+from .._capture import current
+
+MOST_TABLES = 1024  # that stay on GPUs for the next call: one for each shape and kind of call, kilobytes each
 
 
 def uploaded(like: Any, *tables: np.ndarray) -> list[Any]:
-    """Return tables of one axis on the device of ``like``; those of one dtype travel together, since a copy costs a launch."""
+    """Return tables of one axis on the device of ``like``.
+
+    Those of one dtype travel together, and once: the next call with the same numbers finds them there. Kernels only read them.
+    """
     if isinstance(like, np.ndarray):
         return [np.ascontiguousarray(table) for table in tables]
-    xp, found = module_of(like), {}
+    found: dict[int, Any] = {}
     with like.device:
         for dtype in dict.fromkeys(table.dtype for table in tables):
             numbers = [i for i, table in enumerate(tables) if table.dtype == dtype]
-            together = xp.asarray(np.concatenate([tables[i] for i in numbers]))
+            content = np.concatenate([tables[i] for i in numbers])
+            together = _sent(module_of(like), like.device.id, dtype, content.tobytes())
+            if (capture := current()) is not None:
+                capture.kept.append(together)  # a graph holds addresses only, and the cache may let the table go
             ends = np.cumsum([tables[i].size for i in numbers]).tolist()
             found.update({i: together[end - tables[i].size : end] for i, end in zip(numbers, ends)})
     return [found[i] for i in range(len(tables))]
+
+
+@lru_cache(maxsize=MOST_TABLES)
+def _sent(xp: Any, _device: int, dtype: np.dtype, content: bytes) -> Any:
+    """Copy a table to the current device, and wait: it will be read on other streams as well."""
+    table = xp.asarray(np.frombuffer(content, dtype))
+    xp.cuda.get_current_stream().synchronize()
+    return table
 
 
 def readers(size: int, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

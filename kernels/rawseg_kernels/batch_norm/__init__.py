@@ -14,12 +14,14 @@ whose number follows from the shape.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import _arrays, _memory
 from .._algorithms import find
+from .._capture import refuse
 from .._errors import ArgumentError, DTypeError, ShapeError
 
 OP = "batch_norm"
@@ -274,10 +276,9 @@ def _epsilon(eps: Any) -> float:
 def check_statistics(running_mean: Any, running_var: Any) -> None:
     """Raise an ArgumentError unless running statistics are finite and no variance is negative."""
     for name, array in (("running_mean", running_mean), ("running_var", running_var)):
-        if not _arrays.module_of(array).isfinite(array).all():
-            raise ArgumentError(OP, name, "finite values (a layer's reset_running_stats() starts them anew)", array)
-    if (running_var < 0).any():
-        raise ArgumentError(OP, "running_var", "no negative value", running_var)
+        expected = "finite values (a layer's reset_running_stats() starts them anew)"
+        refuse(~_arrays.module_of(array).isfinite(array), partial(ArgumentError, OP, name, expected, array))
+    refuse(running_var < 0, partial(ArgumentError, OP, "running_var", "no negative value", running_var))
 
 
 def _flat(array: Any) -> Any:

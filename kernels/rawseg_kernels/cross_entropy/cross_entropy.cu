@@ -12,7 +12,8 @@ RS_KERNEL cross_entropy_forward(const real* x, const int64* target, const bool* 
         wide total = 0;
         for (int64 k = 0; k < classes; ++k) total += exp(logits[k * pixels] - top);
         const wide shift = top + log(total);
-        wide loss = sharp[i] * (shift - logits[target[i] * pixels]), spread = 0;
+        const int64 own = target[i] >= 0 && target[i] < classes ? target[i] : 0;  // a graph tells of a wrong one after its replay
+        wide loss = sharp[i] * (shift - logits[own * pixels]), spread = 0;
         for (int64 k = 0; is_smooth && k < classes; ++k) spread += smooth[k] * (shift - logits[k * pixels]);
         if (is_smooth) loss += spread;
         losses[i] = kept[i] ? loss : 0;

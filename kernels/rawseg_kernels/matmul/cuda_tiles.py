@@ -6,8 +6,8 @@ An element is one chain of fused multiply-adds in order of k, in its own precisi
 
 from __future__ import annotations
 
-from .._arrays import module_of
 from .._cuda import Source, empty
+from .._cuda.tables import uploaded
 from .._cuda.tiles import CONSTANTS, LONGEST, THREADS, tile_for
 from .._tensor_cores import products_for
 from . import cuda
@@ -26,6 +26,6 @@ def forward(a, b, pairs, transpose_a, transpose_b, precision="fp32"):
     tile = tile_for(rows, columns, len(pairs), a.dtype.itemsize)
     down, across = tile.count(rows, columns)
     run = kernel("matmul_tiles_forward", a.dtype, **tile.constants(products_for(precision, a)))
-    met = module_of(a).asarray(pairs)
+    met = uploaded(a, pairs.reshape(-1))[0]
     run.launch((down * across * len(pairs),), (THREADS,), a, b, met, out, rows, columns, depth, transpose_a, transpose_b)
     return out

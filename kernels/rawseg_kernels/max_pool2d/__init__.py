@@ -22,6 +22,7 @@ import numpy as np
 
 from .. import _arrays, _convolution, _memory, _pooling
 from .._algorithms import find
+from .._capture import refuse
 from .._errors import ArgumentError, DTypeError, IndexRangeError
 
 OP = "max_pool2d"
@@ -214,9 +215,12 @@ def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tu
     reaches = [(output_size[i] - 1) * geometry[1][i] + (geometry[0][i] - 1) * geometry[3][i] for i in (0, 1)]
     if max(geometry[2]) > 0 or any(reaches[i] >= shape[2 + i] for i in (0, 1)):  # some taps stand outside
         wrong |= _outside(taps, shape[2:], output_size, *geometry)
-    if wrong.any():
+
+    def error() -> IndexRangeError:
         at = tuple(int(axis) for axis in np.unravel_index(int(wrong.argmax()), taps.shape))
-        raise IndexRangeError(OP, "taps", f"taps of a window {geometry[0]} on the plane {shape[2:]}", f"{taps[at]} at {at}")
+        return IndexRangeError(OP, "taps", f"taps of a window {geometry[0]} on the plane {shape[2:]}", f"{taps[at]} at {at}")
+
+    refuse(wrong, error)
     return shape, tuple(geometry)
 
 

@@ -42,8 +42,8 @@ FAULTS = [
         "cross_entropy",
         (
             "ignored-counted",
-            "float(sharp.sum()), empty)",
-            "float(sharp.size), empty)",
+            "losses.sum(), sharp.sum(), empty)",
+            "losses.sum(), sharp.size, empty)",
             "the mean is over all pixels, ignored or not, whatever they weigh",
         ),
         (
@@ -83,8 +83,8 @@ FAULTS = [
         "nll_loss",
         (
             "mean-of-pixels",
-            "float((sharp * kept).sum(dtype=np.float64))",
-            "float(kept.sum())",
+            "(sharp * kept).sum(dtype=np.float64)",
+            "kept.sum()",
             "the mean divides by the number of pixels, not by their weights",
         ),
         ("sign", "-picked * Tensor(sharp)", "picked * Tensor(sharp)", "the sign is missing"),

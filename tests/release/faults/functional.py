@@ -14,9 +14,9 @@ FAULTS = [
         "rawseg/functional/classification_loss.py",
         CLASSES,
         [
-            ("count", "float(sharp.sum()), empty)", "float(sharp.size), empty)"),
+            ("count", "losses.sum(), sharp.sum(), empty)", "losses.sum(), sharp.size, empty)"),
             ("count", "sharp = weights[ids] * kept", "sharp = weights[ids]"),
-            ("count", "float((sharp * kept).sum(", "float(sharp.sum("),
+            ("count", "(sharp * kept).sum(dtype", "sharp.sum(dtype"),
             ("count", "losses.sum(), losses.size, empty) if reduction", "losses.sum(), x.size, empty) if reduction"),
             ("missing step", "sharp=sharp * (1 - label_smoothing)", "sharp=sharp"),
             ("missing step", "(label_smoothing / len(weights)) if", "label_smoothing if"),

@@ -44,7 +44,7 @@ FAULTS = [
         f"{MAX_POOL} kernels/test_roi_pool.py",
         [
             ("missing step", "offsets.view(np.uint64).max()", "offsets.max()"),
-            ("off by one", "< end - least:", "<= end - least:"),
+            ("off by one", ">= end - least, error", "> end - least, error"),
             ("missing step", "array - least if least else array", "array"),
         ],
     ),
@@ -137,7 +137,7 @@ FAULTS = [
                 "(1 - momentum) * running.astype(np.float64) + momentum",
                 "momentum * running.astype(np.float64) + (1 - momentum)",
             ),
-            ("missing check", "if (running_var < 0).any():", "if (running_var < -1).any():"),
+            ("missing check", "refuse(running_var < 0,", "refuse(running_var < -1,"),
             ("wrong comparison", "if eps <= 0:", "if eps < 0:"),
         ],
     ),

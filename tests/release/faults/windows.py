@@ -85,7 +85,7 @@ FAULTS = [
         f"{ROOM}/max_pool2d/__init__.py",
         "kernels/test_max_pool2d_taps.py",
         [
-            ("missing check", "    if wrong.any():", "    if False:"),
+            ("missing check", "    refuse(wrong, error)\n", ""),
             ("wrong comparison", "(columns < 0) | (columns >= size[1])", "(columns < 0) | (columns > size[1])"),
             ("wrong comparison", "reaches[i] >= shape[2 + i]", "reaches[i] > shape[2 + i]"),
         ],

@@ -1,0 +1,125 @@
+"""Which GPUs there are, and what CuPy's memory pool holds of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..device import gpu_module
+from ..errors import ArgumentError, ArgumentTypeError
+
+__all__ = [
+    "current_device",
+    "device_count",
+    "empty_cache",
+    "get_device_name",
+    "is_available",
+    "mem_get_info",
+    "memory_allocated",
+    "memory_reserved",
+    "memory_stats",
+    "synchronize",
+]
+
+
+def is_available() -> bool:
+    """Return whether CuPy is installed and finds a GPU; never raises."""
+    return device_count() > 0
+
+
+def device_count() -> int:
+    """Return the number of GPUs, 0 without CuPy or a driver; never raises."""
+    try:
+        import cupy  # type: ignore[import-not-found]
+
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except Exception:  # CuPy raises many kinds where a driver or library is missing
+        return 0
+
+
+def current_device() -> int:
+    """Return the number of the GPU that ``"cuda"`` stands for.
+
+    Raises
+    ------
+    BackendError
+        If there is no GPU; as everything below.
+    """
+    return int(gpu_module("current_device").cuda.runtime.getDevice())
+
+
+def get_device_name(device: Any = None) -> str:
+    """Return a GPU's name; ``device`` is a number or ``"cuda:N"``, by default the current one."""
+    cupy = gpu_module("get_device_name")
+    name = cupy.cuda.runtime.getDeviceProperties(_number(cupy, "get_device_name", device))["name"]
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def synchronize(device: Any = None) -> None:
+    """Wait until a GPU has done everything, on all streams."""
+    cupy = gpu_module("synchronize")
+    cupy.cuda.Device(_number(cupy, "synchronize", device)).synchronize()
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Return the bytes of a GPU's arrays that something refers to; CUDA graphs have pools of their own, which do not count."""
+    cupy = gpu_module("memory_allocated")
+    with cupy.cuda.Device(_number(cupy, "memory_allocated", device)):
+        return int(cupy.get_default_memory_pool().used_bytes())
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Return the bytes that CuPy's pool holds of a GPU, those for the next arrays included."""
+    cupy = gpu_module("memory_reserved")
+    with cupy.cuda.Device(_number(cupy, "memory_reserved", device)):
+        return int(cupy.get_default_memory_pool().total_bytes())
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Return the bytes of a GPU that no process holds, and all of them."""
+    cupy = gpu_module("mem_get_info")
+    with cupy.cuda.Device(_number(cupy, "mem_get_info", device)):
+        free, total = cupy.cuda.runtime.memGetInfo()
+    return int(free), int(total)
+
+
+def memory_stats(device: Any = None) -> dict[str, int]:
+    """Return what is known of a GPU's memory, in bytes.
+
+    Returns
+    -------
+    dict
+        ``allocated_bytes.all.current`` and ``reserved_bytes.all.current``, as PyTorch calls `memory_allocated` and
+        `memory_reserved`; ``inactive_bytes.all.current``, their difference; ``free`` and ``total`` of the device.
+
+    Notes
+    -----
+    CuPy's pool keeps no peaks, so there are none here.
+    """
+    free, total = mem_get_info(device)
+    allocated, reserved = memory_allocated(device), memory_reserved(device)
+    return {
+        "allocated_bytes.all.current": allocated,
+        "reserved_bytes.all.current": reserved,
+        "inactive_bytes.all.current": reserved - allocated,
+        "free": free,
+        "total": total,
+    }
+
+
+def empty_cache() -> None:
+    """Give what the pool holds for the next arrays back to the GPU; arrays are left alone."""
+    gpu_module("empty_cache").get_default_memory_pool().free_all_blocks()
+
+
+def _number(cupy: Any, op: str, device: Any) -> int:
+    """Return a GPU's number."""
+    if device is None or device == "cuda":
+        return int(cupy.cuda.runtime.getDevice())
+    if isinstance(device, str) and device.startswith("cuda:") and device[5:].isdigit():
+        device = int(device[5:])
+    if isinstance(device, bool) or not isinstance(device, int):
+        raise ArgumentTypeError(op, "device", "a number, 'cuda' or 'cuda:N'", repr(device))
+    there = int(cupy.cuda.runtime.getDeviceCount())
+    if not 0 <= device < there:
+        raise ArgumentError(op, "device", f"one of {there} GPUs, counted from 0", device)
+    return device
