@@ -11,7 +11,6 @@ from rawseg_kernels._arrays import flag, integer
 
 from ... import nn
 from ...autograd import Tensor
-from ...creation import as_tensor
 from ...errors import ArgumentError, ArgumentTypeError
 from ...interchange.imagenet import COLOURS
 from ...random import generator
@@ -149,7 +148,7 @@ class MaskRCNN(nn.Module):
         """Return the losses by name in training mode, the objects of each image in eval mode."""
         if not isinstance(images, (list, tuple)) or not images:
             raise ArgumentTypeError(self.name, "images", "a list with at least one image", type(images).__name__)
-        images = [as_tensor(image) for image in images]
+        images = [self.transform.beside(image, next(self.parameters()).device) for image in images]
         if not self.training:
             return run(self, {"images": list(images)})["results"]
         if targets is None or len(targets) != len(images):
