@@ -23,10 +23,8 @@ SMALL |= {"anchor_sizes": (8, 16, 24, 32, 48)}
 SIZES = (40, 56), (32, 40)
 OTHERS = [{"neck": neck, "roi": roi} for neck in ("fpn", "c4", "c5") for roi in ROI_LAYERS][1:]
 OTHERS += [{"backbone": "mobilenet_v2", "width_mult": 0.25}, {"frozen_norm": True}]
-NETWORKS = [
-    {},
-    *(pytest.param(options, marks=pytest.mark.release, id="-".join(map(str, options.values()))) for options in OTHERS),
-]
+NETWORKS: list[Any] = [{}]
+NETWORKS += [pytest.param(given, marks=pytest.mark.release, id="-".join(map(str, given.values()))) for given in OTHERS]
 
 
 @pytest.fixture(scope="module")
