@@ -12,6 +12,7 @@ import rawseg
 from rawseg import functional as F
 from rawseg import nn, optim
 from rawseg.data import Crops, Flip, Loader
+from rawseg.device import move
 from rawseg.training import Trainer
 
 
@@ -51,7 +52,9 @@ def held_out() -> tuple[np.ndarray, np.ndarray]:
     return np.stack([image[part] for part in parts]), np.stack([mask[part] for part in parts])
 
 
-def trainer(folder: Path, rule: str = "Adam", workers: int = 0, lr: float | None = None, device: str = "cpu", **options) -> Trainer:
+def trainer(
+    folder: Path, rule: str = "Adam", workers: int = 0, lr: float | None = None, device: str = "cpu", **options
+) -> Trainer:
     """Return a run that is about to begin; every call returns the same one."""
     rawseg.manual_seed(5)
     model = Net().to(device)
@@ -73,5 +76,8 @@ def digest(run: Trainer) -> str:
         found.update(name.encode() + tensor.to("cpu").array.tobytes())
     for position, slots in run.optimizer.state_dict()["state"].items():
         for name, value in sorted(slots.items()):
-            found.update(f"{position} {name}".encode() + (repr(value).encode() if isinstance(value, int) else value.tobytes()))
+            found.update(
+                f"{position} {name}".encode()
+                + (repr(value).encode() if isinstance(value, int) else move(value, "cpu").tobytes())
+            )
     return found.hexdigest()

@@ -1,4 +1,4 @@
-"""Mask R-CNN on device arrays: losses, gradients and objects are the CPU's, boxes are chosen on the CPU in a few trips there."""
+"""Mask R-CNN on device arrays: losses, gradients and objects are the CPU's; boxes are chosen on the CPU, in few trips there."""
 
 from __future__ import annotations
 
