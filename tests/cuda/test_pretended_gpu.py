@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from catalogue.collected import OPS, differentiable
 from cuda.on_device import moved_function
-from cuda.pretended_cupy import pretended
 
 import rawseg
 from rawseg import Tensor, nn, optim
@@ -18,12 +17,6 @@ from rawseg.errors import DeviceError
 
 # Results differ from the CPU's where sums have another order: in float64, that is all.
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
-
-
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
 
 
 def tensors(result: Any) -> list[Tensor]:

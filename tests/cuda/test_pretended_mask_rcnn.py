@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cuda.pretended_cupy import pretended
 
 import rawseg
 from rawseg import no_grad, optim, xray
@@ -25,12 +24,6 @@ OTHERS = [{"neck": neck, "roi": roi} for neck in ("fpn", "c4", "c5") for roi in 
 OTHERS += [{"backbone": "mobilenet_v2", "width_mult": 0.25}, {"frozen_norm": True}]
 NETWORKS: list[Any] = [{}]
 NETWORKS += [pytest.param(given, marks=pytest.mark.release, id="-".join(map(str, given.values()))) for given in OTHERS]
-
-
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
 
 
 def network(device: str = "cpu", **changes: Any) -> MaskRCNN:
@@ -103,6 +96,7 @@ def test_a_second_run_has_the_same_bits_wherever_images_and_targets_are(cupy):
     assert {name: array.tobytes() for name, array in same.items()} == {name: array.tobytes() for name, array in slopes.items()}
 
 
+@pytest.mark.stand_in
 def test_boxes_are_chosen_on_the_cpu_in_few_trips(cupy, monkeypatch):
     """Those that the docstring of MaskRCNN names, and no others, however many images there are."""
     trips = []

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cuda.pretended_cupy import pretended
 from tiny_run import digest, trainer
 
 import rawseg
@@ -23,12 +22,6 @@ from rawseg.training.objectives import OBJECTIVES, objective
 # gradient but roundings, and Adam takes steps of full length after these.
 CLOSE = 1e-5
 NEVER_THE_SAME = ("seconds", "images_per_second")
-
-
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
 
 
 def timeless(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
