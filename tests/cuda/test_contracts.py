@@ -7,12 +7,12 @@ import pytest
 from rawseg.testing import check
 from rawseg.testing.contracts import contracts
 
-QUICK = ("relu", "max_pool2d", "cross_entropy", "nms")
 CHECKS = ("values", "gradients", "second order", "edges", "bad input")
-NAMES = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.release]) for name in contracts()]
+EXAMPLES = [1, pytest.param(8, marks=pytest.mark.release)]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_operation_on_the_device_keeps_its_contract(cupy, name):
-    report = check(name, device="cuda", examples=2 if name in QUICK else 8, only=CHECKS)
+@pytest.mark.parametrize("examples", EXAMPLES)
+@pytest.mark.parametrize("name", contracts())
+def test_an_operation_on_the_device_keeps_its_contract(cupy, name, examples):
+    report = check(name, device="cuda", examples=examples, only=CHECKS)
     assert report.passed, report

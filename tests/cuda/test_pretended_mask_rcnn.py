@@ -38,7 +38,7 @@ def images() -> list[np.ndarray]:
     return [np.random.default_rng(i).random((3, *size)) for i, size in enumerate(SIZES)]
 
 
-def annotations() -> list[dict[str, np.ndarray]]:
+def annotated() -> list[dict[str, np.ndarray]]:
     found = []
     for height, width in SIZES:
         boxes = np.array([[3, 5, 20, 25], [16, 8, 38, 30]], np.float64)
@@ -68,7 +68,7 @@ def found_in(model: MaskRCNN, shown: list[Any]) -> list[dict[str, rawseg.Tensor]
 @pytest.mark.parametrize("options", NETWORKS)
 def test_losses_gradients_and_objects_are_the_cpus(cupy, options):
     host, device = network(**options), network("cuda", **options)
-    (want, slopes), (got, same) = step(host, images(), annotations()), step(device, images(), annotations())
+    (want, slopes), (got, same) = step(host, images(), annotated()), step(device, images(), annotated())
     assert len(want) == 5
     for name, loss in want.items():
         assert got[name].device == "cuda:0"
@@ -88,9 +88,9 @@ def test_losses_gradients_and_objects_are_the_cpus(cupy, options):
 def test_a_second_run_has_the_same_bits_wherever_images_and_targets_are(cupy):
     """Arrays of the host go to the model's device; targets may be anywhere, since they are read on the CPU."""
     model = network("cuda")
-    first, slopes = step(model, images(), annotations())
+    first, slopes = step(model, images(), annotated())
     placed = [rawseg.tensor(image).to("cuda") for image in images()]
-    targets = [{name: cupy.asarray(array) for name, array in target.items()} for target in annotations()]
+    targets = [{name: cupy.asarray(array) for name, array in target.items()} for target in annotated()]
     again, same = step(model, placed, targets)
     assert {name: loss.item() for name, loss in again.items()} == {name: loss.item() for name, loss in first.items()}
     assert {name: array.tobytes() for name, array in same.items()} == {name: array.tobytes() for name, array in slopes.items()}
@@ -107,7 +107,7 @@ def test_boxes_are_chosen_on_the_cpu_in_few_trips(cupy, monkeypatch):
         model(images())
     assert len(trips) == 5
     trips.clear()
-    model.train()(images(), annotations())
+    model.train()(images(), annotated())
     assert len(trips) == 2
 
 
@@ -123,7 +123,7 @@ def test_an_image_on_another_device_than_the_model_is_refused(cupy, there):
 
 def test_images_without_objects_train_and_images_in_which_nothing_is_found(cupy):
     model = network("cuda")
-    nothing = [{name: array[:0] for name, array in target.items()} for target in annotations()]
+    nothing = [{name: array[:0] for name, array in target.items()} for target in annotated()]
     losses, gradients = step(model, images(), nothing)
     assert losses["loss_mask"].item() == losses["loss_box_reg"].item() == 0
     assert all(np.isfinite(gradient).all() for gradient in gradients.values())
@@ -140,7 +140,7 @@ def test_it_learns(cupy):
     update = optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     losses = []
     for _ in range(3):
-        found, _ = step(model, images(), annotations())
+        found, _ = step(model, images(), annotated())
         update.step()
         losses.append(sum(loss.item() for loss in found.values()))
     assert losses[-1] < losses[0]
