@@ -12,7 +12,7 @@ from . import random
 from .autograd.operands import DEFAULT_DTYPE, dtype_of, has_numbers
 from .autograd.tensor import Tensor
 from .device import device_of, move
-from .errors import ArgumentError, ArgumentTypeError, DTypeError
+from .errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError
 
 __all__ = [
     "arange",
@@ -33,6 +33,9 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+OF_THE_CPU, OF_CUDA = (1, 3), (2, 13)  # DLPack's device types: kDLCPU and kDLCUDAHost; kDLCUDA and kDLCUDAManaged
 
 
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
@@ -81,12 +84,43 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """Return a Tensor on the memory of any object with ``__dlpack__``: PyTorch, CuPy, JAX and others, on CPU or GPU."""
+    """Return a Tensor on the memory of any object with ``__dlpack__``: PyTorch, CuPy, JAX and others, on CPU or GPU.
+
+    Parameters
+    ----------
+    source : object with ``__dlpack__`` and ``__dlpack_device__``
+        Without a graph. What is written to one is seen by the other.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it has no ``__dlpack__``.
+    DeviceError
+        If its memory is neither the CPU's nor a GPU's of CUDA.
+    BackendError
+        If it is a GPU's, and CuPy or the GPU is missing.
+
+    Notes
+    -----
+    A GPU's memory is taken over by CuPy: its current stream, on which rawseg computes, waits for what the other library has
+    still to write there. The other way, ``torch.from_dlpack(tensor)`` or ``cupy.from_dlpack(tensor)``, the other one waits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> array = np.zeros(2, np.float32)
+    >>> x = from_dlpack(array)
+    >>> array[0] = 3
+    >>> x
+    tensor([3., 0.])
+    """
     if not hasattr(source, "__dlpack__"):
         raise ArgumentTypeError("from_dlpack", "source", "an object with __dlpack__", type(source).__name__)
     kind, _ = source.__dlpack_device__()
-    if kind == 1:  # kDLCPU
+    if kind in OF_THE_CPU:
         return Tensor(np.from_dlpack(source))
+    if kind not in OF_CUDA:
+        raise DeviceError("from_dlpack", "source", "memory of the CPU or of a GPU of CUDA", f"DLPack's device type {int(kind)}")
     from .device import gpu_module
 
     return Tensor(gpu_module().from_dlpack(source))

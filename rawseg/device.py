@@ -39,7 +39,7 @@ def move(array: Any, device: str) -> Any:
     Raises
     ------
     ArgumentError
-        If ``device`` is not such a name.
+        If ``device`` is not such a name, or there are not as many GPUs.
     BackendError
         If CuPy or a GPU is missing.
     """
@@ -79,4 +79,8 @@ def _gpu(device: str) -> tuple[Any, Any]:
     if kind != "cuda" or (number and not number.isdigit()):
         raise ArgumentError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
     cupy = gpu_module()
+    count = cupy.cuda.runtime.getDeviceCount()
+    if number and int(number) >= count:
+        known = "'cuda:0'" if count == 1 else f"'cuda:0' to 'cuda:{count - 1}'"
+        raise ArgumentError("to", "device", f"{known}, of which CuPy sees {count}", repr(device))
     return cupy, cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice())

@@ -8,8 +8,12 @@ import signal
 from pathlib import Path
 
 import evidence
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from rawseg.device import move
+from rawseg.errors import BackendError
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 many = int(os.environ.get("RAWSEG_EXAMPLES") or 12000)
@@ -22,6 +26,19 @@ settings.register_profile("faults", settings.get_profile("ci"), phases=(Phase.ex
 settings.load_profile(os.environ.get("RAWSEG_HYPOTHESIS", "ci"))
 
 
+def pytest_addoption(parser):
+    told = "Where the tests of arrays on a GPU run: a stand-in for CuPy, whose device is this process; or the GPU that is here."
+    parser.addoption("--device", choices=("pretended", "cuda"), default="pretended", help=told)
+
+
+def pytest_configure(config):
+    if config.getoption("device") == "cuda":
+        try:
+            move(np.zeros(0), "cuda")
+        except BackendError as error:
+            raise pytest.UsageError(f"--device cuda: expected {error.expected}, got {error.got}") from None
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _ctrl_c_as_in_a_terminal():
     """A shell starts background jobs with Ctrl-C ignored; the tests of interrupts, and what they start, need it."""
@@ -30,7 +47,11 @@ def _ctrl_c_as_in_a_terminal():
     signal.signal(signal.SIGINT, before)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("device") == "cuda":
+        only_pretended = [item for item in items if item.get_closest_marker("stand_in")]
+        config.hook.pytest_deselected(items=only_pretended)
+        items[:] = [item for item in items if item not in only_pretended]
     evidence.count_examples(items)
     if plan := os.environ.get("RAWSEG_EVIDENCE_PLAN"):
         Path(plan).write_text(json.dumps(evidence.promised(items)))

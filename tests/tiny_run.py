@@ -12,6 +12,7 @@ import rawseg
 from rawseg import functional as F
 from rawseg import nn, optim
 from rawseg.data import Crops, Flip, Loader
+from rawseg.device import move
 from rawseg.training import Trainer
 
 
@@ -51,10 +52,12 @@ def held_out() -> tuple[np.ndarray, np.ndarray]:
     return np.stack([image[part] for part in parts]), np.stack([mask[part] for part in parts])
 
 
-def trainer(folder: Path, rule: str = "Adam", workers: int = 0, lr: float | None = None, **options) -> Trainer:
+def trainer(
+    folder: Path, rule: str = "Adam", workers: int = 0, lr: float | None = None, device: str = "cpu", **options
+) -> Trainer:
     """Return a run that is about to begin; every call returns the same one."""
     rawseg.manual_seed(5)
-    model = Net()
+    model = Net().to(device)
     if rule == "SGD":
         optimizer = optim.SGD(model.parameters(), lr=lr or 0.05, momentum=0.9, nesterov=True, weight_decay=1e-3)
     else:
@@ -70,8 +73,11 @@ def digest(run: Trainer) -> str:
     """Of all weights, buffers and optimizer slots."""
     found = hashlib.sha256()
     for name, tensor in run.model.state_dict().items():
-        found.update(name.encode() + tensor.array.tobytes())
+        found.update(name.encode() + tensor.to("cpu").array.tobytes())
     for position, slots in run.optimizer.state_dict()["state"].items():
         for name, value in sorted(slots.items()):
-            found.update(f"{position} {name}".encode() + (repr(value).encode() if isinstance(value, int) else value.tobytes()))
+            found.update(
+                f"{position} {name}".encode()
+                + (repr(value).encode() if isinstance(value, int) else move(value, "cpu").tobytes())
+            )
     return found.hexdigest()

@@ -152,6 +152,7 @@ class Tensor(Operators, InPlace, Methods):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
+        """Hand over the memory as NumPy or CuPy does, which orders its stream and the one that is asked for."""
         if self._requires_grad:
             raise GraphError("dlpack", "tensor", "one without a graph (use detach())", "requires_grad=True")
         return self.array.__dlpack__(**options)

@@ -52,6 +52,8 @@ def bench(
 ) -> None:
     """Check every kernel, then time it beside PyTorch: same process, same threads, samples taken in turn, medians.
 
+    All of it on the CPU: for a GPU there is bench/gpu_check.py in the source.
+
     A kernel that is wrong is not timed. Results go to standard output, progress to standard error. All named layers take some
     twenty minutes; name an operation, a family or a shape.
     """

@@ -153,7 +153,7 @@ def train(
     )
     result = trainer.fit(epochs, resume=resume)
     if result.best_epoch is not None:
-        report(result, held_out, out, names, uncounted)
+        report(result, held_out, out, names, uncounted, device)
     if result.interrupted:
         raise typer.Exit(130)
 
@@ -238,12 +238,12 @@ def some(names: list[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
-def report(result: Any, held_out: Any, out: Path, names: list[str] | None, uncounted: int) -> None:
+def report(result: Any, held_out: Any, out: Path, names: list[str] | None, uncounted: int, device: str) -> None:
     """Draw the learning curves and the first held-out images with the best weights."""
     from .. import models
     from ..training import BEST, learning_curves, overlay_sheet
 
-    best = models.load_model(out / BEST)
+    best = models.load_model(out / BEST, device)
     images, truths, predictions = [], [], []
     for i in range(min(4, len(held_out))):
         image, truth = held_out[i]

@@ -12,7 +12,7 @@ from ..device import array_module
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .naming import operation
 from .nonlinearity import activated
-from .reduction import check_same, reduced
+from .reduction import check_device, check_same, reduced
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
@@ -150,6 +150,7 @@ def _broadcast(op: str, argument: str, value: Any, x: Tensor) -> Tensor:
     factor = as_tensor(op, argument, value, x)
     if factor.dtype != x.dtype:
         raise DTypeError(op, argument, f"{x.dtype}, the dtype of input", factor.dtype)
+    check_device(op, x, factor, argument)
     try:
         fits = np.broadcast_shapes(factor.shape, x.shape) == x.shape
     except ValueError:

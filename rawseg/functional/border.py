@@ -9,6 +9,7 @@ import numpy as np
 from rawseg_kernels._arrays import real
 
 from ..autograd import Tensor
+from ..device import device_of, move
 from ..errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = ["border_weights"]
@@ -27,7 +28,7 @@ def border_weights(
     Parameters
     ----------
     mask : ndarray or Tensor, shape (H, W)
-        Integers: 0 for the background, another number for each instance.
+        Integers: 0 for the background, another number for each instance; on any device, the weights are on the CPU.
     w0 : float
         Weight of a pixel right between two instances, at least 0.
     sigma : float
@@ -57,7 +58,8 @@ def border_weights(
     >>> border_weights(np.array([[1, 0, 2]]), w0=10, sigma=1).round(3)
     array([[2.353, 2.353, 2.353]], dtype=float32)
     """
-    mask = mask.numpy() if isinstance(mask, Tensor) else np.asarray(mask)
+    mask = mask.array if isinstance(mask, Tensor) else mask
+    mask = move(mask, "cpu") if device_of(mask) else np.asarray(mask)  # SciPy finds distances there
     if mask.dtype.kind not in "iu":
         raise DTypeError(OP, "mask", "integers", mask.dtype)
     if mask.ndim != 2:

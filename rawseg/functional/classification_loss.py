@@ -15,12 +15,12 @@ from ..autograd import Function, Tensor, is_grad_enabled
 from ..autograd.arithmetic import where
 from ..autograd.operands import as_tensor
 from ..device import array_module
-from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..labels import check_class_ids
 from .activation import floating
 from .logistic import log_softmax, softmax
 from .naming import operation
-from .reduction import EMPTY, REDUCTIONS, check_choice, mean_over, reduced
+from .reduction import EMPTY, REDUCTIONS, check_choice, check_device, mean_over, reduced
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -214,6 +214,7 @@ def _class_weights(op: str, x: Tensor, weight: Any) -> Any:
         raise ShapeError(op, "weight", f"shape ({classes},)", f"shape {weight.shape}")
     if weight.dtype != x.dtype:
         raise DTypeError(op, "weight", f"{x.dtype}, the dtype of input", weight.dtype)
+    check_device(op, x, weight, "weight")
     weights = weight.array.astype(np.float64)
     error = partial(ArgumentError, op, "weight", "finite weights of at least 0", weight.array)
     refuse(~(xp.isfinite(weights) & (weights >= 0)), error)
@@ -225,8 +226,7 @@ def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[A
     shape = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
     if target.dtype != np.int64:
         raise DTypeError(op, "target", "int64 class ids", target.dtype)
-    if target.device != x.device:
-        raise DeviceError(op, "target", f"{x.device}, the device of input", target.device)
+    check_device(op, x, target, "target")
     if target.shape != shape:
         raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
     kept = target.array != ignore_index

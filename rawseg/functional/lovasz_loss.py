@@ -17,7 +17,7 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..labels import check_class_ids
 from .activation import floating, relu
 from .naming import operation
-from .reduction import EMPTY, check_choice
+from .reduction import EMPTY, check_choice, check_device
 
 __all__ = ["lovasz_hinge", "lovasz_softmax"]
 
@@ -120,6 +120,7 @@ def lovasz_softmax(
     if ((x.array < 0) | (x.array > 1)).any():
         got = f"values from {x.array.min()} to {x.array.max()}"
         raise ArgumentError(op, "input", "probabilities, 0 to 1 (apply softmax to logits)", got)
+    check_device(op, x, target, "target")
     ids = _ids(op, target, (x.shape[0], *x.shape[2:]), f" (input shape {x.shape})")
     kept = ids != ignore_index
     check_class_ids(op, "target", ids, x.shape[1], kept)
@@ -163,6 +164,7 @@ def lovasz_hinge(input: Any, target: Any, per_image: bool = True, ignore_index: 
     check_choice(op, "empty", empty, EMPTY)
     if x.ndim < 1:
         raise ShapeError(op, "input", "shape (N, ...)", f"shape {x.shape}")
+    check_device(op, x, target, "target")
     ids = _ids(op, target.astype(np.int64) if target.dtype == bool else target, x.shape, ", that of input")
     kept = ids != ignore_index
     check_class_ids(op, "target", ids, 2, kept)

@@ -32,8 +32,13 @@ def check_same(op: str, input: Tensor, target: Tensor, argument: str = "target")
         raise ShapeError(op, argument, f"shape {input.shape}, that of input", f"shape {target.shape}")
     if target.dtype != input.dtype:
         raise DTypeError(op, argument, f"{input.dtype}, the dtype of input", target.dtype)
-    if target.device != input.device:
-        raise DeviceError(op, argument, f"{input.device}, the device of input", target.device)
+    check_device(op, input, target, argument)
+
+
+def check_device(op: str, input: Tensor, other: Tensor, argument: str) -> None:
+    """Check that an argument is where the input is."""
+    if other.device != input.device:
+        raise DeviceError(op, argument, f"{input.device}, the device of input", other.device)
 
 
 def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:

@@ -18,7 +18,7 @@ from ..labels import check_class_ids
 from .activation import floating
 from .classification_loss import cross_entropy
 from .naming import operation
-from .reduction import EMPTY, REDUCTIONS, check_choice, check_same, mean_over, reduced
+from .reduction import EMPTY, REDUCTIONS, check_choice, check_device, check_same, mean_over, reduced
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss", "weighted_cross_entropy"]
 
@@ -145,6 +145,7 @@ def _overlap(op: str, input: Any, target: Any, smooth: float, per: str, ignore_i
     if ((x.array < 0) | (x.array > 1)).any():
         got = f"values from {x.array.min()} to {x.array.max()}"
         raise ArgumentError(op, "input", "probabilities, 0 to 1 (apply softmax or sigmoid to logits)", got)
+    check_device(op, x, target, "target")
     g, kept = _masks(op, x, target, ignore_index)
     p = x if kept is None else where(kept, x, 0.0)
     axes = GROUPS[per] + tuple(range(2, x.ndim))

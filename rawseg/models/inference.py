@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..device import move
+from ..errors import DeviceError
 
 __all__ = ["as_input", "evaluating"]
 
@@ -33,6 +34,24 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 def as_input(images: np.ndarray, model: Any, device: str | None = None) -> Tensor:
-    """Return images as a Tensor of the dtype and on the device of a model's parameters, or on ``device``."""
+    """Return images as a Tensor of the dtype and on the device of a model's parameters.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, C, H, W)
+        On any device.
+    model : Module
+        What will look at them.
+    device : str, optional
+        Where the caller says that the model is.
+
+    Raises
+    ------
+    DeviceError
+        If the model is somewhere else.
+    """
     parameter = next(iter(model.parameters()))
-    return Tensor(move(images.astype(parameter.dtype, copy=False), device or parameter.device))
+    x = Tensor(move(images.astype(parameter.dtype, copy=False), device or parameter.device))
+    if x.device != parameter.device:
+        raise DeviceError("predict", "device", f"{parameter.device}, the device of the model", x.device)
+    return x

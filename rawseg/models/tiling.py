@@ -42,7 +42,7 @@ def predict_tiled(
     model: Any,
     image: np.ndarray,
     tile: int = 512,
-    device: str = "cpu",
+    device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict the class of every pixel of an image of any size in bounded memory.
@@ -56,8 +56,8 @@ def predict_tiled(
     tile : int
         Side of the kept middle in pixels, rounded down to a multiple of the model's: time and memory, never the result. A
         model whose every output depends on the whole image sees it at once.
-    device : str
-        Where the model is.
+    device : str, optional
+        Where the model is; nothing else fits, so it may be left out.
     progress : callable, optional
         Called with (tiles done, tiles in all).
 
@@ -74,6 +74,8 @@ def predict_tiled(
         If the image is not (C, H, W) with the model's channels.
     ArgumentError
         If ``tile`` is smaller than the model's multiple.
+    DeviceError
+        If the model is not on ``device``.
     """
     channels = model.config["in_channels"]
     if image.ndim != 3 or image.shape[0] != channels or 0 in image.shape:
@@ -102,7 +104,7 @@ def _middle(model: Any, tile: int, length: int) -> int:
 
 
 def _predict_one(
-    model: Any, image: np.ndarray, start: tuple[int, int], kept: tuple[int, int], device: str
+    model: Any, image: np.ndarray, start: tuple[int, int], kept: tuple[int, int], device: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict the pixels of a middle of size ``kept``, which begins at ``start``, with their halo."""
     halo = model.halo or 0

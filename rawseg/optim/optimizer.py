@@ -163,6 +163,9 @@ class Optimizer:
         """Return the parameter's state with all its slots, and whether any of them is new."""
         state = self.state.get(param, {})
         missing = [name for name in self.slots(group) if name not in state]
+        for name, value in state.items():
+            if device_of(value) not in ("", param.device):
+                raise DeviceError(self.name, name, f"{param.device}, the device of its parameter", device_of(value))
         zeros = array_module(param.array).zeros
         return {**state, **{name: zeros(param.shape, param.dtype) for name in missing}}, bool(missing)
 

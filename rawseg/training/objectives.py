@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import functional as F
 from ..autograd import Tensor
+from ..device import move
 from ..errors import ArgumentError
 
 __all__ = ["OBJECTIVES", "objective"]
@@ -43,7 +44,7 @@ def objective(
 
 
 def _cross_entropy(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
-    return F.cross_entropy(logits, masks, weight=weight, ignore_index=ignore_index, empty="zero")
+    return F.cross_entropy(logits, masks, weight=_beside(logits, weight), ignore_index=ignore_index, empty="zero")
 
 
 def _dice(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:
@@ -62,12 +63,18 @@ def _border(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Te
     from scipy.ndimage import label
 
     maps = []
-    for mask in masks.numpy():
+    for mask in move(masks.array, "cpu"):  # distances are found on the CPU
         objects = np.zeros(mask.shape, np.int64)
         label((mask > 0) & (mask != ignore_index), output=objects)  # touching regions of any class are one object
         maps.append(F.border_weights(objects))
-    pixel_weight = Tensor(np.stack(maps).astype(logits.dtype))
+    pixel_weight = _beside(logits, np.stack(maps).astype(logits.dtype))
+    weight = _beside(logits, weight)
     return F.weighted_cross_entropy(logits, masks, pixel_weight, weight=weight, ignore_index=ignore_index, empty="zero")
+
+
+def _beside(logits: Tensor, array: np.ndarray | None) -> Tensor | None:
+    """Return an array as a Tensor where the logits are."""
+    return None if array is None else Tensor(move(array, logits.device))
 
 
 def _bce_minus_log_dice(logits: Tensor, masks: Tensor, ignore_index: int, weight: Any) -> Tensor:

@@ -72,6 +72,12 @@ class MemoryPointer:
         self.ptr = host.ctypes.data
 
 
+class _Capsule(NamedTuple):
+    """Memory of the device on its way: not a capsule of the host, which NumPy and PyTorch would take."""
+
+    memory: np.ndarray
+
+
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     """An array on the device."""
 
@@ -100,6 +106,15 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         if function.__name__ not in NAMES:
             raise TypeError(f"CuPy is not said to have {function.__name__}")
         return _function(function.__name__)(*arguments, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0  # kDLCUDA
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        """As CuPy's, which has these arguments; what it returns, only `from_dlpack` here takes."""
+        if dl_device not in (None, (2, 0)):
+            raise BufferError("an array on the device is exported there")
+        return _Capsule(self._host.copy() if copy else self._host)
 
     def get(self) -> np.ndarray:
         """Return a copy on the host."""
@@ -348,10 +363,17 @@ def module() -> ModuleType:
         setattr(cupy, name, _function(name))
     cupy.ndarray, cupy.RawModule, cupy.cuda = ndarray, RawModule, _cuda()  # type: ignore[attr-defined]
     cupy.asnumpy = lambda array: array.get()  # type: ignore[attr-defined]
-    cupy.from_dlpack = lambda array: ndarray(np.from_dlpack(array))  # type: ignore[attr-defined]
+    cupy.from_dlpack = from_dlpack  # type: ignore[attr-defined]
     cupy.get_default_memory_pool = lambda: memory.DEFAULT  # type: ignore[attr-defined]
     cupy.__version__ = "14.2.0"
     return cupy
+
+
+def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:
+    """As CuPy's: of an exporter on the device, on its memory; the host's are refused."""
+    if array.__dlpack_device__()[0] not in (2, 13):
+        raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead.")
+    return ndarray(array.__dlpack__(stream=1, max_version=(1, 0), dl_device=device, copy=copy).memory)
 
 
 def _cupyx() -> dict[str, ModuleType]:

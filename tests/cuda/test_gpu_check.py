@@ -14,6 +14,8 @@ from cuda.pretended_cupy import pretended
 
 from rawseg.benchmark.cases import Case
 
+pytestmark = pytest.mark.stand_in
+
 
 @pytest.fixture
 def pretended_gpu():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from catalogue.collected import KERNELS
-from cuda.pretended_cupy import ndarray, pretended
 from cuda.test_kernels import CALLS
 from promises import outputs_of
 
@@ -19,21 +18,22 @@ ENTRIES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
-
-
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
-def test_arrays_of_a_gpu_stay_there_and_give_the_same(cupy, entry):
+def test_arrays_of_a_gpu_stay_there_and_give_the_same(cupy, entry, request):
     arrays = entry.arrays(np.float32)
     assert entry.of_algorithm is not None
-    got = outputs_of(entry.of_algorithm(*map(ndarray, arrays), "auto"))
+    got = outputs_of(entry.of_algorithm(*map(cupy.asarray, arrays), "auto"))
     assert all(isinstance(out, cupy.ndarray) for out in got)
-    found = {tuple(out.get().tobytes() for out in got)}
-    of_one = {str(call): call for call in CALLS if call.entry is entry}
-    assert found <= {tuple(out.tobytes() for out in outputs_of(call.run(*arrays))) for call in of_one.values()}
+    found = [out.get() for out in got]
+    expected = [outputs_of(call.run(*arrays)) for call in CALLS if call.entry is entry]
+    if request.config.getoption("device") == "cuda":  # whose exp and log have last places of their own
+        assert any(all(map(near, found, outputs)) for outputs in expected)
+    else:
+        assert any([out.tobytes() for out in found] == [out.tobytes() for out in outputs] for outputs in expected)
+
+
+def near(got: np.ndarray, want: np.ndarray) -> bool:
+    return bool(np.allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max(initial=0), equal_nan=True))
 
 
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)
@@ -58,14 +58,14 @@ INDICES = np.array([[[[0, 1], [2, 3]], [[0, 1], [1, 3]]]])
 )
 def test_errors_are_those_of_numpys_arrays(cupy, call, error, message):
     with pytest.raises(error, match=message):
-        call(ndarray(X), ndarray(INDICES))
+        call(cupy.asarray(X), cupy.asarray(INDICES))
     if error is not BackendError:
         with pytest.raises(error, match=message):
             call(X, INDICES)
 
 
 def test_a_batch_without_images(cupy):
-    x, indices = (ndarray(array[:0]) for array in (X, INDICES))
+    x, indices = (cupy.asarray(array[:0]) for array in (X, INDICES))
     for out in (
         max_unpool2d.forward(x, indices, 3),
         max_unpool2d.backward(x, indices, "last"),
@@ -82,13 +82,14 @@ def test_unpooling_sorts_once(cupy, monkeypatch, policy, sorts):
     seen, argsort = [], cupy.argsort
     monkeypatch.setattr(cupy, "argsort", lambda *given, **options: seen.append(1) or argsort(*given, **options))
     apart = np.array([[[[0, 5], [2, 3]], [[8, 1], [4, 3]]]])
-    got = max_unpool2d.forward(ndarray(X), ndarray(apart), 3, policy).get()
+    got = max_unpool2d.forward(cupy.asarray(X), cupy.asarray(apart), 3, policy).get()
     assert len(seen) == sorts
     assert got.tobytes() == max_unpool2d.forward(X, apart, 3, policy).tobytes()
 
 
+@pytest.mark.stand_in
 def test_no_array_of_a_gpu_becomes_one_of_numpy(cupy):
-    x = ndarray(X)
+    x = cupy.asarray(X)
     for wrong in (lambda: np.asarray(x), lambda: float(x), lambda: x + X, lambda: X + x, lambda: np.concatenate([x, X])):
         with pytest.raises(TypeError):
             wrong()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from catalogue.collected import OPS, differentiable
 from cuda.on_device import moved_function
-from cuda.pretended_cupy import pretended
 
 import rawseg
 from rawseg import Tensor, nn, optim
@@ -18,12 +17,6 @@ from rawseg.errors import DeviceError
 
 # Results differ from the CPU's where sums have another order: in float64, that is all.
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
-
-
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
 
 
 def tensors(result: Any) -> list[Tensor]:
@@ -84,6 +77,15 @@ def test_an_index_on_the_host_comes_to_the_device_and_repeated_places_add_up_in_
         (lambda x: F.mse_loss(x, rawseg.zeros(2, 3)), "mse_loss: "),
         (lambda x: F.binary_cross_entropy_with_logits(x, rawseg.zeros(2, 3)), "target: expected cuda:0, the device of input"),
         (lambda x: F.linear(x, rawseg.zeros(4, 3)), "linear: weight: expected cuda:0, the device of input, got cpu"),
+        (lambda x: F.cross_entropy(x, placed([0, 1]), weight=np.ones(3, np.float32)), "cross_entropy: weight: expected cuda:0"),
+        (lambda x: F.nll_loss(x, placed([0, 1]), weight=np.ones(3, np.float32)), "nll_loss: weight: expected cuda:0"),
+        (lambda x: F.focal_loss(x, placed([0, 1]), weight=np.ones(3, np.float32)), "focal_loss: weight: expected cuda:0"),
+        (lambda x: F.mse_loss(x, x, weight=np.ones((2, 3), np.float32)), "mse_loss: weight: expected cuda:0"),
+        (lambda x: F.binary_cross_entropy_with_logits(x, x, rawseg.ones(3)), "weight: expected cuda:0, the device of input"),
+        (lambda x: F.binary_cross_entropy(x, x, rawseg.ones(3)), "binary_cross_entropy: weight: expected cuda:0, the device"),
+        (lambda x: F.dice_loss(x, np.zeros(2, np.int64)), "dice_loss: target: expected cuda:0, the device of input, got cpu"),
+        (lambda x: F.lovasz_softmax(x, np.zeros(2, np.int64)), "lovasz_softmax: target: expected cuda:0, the device of input"),
+        (lambda x: F.lovasz_hinge(x, np.zeros((2, 3), np.int64)), "lovasz_hinge: target: expected cuda:0"),
     ],
 )
 def test_operands_on_two_devices_are_refused(cupy, call, message):
@@ -91,11 +93,46 @@ def test_operands_on_two_devices_are_refused(cupy, call, message):
         call(rawseg.zeros(2, 3).to("cuda"))
 
 
+def placed(values: Any) -> Tensor:
+    return rawseg.tensor(values).to("cuda")
+
+
+SEVERAL = [entry for entry in OPS if len(entry.arrays) > 1]
+
+
+@pytest.mark.parametrize("entry", SEVERAL, ids=lambda entry: entry.name)
+def test_any_argument_that_was_left_on_the_host_is_refused(cupy, entry):
+    call = moved_function(entry.call, cupy)
+    for left in range(len(entry.arrays)):
+        arrays = [rawseg.tensor(array) for array in entry.arrays]
+        with pytest.raises(DeviceError, match=r"expected (cpu|cuda:0).* got (cpu|cuda:0)"):
+            call(*(array if i == left else array.to("cuda") for i, array in enumerate(arrays)))
+
+
+def test_border_weights_are_found_on_the_cpu_wherever_the_mask_is(cupy):
+    mask = np.array([[1, 0, 2]])
+    for there in (cupy.asarray(mask), rawseg.tensor(mask).to("cuda")):
+        assert F.border_weights(there).tobytes() == F.border_weights(mask).tobytes()
+
+
 RULES = [
     lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
     lambda p: optim.Adam(p, lr=0.01),
     lambda p: optim.AdamW(p, lr=0.01),
 ]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_optimiser_that_has_stepped_elsewhere_is_refused_and_changes_nothing(cupy, rule):
+    net = nn.Linear(3, 2)
+    update = rule(net.parameters())
+    net(rawseg.ones(1, 3)).sum().backward()
+    update.step()
+    net.to("cuda")
+    before = net.weight.to("cpu").numpy().copy()
+    with pytest.raises(DeviceError, match=r"\w+: \w+: expected cuda:0, the device of its parameter, got cpu"):
+        update.step()
+    assert (net.weight.to("cpu").numpy() == before).all()
 
 
 @pytest.mark.parametrize("rule", RULES)

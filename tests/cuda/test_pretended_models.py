@@ -6,19 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cuda.pretended_cupy import pretended
 
 import rawseg
 from rawseg import functional as F
 from rawseg import models, no_grad
 
 CLOSE = 1e-8  # of the largest: sums in another order, in float64, through dozens of layers and batch norms of small maps
-
-
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
 
 
 NETWORKS: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {

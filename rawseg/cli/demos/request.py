@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
+from ...device import move
 from ..options import make_folder
 from ..output import console
 
@@ -43,6 +45,7 @@ class Request:
 
     def folder(self, name: str) -> Path:
         """Make and return a folder that no run is in yet."""
+        move(np.zeros(0), self.device)  # a device that is none is told now
         return make_folder(free_folder(self.out / name))
 
 

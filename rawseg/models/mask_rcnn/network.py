@@ -11,7 +11,6 @@ from rawseg_kernels._arrays import flag, integer
 
 from ... import nn
 from ...autograd import Tensor
-from ...creation import as_tensor
 from ...errors import ArgumentError, ArgumentTypeError
 from ...interchange.imagenet import COLOURS
 from ...random import generator
@@ -74,6 +73,11 @@ class MaskRCNN(nn.Module):
     (D, 1, H, W), probabilities in the image's own pixels, best first. The rules and constants are those of torchvision's
     ``maskrcnn_resnet50_fpn``, whose state dict loads: 44,401,393 parameters with 91 classes and frozen norms. What torchvision
     draws by its global generator comes from `rawseg.manual_seed`.
+
+    On a GPU, maps, heads, losses and gradients stay there. Boxes are matched, drawn, suppressed and pasted on the CPU, whose
+    loops over a few thousand boxes are short: a training step brings there the logits and codes of the anchors, an inference
+    those of the regions, too, and the masks' probabilities, each once for the whole batch. Images that are NumPy arrays go to
+    the model's device, Tensors must be there (DeviceError); targets may be anywhere. The results are on the model's device.
     """
 
     name = "mask_rcnn"
@@ -149,7 +153,7 @@ class MaskRCNN(nn.Module):
         """Return the losses by name in training mode, the objects of each image in eval mode."""
         if not isinstance(images, (list, tuple)) or not images:
             raise ArgumentTypeError(self.name, "images", "a list with at least one image", type(images).__name__)
-        images = [as_tensor(image) for image in images]
+        images = [self.transform.beside(image, next(self.parameters()).device) for image in images]
         if not self.training:
             return run(self, {"images": list(images)})["results"]
         if targets is None or len(targets) != len(images):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...autograd import Tensor
-from ...device import move
+from ...device import device_of, move
 from ...errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ...ops import BoxCoder, box_iou, roi_align
 from .matching import BETWEEN, Sampler, match
@@ -64,7 +64,8 @@ def checked_target(target: Any, image: int, size: tuple[int, int], classes: int,
 
 
 def _array(value: Any) -> np.ndarray:
-    return move(value.array, "cpu") if isinstance(value, Tensor) else np.asarray(value)
+    array = value.array if isinstance(value, Tensor) else value
+    return move(array, "cpu") if device_of(array) else np.asarray(array)
 
 
 def _refuse(where: str, name: str, expected: str, bad: Any, values: Any, ids: np.ndarray) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 from ... import functional as F
 from ...autograd import Tensor
 from ...autograd.shaping import stack
+from ...creation import as_tensor
 from ...device import move
-from ...errors import ArgumentError, DTypeError, ShapeError
+from ...errors import ArgumentError, DeviceError, DTypeError, ShapeError
 
 __all__ = ["Transform", "resized_boxes"]
 
@@ -43,6 +44,14 @@ class Transform:
         factor = min(self.min_size / min(size), self.max_size / max(size))
         return max(1, math.floor(size[0] * factor)), max(1, math.floor(size[1] * factor))
 
+    def beside(self, image: Any, device: str) -> Tensor:
+        """Return an image as a Tensor on a device: an array goes there, a Tensor must be there, else DeviceError."""
+        if not isinstance(image, Tensor):
+            return as_tensor(image, device=device)
+        if image.device != device:
+            raise DeviceError("mask_rcnn", "images", f"{device}, the device of the parameters", image.device)
+        return image
+
     def batch(self, images: Sequence[Any], dtype: Any, device: str) -> tuple[Tensor, list[Size]]:
         """Return images as one batch, and their sizes in it.
 
@@ -68,8 +77,7 @@ class Transform:
 
     def _resized(self, image: Any, dtype: Any, device: str) -> Tensor:
         channels = len(self.mean)
-        if not isinstance(image, Tensor):
-            image = Tensor(move(image, device))
+        image = self.beside(image, device)
         if image.ndim != 3 or image.shape[0] != channels or 0 in image.shape:
             raise ShapeError("mask_rcnn", "images", f"shape ({channels}, H, W) each", f"shape {image.shape}")
         if image.dtype.kind != "f":

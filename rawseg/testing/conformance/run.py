@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import settings
 
+from ...device import move
 from ...errors import ArgumentError
 from ..adapters import adapt
 from ..case import Case
@@ -70,7 +71,9 @@ def check(
     Raises
     ------
     ArgumentError
-        If there is no such operation or check, or nothing to check.
+        If there is no such operation, check or device, or nothing to check.
+    BackendError
+        If CuPy or a GPU is missing for ``device``.
 
     Examples
     --------
@@ -85,6 +88,8 @@ def check(
     whole = contract_of(op)
     with ONE_AT_A_TIME:
         adapter = adapt(whole.function if function is None else function, backward, framework=framework, device=device)
+        if adapter.framework == "rawseg":
+            move(np.zeros(0), device)  # one that is none is the caller's mistake, and no operation's
         adapter = guessed_again(adapter, whole, device)
         missing = () if function is None else lacking(adapter, whole)
         contract = replace(whole, gradients=tuple(name for name in whole.gradients if name not in missing))
