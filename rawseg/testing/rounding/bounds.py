@@ -41,8 +41,9 @@ def product_gamma(algorithm: str, terms: Any, dtype: Any) -> Any:
     """Return `gamma` for an algorithm of matrix products, which may be one on tensor cores: of the sum of magnitudes, too.
 
     Their sums may be truncated after every addition, off by two roundings. Rounded to TF32, both factors are off by up to
-    2**-11. Split into two of TF32, each is off by up to 2**-22, and the product of the smaller parts is left out, which is as much
-    again; of every eight products only their own sum is truncated, since the small parts, 2**-10 of it, are added before.
+    2**-11. Split into two of TF32, each is off by up to 2**-22, and the product of the smaller parts is left out, which is
+    as much again; of every eight products only their own sum is truncated, since the small parts, 2**-10 of it, are added
+    before.
 
     Parameters
     ----------
