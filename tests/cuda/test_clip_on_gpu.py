@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -129,8 +130,8 @@ def test_values_are_cut_and_nan_stays(limit):
 
 
 @pytest.mark.usefixtures("cupy")
-def test_gradients_with_strides_and_shared_ones():
-    """A shared gradient is scaled as often as it is there, as on the CPU."""
+def test_gradients_with_strides_and_shared_ones(launches):
+    """A shared gradient is scaled as often as it is there, as on the CPU, and not by threads that meet in it."""
 
     def odd(device: str) -> list[rawseg.Tensor]:
         params = with_gradients(arrays(np.float32), device)
@@ -147,6 +148,28 @@ def test_gradients_with_strides_and_shared_ones():
         assert not device[0].grad.array.flags.c_contiguous
         for one, other in zip(on_host(device), on_host(host), strict=True):
             np.testing.assert_allclose(one, other, rtol=3e-7, atol=0)
+    assert launches == ["clip_chunks", "clip_factor"]
+
+
+def test_copies_of_gradients_with_strides_live_until_they_are_read(cupy, monkeypatch):
+    copies, launch, seen = [], Kernel.launch, []
+
+    def copied(array):
+        copy = ndarray(np.ascontiguousarray(array.get()))
+        copies.append(weakref.ref(copy))
+        return copy
+
+    def watched(self, *arguments, **options):
+        if self.name == "clip_chunks":
+            seen.append([copy() is not None for copy in copies])
+        launch(self, *arguments, **options)
+
+    params = with_gradients([np.ones((3, 4))] * 2)
+    params[0].grad = params[0].grad.T
+    monkeypatch.setattr(cupy, "ascontiguousarray", copied)
+    monkeypatch.setattr(Kernel, "launch", watched)
+    assert clip_grad_norm_(params, 1.0, norm_type=1).item() == 24
+    assert seen == [[True, True]]
 
 
 @pytest.mark.usefixtures("cupy")
