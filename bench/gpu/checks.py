@@ -33,7 +33,8 @@ def steps() -> list[Step]:
     checked = [(f"check {case}", partial(check, call)) for call, case in enumerate(CALLS)]
     odd = [(f"special values {case}", partial(special, call)) for call, case in enumerate(CALLS)]
     rules = [(f"check foreach {call.name}", partial(check_foreach, call)) for call in foreach_calls.CALLS]
-    return [*built, ("a planted fault is found", planted), *checked, *rules, *odd]
+    norms = [(f"check foreach clip norm {p:g}", partial(check_norm, p)) for p in foreach_calls.NORMS]
+    return [*built, ("a planted fault is found", planted), *checked, *rules, *norms, *odd]
 
 
 def ask_for(names: list[str]) -> None:
@@ -129,6 +130,20 @@ def check_foreach(call: foreach_calls.ForeachCall) -> dict[str, Any]:
         whole = [array for column in want for array in column]
         worst[dtype.__name__] = max(map(partial(difference, FUNCTIONS), runs[0], whole))
     return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
+
+
+def check_norm(p: float) -> dict[str, Any]:
+    """Compare the norm of many arrays, and the factor that it asks for, with the loops', and with itself."""
+    columns = [foreach_calls.arrays(1, dtype)[0] for dtype in foreach_calls.DTYPES]
+    want = foreach_calls.reference.norm([array for column in columns for array in column], p)
+    runs = []
+    for _ in range(REPEATS + 1):
+        spoil()
+        runs.append([array.get() for array in foreach_calls.norm_of([on_device(column) for column in columns], p, 0.5)])
+    if any(one.tobytes() != other.tobytes() for run in runs for one, other in zip(run, runs[0], strict=True)):
+        raise AssertionError("runs differ in their bits")
+    worst = difference(FUNCTIONS, runs[0][0], np.asarray(want, np.float64))
+    return {"worst": worst, "said": f"{worst:.1e}, {REPEATS + 1} runs equal"}
 
 
 def difference(allowed: float, got: np.ndarray, want: np.ndarray) -> float:

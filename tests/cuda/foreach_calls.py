@@ -66,9 +66,9 @@ def _rules() -> Iterator[ForeachCall]:
     yield _adam("decay, climbing", 3, 0.1, False, False, True)
     yield _adam("AMSGrad, decay", 7, 0.1, False, True, False)
     yield _adam("W, AMSGrad, climbing", 2, 0.2, True, True, True)
-    yield ForeachCall("scale", 1, partial(_scaled, 0.3), lambda gradient: reference.scale(gradient, 0.3))
-    yield ForeachCall("no scale", 1, partial(_scaled, 1.0), lambda gradient: None)
-    yield ForeachCall("limit", 1, lambda table, _: clip.limit(table, 0.5), lambda gradient: reference.limit(gradient, 0.5))
+    yield ForeachCall("clip scale", 1, partial(_scaled, 0.3), lambda gradient: reference.scale(gradient, 0.3))
+    yield ForeachCall("clip no scale", 1, partial(_scaled, 1.0), lambda gradient: None)
+    yield ForeachCall("clip limit", 1, lambda table, _: clip.limit(table, 0.5), lambda gradient: reference.limit(gradient, 0.5))
 
 
 CALLS = list(_rules())
@@ -82,7 +82,7 @@ def called(call: ForeachCall, columns: list[list[np.ndarray]]) -> None:
     call.run(table, columns[0][0])
 
 
-def norm_of(columns: list[list[np.ndarray]], p: float, max_norm: float) -> tuple[np.ndarray, np.ndarray]:
+def norm_of(columns: list[list[Any]], p: float, max_norm: float) -> tuple[Any, Any]:
     """Return norm and factor of columns, each of a dtype of its own."""
     tables = [Table() for _ in columns]
     for table, column in zip(tables, columns):

@@ -11,6 +11,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from cuda import foreach_calls
+from cuda.foreach_calls import ForeachCall
 from cuda.registers import CHIPS, recorded
 from cuda.sources import SOURCES
 from cuda.test_kernels import CALLS, CudaCall, room_of, tolerance
@@ -23,12 +25,21 @@ BEGIN, END = "<!-- table: python tests/cuda/table.py -->\n", "<!-- end of table 
 COLUMNS = "file", "kernels", "calls beside the loops, on the CPU", f"registers, sm_{' / '.join(CHIPS)}", "on a GPU"
 
 
-def calls_of(source: Source) -> list[CudaCall]:
-    """Return the calls of the catalogue that launch kernels of a file: those of its room, or all if it serves many rooms."""
+def calls_of(source: Source) -> list[CudaCall] | list[ForeachCall]:
+    """Return the calls that launch kernels of a file: those of its room, or all of the catalogue if it serves many rooms."""
     room, file = source.path.parent.name, source.path.stem
+    if room == "_foreach":
+        return [call for call in foreach_calls.CALLS if call.name.startswith(file)]
     if room == "_cuda":
         return CALLS
     return [case for case in CALLS if room_of(case) == room and file_of(case.algorithm) == file.replace(room, "cuda", 1)]
+
+
+def checks_of(source: Source) -> list[str]:
+    """Return the names of the steps that check a file's calls on a GPU."""
+    names = [f"check {call}" if isinstance(call, CudaCall) else f"check foreach {call.name}" for call in calls_of(source)]
+    norms = foreach_calls.NORMS if source.path.name == "clip.cu" else []
+    return [*names, *(f"check foreach clip norm {p:g}" for p in norms)]
 
 
 def file_of(algorithm: str) -> str:
@@ -40,9 +51,11 @@ def beside_loops(source: Source) -> str:
     """Return how near the loops' results are in float32, for every algorithm of a file."""
     if source.path.parent.name == "_cuda":
         return "those that it serves"
-    words = []
-    for algorithm in dict.fromkeys(case.algorithm for case in calls_of(source)):
-        allowed = [tolerance(case, np.float32) for case in calls_of(source) if case.algorithm == algorithm]
+    if source.path.parent.name == "_foreach":
+        return f"{len(calls_of(source))} with equal bits" + (", norms within 1e-12" if source.path.name == "clip.cu" else "")
+    words, calls = [], [call for call in calls_of(source) if isinstance(call, CudaCall)]
+    for algorithm in dict.fromkeys(call.algorithm for call in calls):
+        allowed = [tolerance(call, np.float32) for call in calls if call.algorithm == algorithm]
         equal = f"{allowed.count(0)} with equal bits" if 0 in allowed else ""
         bounded = f"{len(allowed) - allowed.count(0)} within {max(allowed):.0e} of the largest" if any(allowed) else ""
         words.append(f"`{algorithm}`: {', '.join(filter(None, [equal, bounded]))}")
@@ -60,7 +73,7 @@ def on_a_gpu(source: Source, results: list[dict[str, Any]]) -> str:
     older = ""
     for result in sorted(results, key=lambda found: found["when"], reverse=True):
         steps = {step["name"]: step for step in result["steps"]}
-        needed = [f"build {source.path.name}", *(f"check {case}" for case in calls_of(source))]
+        needed = [f"build {source.path.name}", *checks_of(source)]
         if not all(name in steps and steps[name]["ok"] for name in needed):
             continue
         seen = f"{result['device']}, {result['when'][:10]}"

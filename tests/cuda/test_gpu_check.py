@@ -12,6 +12,7 @@ import pytest
 import torch
 from cuda.pretended_cupy import pretended
 
+import rawseg
 from rawseg.benchmark.cases import Case
 
 pytestmark = pytest.mark.stand_in
@@ -53,17 +54,17 @@ def test_launches_over_many_arrays_are_checked(pretended_gpu, tmp_path, capsys, 
     from gpu import checks
 
     monkeypatch.setattr(checks, "REPEATS", 1)
-    assert gpu_check.main(["--out", str(tmp_path), "--only", "check foreach scale"]) == 0
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "check foreach clip scale"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("ok  check foreach scale ")
+    assert said.startswith("ok  check foreach clip scale ")
     assert "float32 0.0e+00, float64 0.0e+00, 2 runs equal" in said
     monkeypatch.setattr(checks.foreach_calls, "called", lambda _call, _columns: None)
-    assert gpu_check.main(["--out", str(tmp_path), "--only", "check foreach scale"]) == 1
-    assert "BAD check foreach scale" in capsys.readouterr().out
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "check foreach clip scale"]) == 1
+    assert "BAD check foreach clip scale" in capsys.readouterr().out
 
 
 def test_a_budget_that_is_spent_leaves_steps_out(pretended_gpu, tmp_path):
-    assert gpu_check.main(["--out", str(tmp_path), "--only", "max_pool2d", "--budget", "1"]) == 0
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "max_pool2d.cu", "--budget", "1"]) == 0
     found = json.loads(next(tmp_path.iterdir()).read_text())
     assert not found["steps"]
     assert "build max_pool2d.cu" in found["skipped"]
@@ -165,3 +166,35 @@ def test_a_wrong_kernel_is_not_timed(timing, monkeypatch):
     monkeypatch.setattr(cuda_tiles, "forward", cuda_tiles_tf32.forward)
     with pytest.raises(AssertionError, match=r"forward cuda_tiles: element .* off by more than rounding can be"):
         timing.time(conv2d_case())
+
+
+def test_the_gradients_of_a_network_are_compared(pretended_gpu, tmp_path, monkeypatch, capsys):
+    from gpu import models
+
+    monkeypatch.setitem(models.SMALL, "unet", {"width": 2, "size": 16, "batch": 2})
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "gradients of unet"]) == 0
+    assert "of the largest, two passes equal" in capsys.readouterr().out
+    want = models.gradients_on("unet", "cpu")
+    monkeypatch.setattr(models, "gradients_on", lambda name, device: [w * (1 + (device == "cuda") * 1e-3) for w in want])
+    with pytest.raises(AssertionError, match=r"gradients differ by 1.0e-03 of the largest"):
+        models.gradients("unet")
+
+
+def test_steps_and_inferences_of_all_sides_are_timed(pretended_gpu, monkeypatch):
+    from gpu import models
+
+    def of_torch(_subject, _twin, _data, channels_last):
+        if channels_last:
+            raise RuntimeError("this side has no such kernel")
+        return {"train": lambda: None, "infer": lambda: None}
+
+    monkeypatch.setattr(models, "torch_modes", of_torch)
+    monkeypatch.setattr(torch.nn.Module, "cuda", lambda module: module)
+    request = {"model": "unet", "width": 2, "size": 16, "batch": 1}
+    found = models.timed(request)
+    sides = ("rawseg", "torch")
+    assert list(found["us"]) == [f"{m}, {a}, {s}" for a in ("fp32", "tf32") for s in sides for m in ("train", "infer")]
+    assert list(found["failed"]) == ["fp32, torch channels_last", "tf32, torch channels_last"]
+    assert found["failed"]["fp32, torch channels_last"] == "RuntimeError: this side has no such kernel"
+    assert found["said"].startswith("torch / rawseg: train, fp32 ")
+    assert rawseg.get_tensor_core_precision() == "fp32"

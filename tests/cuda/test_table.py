@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+from cuda.pretended_cupy import pretended
 from cuda.sources import SOURCES
-from cuda.table import PAGE, calls_of, on_a_gpu, with_table
+from cuda.table import PAGE, checks_of, on_a_gpu, with_table
 
 SOURCE = next(source for source in SOURCES if source.path.name == "max_pool2d.cu")
 
 
 def result(when: str, sha256: str, wrong: str = "", left_out: str = "") -> dict:
     """Return a results file in which one call is wrong, or was not run."""
-    names = [f"check {case}" for case in calls_of(SOURCE)]
-    checks = [{"name": name, "ok": name != wrong} for name in names if name != left_out]
+    checks = [{"name": name, "ok": name != wrong} for name in checks_of(SOURCE) if name != left_out]
     return {"when": when, "device": "A GPU", "steps": [{"name": "build max_pool2d.cu", "ok": True, "sha256": sha256}, *checks]}
 
 
@@ -31,11 +33,17 @@ def test_a_kernel_is_verified_by_a_run_of_its_very_source():
 
 @pytest.mark.parametrize("what", ["wrong", "left_out"])
 def test_a_call_that_is_wrong_or_left_out_verifies_nothing(what):
-    for case in calls_of(SOURCE):
-        assert on_a_gpu(SOURCE, [result("2026-01-01T", SOURCE.digest, **{what: f"check {case}"})]) == "not yet"
-    assert len(calls_of(SOURCE)) > 5
+    for name in checks_of(SOURCE):
+        assert on_a_gpu(SOURCE, [result("2026-01-01T", SOURCE.digest, **{what: name})]) == "not yet"
+    assert len(checks_of(SOURCE)) > 5
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
-def test_every_file_has_calls(source):
-    assert calls_of(source)
+def test_every_file_has_checks_that_gpu_check_makes(source):
+    assert checks_of(source)
+    with pretended():
+        from gpu import checks
+
+        assert set(checks_of(source)) <= {name for name, _ in checks.steps()}
+    for name in [name for name in sys.modules if name == "gpu" or name.startswith("gpu.")]:
+        del sys.modules[name]  # they hold the stand-in
