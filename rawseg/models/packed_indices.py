@@ -40,7 +40,7 @@ class PackedIndices:
     def unpack(self) -> PoolIndices:
         """Return the indices as they were."""
         xp = array_module(self.codes)
-        places = (self.codes[:, None] >> xp.asarray([0, 2, 4, 6], np.uint8)) & 3
+        places = (self.codes[:, None] >> xp.arange(0, 8, 2, dtype=np.uint8)) & 3
         places = places.ravel()[: int(np.prod(self.shape))].reshape(self.shape).astype(np.int64)
         return PoolIndices(self._corners(places) + (places >> 1) * self.plane[1] + (places & 1), self.plane)
 

@@ -93,5 +93,5 @@ class SGD(Optimizer):
         from rawseg_kernels._foreach import sgd
 
         lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
-        share = 1.0 if fresh else 1 - float(group["dampening"])
-        sgd.update(table, lr, momentum, share, decay, group["nesterov"], group["maximize"])
+        dampening = 0.0 if fresh else float(group["dampening"])
+        sgd.update(table, lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"])

@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import _arrays, _memory, _pooling
 from .._algorithms import find
+from .._capture import refuse
 from .._errors import ArgumentError
 
 OP = "max_unpool2d"
@@ -112,10 +113,14 @@ def _policy(duplicates: Any) -> str:
 
 def _refuse_duplicates(indices: Any, plane: tuple[int, int], first_duplicate: Any) -> None:
     """Raise for the first element, in row-major order, whose index an earlier one of its plane has."""
-    earlier, later = map(int, first_duplicate(indices, plane))  # on a GPU, this waits for it
-    if later < 0:
+    if indices.size < 2:
         return
-    value = int(indices.reshape(-1)[later])
-    first, second = (tuple(int(i) for i in np.unravel_index(at, indices.shape)) for at in (earlier, later))
-    choice = "(overlapping windows chose one pixel twice: pass duplicates='last' to keep the last value, or 'sum' to add them)"
-    raise ArgumentError(OP, "indices", f"different indices within a plane {choice}", f"{value} at {first} and at {second}")
+    earlier, later = first_duplicate(indices, plane)
+
+    def error() -> ArgumentError:
+        value = int(indices.reshape(-1)[int(later)])
+        first, second = (tuple(int(i) for i in np.unravel_index(int(at), indices.shape)) for at in (earlier, later))
+        choice = "(overlapping windows chose one pixel twice: pass duplicates='last' to keep the last value, or 'sum' to add them)"
+        return ArgumentError(OP, "indices", f"different indices within a plane {choice}", f"{value} at {first} and at {second}")
+
+    refuse(np.less_equal(0, later), error)  # on a GPU, this waits for it
