@@ -407,7 +407,7 @@ def test_a_step_that_has_no_room_for_its_table_changes_nothing(cupy, monkeypatch
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(table, "uploaded", full)
+        patch.setattr(table, "sent", full)
         with pytest.raises(MemoryError):
             rule.step()
     assert [param.tolist() for param in twins.device] == before

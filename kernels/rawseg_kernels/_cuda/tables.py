@@ -33,6 +33,14 @@ def uploaded(like: Any, *tables: np.ndarray) -> list[Any]:
     return [found[i] for i in range(len(tables))]
 
 
+def sent(like: Any, table: np.ndarray) -> Any:
+    """Return a table on the device of ``like`` that only this call's stream reads, and that nobody will ask for again."""
+    if isinstance(like, np.ndarray):
+        return np.ascontiguousarray(table)
+    with like.device:
+        return module_of(like).asarray(table)
+
+
 @lru_cache(maxsize=MOST_TABLES)
 def _sent(xp: Any, _device: int, dtype: np.dtype, content: bytes) -> Any:
     """Copy a table to the current device, and wait: it will be read on other streams as well."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arrays import FLOATING, device_of
 from .._cuda.kernel import BLOCK, MOST_BLOCKS, Kernel
-from .._cuda.tables import uploaded
+from .._cuda.tables import sent
 
 CHUNK = 4096  # elements: 16 a thread, so that a network of a million parameters still gives every multiprocessor a block
 
@@ -64,10 +64,11 @@ class Table:
         sizes, like = [size for _, size, _, _ in seen[0]], columns[0][0]
         addresses = np.array([[address for address, *_ in column] for column in seen], np.int64)
         if self._seen and sizes == self._sizes and device_of(self._chunks) == device_of(like):
-            (self._addresses,) = uploaded(like, addresses.ravel())
+            self._addresses = sent(like, addresses.ravel())
         else:
             chunks = chunks_of(sizes)
-            self._chunks, self._addresses = uploaded(like, chunks.ravel(), addresses.ravel())
+            together = sent(like, np.concatenate([chunks.ravel(), addresses.ravel()]))
+            self._chunks, self._addresses = together[: chunks.size], together[chunks.size :]
             self.chunks, self._sizes = len(chunks), sizes
         ends = addresses + np.array(sizes) * like.dtype.itemsize
         self.apart = _apart(addresses, ends, len(read))
