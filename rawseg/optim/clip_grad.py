@@ -90,6 +90,16 @@ def all_finite(array: Any) -> bool:
     return all(bool(xp.isfinite(block).all()) for block, _, _ in blocks(array))
 
 
+def gradients_finite(gradients: list[Tensor]) -> bool:
+    """Return whether no gradient holds inf or NaN; all of one GPU are looked at in one launch, and waited for once."""
+    if _on_one_gpu(gradients):
+        from . import clip_together
+
+        largest, _ = clip_together.norm_and_factor([gradient.array for gradient in gradients], math.inf, 1.0)
+        return math.isfinite(float(largest))
+    return all(all_finite(gradient.array) for gradient in gradients)
+
+
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [param.grad for param in given if param.grad is not None]

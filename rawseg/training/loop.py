@@ -15,7 +15,7 @@ from rawseg_kernels._arrays import integer
 
 from ..errors import ArgumentError
 from ..optim import Optimizer, clip_grad_norm_
-from ..optim.clip_grad import all_finite
+from ..optim.clip_grad import all_finite, gradients_finite
 from ..optim.lr_scheduler import LRScheduler
 from ..random import manual_seed
 from .display import PlainDisplay, display
@@ -180,9 +180,10 @@ class Trainer:
         return value
 
     def _check_gradients(self) -> None:
-        for name, parameter in self.model.named_parameters():
-            if parameter.grad is not None and not all_finite(parameter.grad.array):
-                raise self._failure(f"gradient of {name}", "inf or NaN")
+        gradients = {name: parameter.grad for name, parameter in self.model.named_parameters() if parameter.grad is not None}
+        if not gradients_finite(list(gradients.values())):
+            name = next(name for name, gradient in gradients.items() if not all_finite(gradient.array))
+            raise self._failure(f"gradient of {name}", "inf or NaN")
 
     def _check_weights(self) -> None:
         """Raise before bad weights replace good ones in a file: a step can overflow although its gradient was finite."""
