@@ -42,11 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
     checks.ask_for([name for name, _ in chosen])
     for name, step in chosen:
         if time.monotonic() - start > asked.budget - LEAST:
-            result["skipped"].append(name)
+            result["skipped"].append({"name": name, "not_run": "the time was up"})
         else:
             row = run(name, step)
-            result["steps"].append(row)
-            print(f"{'ok ' if row['ok'] else 'BAD'} {name:60s} {row['seconds']:6.1f} s  {row.get('said', '')}", flush=True)
+            result["skipped" if "not_run" in row else "steps"].append(row)
+            print(f"{state(row)} {name:60s} {row['seconds']:6.1f} s  {row.get('said', row.get('not_run', ''))}", flush=True)
         path.write_text(json.dumps(result, indent=1) + "\n")
     loops.end()
     failed = [row["name"] for row in result["steps"] if not row["ok"]]
@@ -70,6 +70,11 @@ def steps() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
 
     right = [*checks.steps(), *models.checks(), *sanitizer.steps()]
     return [("ceilings", device.ceilings), *right, *timing.steps(), *models.steps()]
+
+
+def state(row: dict[str, Any]) -> str:
+    """Return a word of three letters."""
+    return "BAD" if not row["ok"] else "not" if "not_run" in row else "ok "
 
 
 def run(name: str, step: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -1,20 +1,38 @@
-"""``python -m gpu.calls``: every kernel call of the catalogue once, for compute-sanitizer; prints each name before it runs."""
+"""``python -m gpu.calls``: every kernel call once, for compute-sanitizer; prints each name before it runs."""
 
 from __future__ import annotations
 
 import cupy  # type: ignore[import-not-found]
 import numpy as np
+from cuda import foreach_calls
 from cuda.test_kernels import CALLS
+
+from rawseg.errors import BackendError
 
 
 def main() -> None:
     """Run them in both dtypes, every array in memory of its own: within a pool's block nothing would be seen."""
     cupy.cuda.set_allocator(None)
-    for case in CALLS:
-        for dtype in (np.float32, np.float64):
-            print(f"{case} {dtype.__name__}", flush=True)
-            case.run(*map(cupy.asarray, case.entry.arrays(dtype)))
-            cupy.cuda.get_current_stream().synchronize()
+    for dtype in (np.float32, np.float64):
+        for case in CALLS:
+            begin(case, dtype)
+            try:
+                case.run(*map(cupy.asarray, case.entry.arrays(dtype)))
+            except BackendError:
+                print("which this GPU does not have", flush=True)
+        for call in foreach_calls.CALLS:
+            begin(call.name, dtype)
+            foreach_calls.called(call, [[*map(cupy.asarray, column)] for column in foreach_calls.arrays(call.columns, dtype)])
+        for p in foreach_calls.NORMS:
+            begin(f"clip norm {p:g}", dtype)
+            foreach_calls.norm_of([[*map(cupy.asarray, foreach_calls.arrays(1, dtype)[0])]], p, 0.5)
+    cupy.cuda.get_current_stream().synchronize()
+
+
+def begin(name: object, dtype: type) -> None:
+    """Wait for the call before, and print the name of the next one."""
+    cupy.cuda.get_current_stream().synchronize()
+    print(f"{name} {dtype.__name__}", flush=True)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ def check(call: int) -> dict[str, Any]:
         spoil()
         first = on_host(case.run(*on_device(arrays)))
         for repeat in range(REPEATS):
+            spoil()
             again = on_host(case.run(*on_device(arrays)))
             if any(one.tobytes() != other.tobytes() for one, other in zip(first, again, strict=True)):
                 raise AssertionError(f"run {repeat + 2} has other bits than the first, {dtype}")
@@ -94,6 +95,7 @@ def special(call: int) -> dict[str, Any]:
     """Compare with the loops where there are NaN, infinities, subnormals and -0 in one array after the other."""
     case, worst = CALLS[call], 0.0
     for arrays, want in zip(spoiled(case), loops.special(call), strict=True):
+        spoil()
         try:
             got = on_host(case.run(*on_device(arrays)))
         except ArgumentError:

@@ -1,7 +1,7 @@
 """Whole networks on the device: gradients are the CPU's, a second pass has the same bits; steps and inferences are timed.
 
-Beside PyTorch in two layouts, at float32's accuracy on both sides (TF32 off) and at TF32's; one image also as a CUDA graph of
-either side. A side that fails says why, and the others are timed.
+Beside PyTorch in two layouts: fp32 and 3xTF32 beside PyTorch without TF32, TF32 beside PyTorch with it; one image also as a
+CUDA graph of either side. A side that fails says why, and the others are timed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LARGE: dict[str, dict[str, Any]] = {
 SMALL = {name: {**LARGE[name], **MODELS[name].small} for name in LARGE} | {"unet": {"width": 8, "size": 64, "batch": 2}}
 ONE = {"mobilenet_v2": {"width": 1.0, "size": 224, "batch": 1}, "unet": {"width": 32, "size": 256, "batch": 1}}
 CLOSE = 1e-4  # of the largest gradient, in float64: through 50 batch norms of tiny maps
-PRECISIONS = ("fp32", "tf32")
+PRECISIONS = ("fp32", "3xtf32", "tf32")
 
 Step = tuple[str, Callable[[], dict[str, Any]]]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 import gpu_check
 import numpy as np
 import pytest
 import torch
+from cuda import foreach_calls
 from cuda.pretended_cupy import pretended
 
 import rawseg
@@ -67,7 +69,7 @@ def test_a_budget_that_is_spent_leaves_steps_out(pretended_gpu, tmp_path):
     assert gpu_check.main(["--out", str(tmp_path), "--only", "max_pool2d.cu", "--budget", "1"]) == 0
     found = json.loads(next(tmp_path.iterdir()).read_text())
     assert not found["steps"]
-    assert "build max_pool2d.cu" in found["skipped"]
+    assert {"name": "build max_pool2d.cu", "not_run": "the time was up"} in found["skipped"]
 
 
 def test_a_kernel_that_is_wrong_fails_the_run(pretended_gpu, tmp_path, monkeypatch, capsys):
@@ -82,41 +84,58 @@ def test_a_kernel_that_is_wrong_fails_the_run(pretended_gpu, tmp_path, monkeypat
 
 @pytest.fixture
 def sanitizer(pretended_gpu, tmp_path, monkeypatch):
-    """Yield a function that puts a program in compute-sanitizer's place, which says what it was called with."""
+    """Return a function that puts a program in compute-sanitizer's place."""
 
-    def put(words: str, status: int) -> None:
+    def put(*lines: str) -> None:
         program = tmp_path / "compute-sanitizer"
-        program.write_text(f'#!/bin/sh\n{words}\necho "========= $@"\nexit {status}\n')
+        program.write_text("\n".join(["#!/bin/sh", *lines, ""]))
         program.chmod(0o755)
 
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     return put
 
 
+def rows(folder, kind: str) -> list[dict]:
+    (path,) = folder.glob("*.json")
+    return json.loads(path.read_text())[kind]
+
+
 def test_compute_sanitizer_runs_every_call(sanitizer, tmp_path, capsys):
-    sanitizer("echo first float32; echo first float64", 0)
+    sanitizer("echo ========= COMPUTE-SANITIZER", "echo first float32", "echo first float64", f'echo "$@" >> {tmp_path}/asked')
     assert gpu_check.main(["--out", str(tmp_path), "--only", "compute-sanitizer"]) == 0
-    printed = capsys.readouterr().out
-    for tool in ("memcheck", "racecheck", "synccheck"):
-        assert f"ok  compute-sanitizer {tool}" in printed
-    assert printed.count("2 calls, nothing found") == 3
+    assert capsys.readouterr().out.count("2 calls, nothing found") == 3
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [line.split()[1] for line in asked] == ["memcheck", "racecheck", "synccheck"]
+    assert all(line.endswith("-m gpu.calls") for line in asked)
 
 
-def test_what_compute_sanitizer_finds_fails_and_names_the_call(sanitizer, tmp_path, capsys):
-    sanitizer("echo first float32; echo second float32", 9)
+def test_what_compute_sanitizer_finds_fails_and_names_the_call(sanitizer, tmp_path):
+    report = "echo '========= Invalid __global__ read of size 4 bytes'"
+    sanitizer("echo ========= COMPUTE-SANITIZER", "echo first", "echo second", report, "echo third", "exit 9")
     assert gpu_check.main(["--out", str(tmp_path), "--only", "compute-sanitizer memcheck"]) == 1
-    (path,) = tmp_path.glob("*.json")
-    (row,) = json.loads(path.read_text())["steps"]
-    assert "memcheck, in second float32: ========= --tool memcheck --error-exitcode 9" in row["said"]
+    (row,) = rows(tmp_path, "steps")
+    assert "memcheck, after second began: ========= Invalid __global__ read of size 4 bytes" in row["said"]
 
 
-def test_without_compute_sanitizer_nothing_is_claimed(pretended_gpu, tmp_path, monkeypatch):
+def test_a_tool_that_takes_too_long_is_stopped_with_all_that_it_started(sanitizer, tmp_path, monkeypatch):
+    from gpu import sanitizer as step
+
+    monkeypatch.setattr(step, "SECONDS", 1)
+    sanitizer("echo first", f"sleep 600 & echo $! > {tmp_path}/child", "wait")
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "compute-sanitizer racecheck"]) == 0
+    (row,) = rows(tmp_path, "skipped")
+    assert row["not_run"] == "1 s were too short: it came to call 1"
+    state = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"  # killed, if not yet collected
+
+
+def test_without_compute_sanitizer_nothing_is_claimed(pretended_gpu, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("CUDA_PATH", str(tmp_path))
     assert gpu_check.main(["--out", str(tmp_path), "--only", "compute-sanitizer racecheck"]) == 0
-    (path,) = tmp_path.glob("*.json")
-    (row,) = json.loads(path.read_text())["steps"]
+    (row,) = rows(tmp_path, "skipped")
     assert row["not_run"].startswith("there is no compute-sanitizer: pip install")
+    assert "0 passed, 0 failed, 1 skipped" in capsys.readouterr().out
 
 
 def test_the_sanitized_process_makes_every_call(pretended_gpu, monkeypatch, capsys):
@@ -126,7 +145,13 @@ def test_the_sanitized_process_makes_every_call(pretended_gpu, monkeypatch, caps
     monkeypatch.setattr(pretended_gpu.cuda, "set_allocator", allocators.append, raising=False)
     monkeypatch.setattr(calls, "CALLS", [case for case in calls.CALLS if str(case).startswith("max_pool2d.gather")])
     calls.main()
-    assert capsys.readouterr().out.split("\n") == ["max_pool2d.gather cuda float32", "max_pool2d.gather cuda float64", ""]
+    printed = capsys.readouterr().out.split("\n")
+    of_all = [
+        "max_pool2d.gather cuda",
+        *(call.name for call in foreach_calls.CALLS),
+        *(f"clip norm {p:g}" for p in foreach_calls.NORMS),
+    ]
+    assert printed == [*(f"{name} {dtype}" for dtype in ("float32", "float64") for name in of_all), ""]
     assert allocators == [None]
 
 
