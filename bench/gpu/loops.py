@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 from cuda.test_kernels import CALLS
-from cuda.test_special_values import loops, spoiled
+from cuda.test_special_values import SPOILED, loops, spoiled
 from promises import outputs_of
 
 DTYPES = ("float32", "float64")
@@ -31,7 +31,8 @@ def ask(calls: list[int]) -> None:
     """Begin to compute all results of these calls of ``CALLS``."""
     for what in (*DTYPES, "special"):
         for call in calls:
-            _asked(call, what)
+            if what != "special" or CALLS[call] in SPOILED:
+                _asked(call, what)
 
 
 def plain(call: int, dtype: str) -> Results:

@@ -215,11 +215,11 @@ def test_steps_and_inferences_of_all_sides_are_timed(pretended_gpu, monkeypatch)
 
     monkeypatch.setattr(models, "torch_modes", of_torch)
     monkeypatch.setattr(torch.nn.Module, "cuda", lambda module: module)
-    request = {"model": "unet", "width": 2, "size": 16, "batch": 1}
+    request = {"model": "unet", "width": 2, "size": 16, "batch": 2}
     found = models.timed(request)
     sides = ("rawseg", "torch")
-    assert list(found["us"]) == [f"{m}, {a}, {s}" for a in ("fp32", "tf32") for s in sides for m in ("train", "infer")]
-    assert list(found["failed"]) == ["fp32, torch channels_last", "tf32, torch channels_last"]
+    assert list(found["us"]) == [f"{m}, {a}, {s}" for a in models.PRECISIONS for s in sides for m in ("train", "infer")]
+    assert list(found["failed"]) == [f"{accuracy}, torch channels_last" for accuracy in models.PRECISIONS]
     assert found["failed"]["fp32, torch channels_last"] == "RuntimeError: this side has no such kernel"
     assert found["said"].startswith("torch / rawseg: train, fp32 ")
     assert rawseg.get_tensor_core_precision() == "fp32"
