@@ -96,7 +96,7 @@ class MemoryPool:
     def __init__(self, allocator: Callable[[int], MemoryPointer] | None = None) -> None:
         self._allocator = allocator or (lambda size: MemoryPointer(Memory(size), 0))
         self._used = self._total = 0
-        self._free: dict[int, list[Memory]] = {}
+        self._free: dict[tuple[int, int], list[Memory]] = {}  # by device and size
         self._weakref = weakref.ref(self)  # Python's collector clears one that only garbage has
         _leaked.append(self._free)  # in CuPy, free blocks and the arena that lists them hold each other
 
@@ -105,7 +105,7 @@ class MemoryPool:
         size = -(-size // UNIT) * UNIT
         if size == 0:
             return MemoryPointer(Memory(0), 0)
-        if not (blocks := self._free.get(size)):
+        if not (blocks := self._free.get((devices()[-1], size))):
             memory = self._from_device(size)
             self._total += size
         else:
@@ -126,7 +126,7 @@ class MemoryPool:
 
     def _take_back(self, memory: Memory) -> None:
         self._used -= memory.size
-        self._free.setdefault(memory.size, []).append(memory)
+        self._free.setdefault((memory.device_id, memory.size), []).append(memory)
 
     def used_bytes(self) -> int:
         """Return the bytes of arrays that live."""
@@ -141,9 +141,9 @@ class MemoryPool:
         return self._total - self._used
 
     def free_all_blocks(self) -> None:
-        """Give free memory back."""
-        self._free.clear()
-        self._total = self._used
+        """Give free memory of the current device back."""
+        for device, size in [key for key in self._free if key[0] == devices()[-1]]:
+            self._total -= size * len(self._free.pop((device, size)))
 
 
 _leaked: list[Any] = []

@@ -170,10 +170,12 @@ def test_a_table_is_copied_anew_for_another_stream():
             one.point_at([], [[x]])
             one.point_at([], [[x]])
         assert one.uploads == 1
+        chunks = one._chunks
         second.wait_event(first.record())
         with second:
             one.point_at([], [[x]])
             assert one.uploads == 2
+            assert one._chunks is not chunks
             clip.scale(one, cupy.asarray(0.5))
             assert x.tolist() == [0.5] * 3
 

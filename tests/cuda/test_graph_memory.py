@@ -13,6 +13,7 @@ from cuda.pretended_memory import DEFAULT, Memory, OutOfMemoryError
 import rawseg
 from rawseg import Tensor, nn
 from rawseg import functional as F
+from rawseg.autograd import grad
 from rawseg.cuda import CUDAGraph, GraphedStep, graph, make_graphed_callables
 from rawseg.errors import BackendError, GraphError
 from rawseg_kernels._cuda import tables
@@ -45,6 +46,14 @@ def test_reset_gives_the_memory_back(cupy):
     assert held() - before == MIB  # its array is still used
     del out
     assert held() == before
+
+
+def test_what_dies_in_a_capture_is_used_again_in_it(cupy):
+    before, x, made = held(), rawseg.ones(ELEMENTS).to("cuda"), CUDAGraph()
+    with graph(made):
+        for _ in range(3):
+            x + 1
+    assert MIB <= held() - before < 2 * MIB
 
 
 def test_a_graph_that_dies_gives_the_memory_back(cupy):
@@ -103,10 +112,14 @@ def test_memory_that_runs_out_in_a_capture_is_not_taken_from_the_graph(cupy, mon
     x, made = rawseg.ones(ELEMENTS).to("cuda"), CUDAGraph()
     DEFAULT.free_all_blocks()
     monkeypatch.setattr(Memory, "limit", Memory.on_device + 2 * MIB)
-    with pytest.raises(OutOfMemoryError), graph(made):
+
+    def two_mib_after_one() -> None:
         y = x + 1
         del y  # CuPy would give this block back, and try again, but the graph writes to it
         cupy.empty((2, ELEMENTS), np.float32)
+
+    with pytest.raises(OutOfMemoryError), graph(made):
+        two_mib_after_one()
     with graph(made):  # all was given back
         kept = cupy.empty((2, ELEMENTS), np.float32)
     assert kept.shape == (2, ELEMENTS)
@@ -128,7 +141,7 @@ def test_backward_is_done_once(cupy):
     graphed = make_graphed_callables(net, (rawseg.randn(1, 1, 6, 6).to("cuda"),), num_warmup_iters=1)
     loss = (graphed(rawseg.ones(1, 1, 6, 6).to("cuda")) ** 2).sum()
     loss.backward(retain_graph=True)
-    with pytest.raises(GraphError, match="backward: expected that of the last call.*got its second one"):
+    with pytest.raises(GraphError, match=r"backward: expected that of the last call.*got its second one"):
         loss.backward(retain_graph=True)
     net.zero_grad()
     graphed.spent = False
@@ -157,13 +170,20 @@ def test_a_graph_is_captured_where_its_inputs_are(cupy, monkeypatch):
     with Device(1):
         net, x = net.to("cuda:1"), rawseg.ones(1, 1, 4, 4).to("cuda:1")
         wanted = net(x).mean().item()
+    before = held()
     assert Device().id == 0
     step = GraphedStep(net, lambda out: out.mean(), x, num_warmup_iters=1)
-    assert step.fixed.place.device.id == step._graph.pool().device.id == 1
+    place = step.fixed.place
+    assert (step._graph.pool(), place.device.id, place.stream.device_id) == (place, 1, 1)
     loss = step(x)
     assert (loss.device, loss.item()) == ("cuda:1", wanted)
     assert {p.grad.device for p in net.parameters()} == {"cuda:1"}
-    graphed = make_graphed_callables(net, (x,), num_warmup_iters=1)
-    out = graphed(x)
-    assert out.device == "cuda:1"
+    leaf = x.detach().requires_grad_()
+    graphed = make_graphed_callables(net, (leaf,), num_warmup_iters=1)
+    out = graphed(leaf)
+    (gradient,) = grad(out, [leaf], [out.detach()])
+    assert out.device == gradient.device == "cuda:1"
     assert Device().id == 0
+    del step, loss, graphed, out, place, gradient
+    net.zero_grad()
+    assert held() == before
