@@ -58,7 +58,7 @@ class GraphedCallable:
     """A callable as two CUDA graphs, forward and backward; made by `make_graphed_callables`.
 
     Calling it raises a GraphError, ShapeError or DTypeError if the call is not the captured one with other values.
-    Backward is for the last call, and once: its arrays may lie where the intermediate results did. A second one is a GraphError.
+    Backward is for the last call, and once: its arrays may lie where intermediate results did. A second one is a GraphError.
     """
 
     def __init__(self, function: Callable[..., Any], sample_args: Sequence[Tensor], warmups: int) -> None:
