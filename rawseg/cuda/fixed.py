@@ -10,6 +10,7 @@ from ..autograd import Tensor
 from ..errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, GraphError, ShapeError, type_of
 from ..nn import Module
 from ..random import get_rng_state, set_rng_state
+from .graphs import place
 
 __all__ = ["Fixed"]
 
@@ -32,6 +33,7 @@ class Fixed:
         self.inputs = [_copied(op, position, sample) for position, sample in enumerate(samples)]
         if not self.inputs:
             raise ArgumentError(op, "sample_args", "at least one Tensor", "none")
+        self.place = place(self.inputs[0].array)
         self.modes = [(name, m, m.training) for module in modules for name, m in module.named_modules()]
         self.parameters = [parameter for module in modules for parameter in module.parameters()]
         named = [pair for module in modules for pair in (*module.named_parameters(), *module.named_buffers())]
@@ -75,19 +77,21 @@ class Fixed:
 
     def fill(self, args: Sequence[Tensor]) -> None:
         """Copy a call's arguments to where the captured one read them."""
-        for arg, fixed in zip(args, self.inputs):
-            fixed.array[...] = arg.array
+        with self.place.device:
+            for arg, fixed in zip(args, self.inputs):
+                fixed.array[...] = arg.array
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Give weights, buffers and random numbers back what they were: warming up is no training."""
-        before, random = [(array, array.copy()) for _, _, array in self.state], get_rng_state()
-        try:
-            yield
-        finally:
-            for array, content in before:
-                array[...] = content
-            set_rng_state(random)
+        """Be on the inputs' GPU; give weights, buffers and random numbers back what they were: warming up is no training."""
+        with self.place.device:
+            before, random = [(array, array.copy()) for _, _, array in self.state], get_rng_state()
+            try:
+                yield
+            finally:
+                for array, content in before:
+                    array[...] = content
+                set_rng_state(random)
 
 
 def _copied(op: str, position: int, sample: Any) -> Tensor:
@@ -96,5 +100,6 @@ def _copied(op: str, position: int, sample: Any) -> Tensor:
         raise ArgumentTypeError(op, name, "a Tensor", type_of(sample))
     if sample.device == "cpu":
         raise DeviceError(op, name, "a Tensor on a GPU", "cpu")
-    twin = sample.detach().clone()
+    with sample.array.device:
+        twin = sample.detach().clone()
     return twin.requires_grad_(sample.requires_grad)

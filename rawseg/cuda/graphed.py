@@ -58,26 +58,28 @@ class GraphedCallable:
     """A callable as two CUDA graphs, forward and backward; made by `make_graphed_callables`.
 
     Calling it raises a GraphError, ShapeError or DTypeError if the call is not the captured one with other values.
+    Backward is for the last call, and once: its arrays may lie where intermediate results did. A second one is a GraphError.
     """
 
     def __init__(self, function: Callable[..., Any], sample_args: Sequence[Tensor], warmups: int) -> None:
         if not isinstance(sample_args, (tuple, list)):
             raise ArgumentTypeError(OP, "sample_args", "a tuple of Tensors", type_of(sample_args))
         modules = [function] if isinstance(function, Module) else []
-        self.fixed, self.function, self.turn = Fixed(OP, modules, sample_args), function, 0
+        self.fixed, self.function = Fixed(OP, modules, sample_args), function
+        self.turn, self.spent = 0, False
         self.wanted = [tensor for tensor in (*self.fixed.inputs, *self.fixed.parameters) if tensor.requires_grad]
         self._forward, self._backward = CUDAGraph(), CUDAGraph()
         with self.fixed.unchanged():
-            with self._forward.pool().entered():
+            with self.fixed.place.entered():
                 for _ in range(warmups):
                     self._differentiated([out.ones_like() for out in self._computed()])
-            with graph(self._forward):
+            with graph(self._forward, self.fixed.place):
                 outputs = self._computed()
             roots = [out for out in outputs if out.requires_grad]
             self._grad_outputs = [out.detach().clone() for out in outputs]
             self._grads: list[Tensor | None] = []
             if roots:
-                with graph(self._backward, self._forward.pool()):
+                with graph(self._backward, self.fixed.place):
                     self._grads = self._differentiated(self._grad_outputs, outputs)
         self._last = []
         self._outputs = [(out.array, out.requires_grad) for out in outputs]
@@ -112,21 +114,25 @@ class GraphedCallable:
 
     def forward(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], int]:
         """Replay on arrays; return the outputs, and which replay it was."""
-        self.turn += 1
+        self.turn, self.spent = self.turn + 1, False
         self.fixed.fill([Tensor(array) for array in arrays[: len(self.fixed.inputs)]])
         self._forward.replay()
-        return tuple(array.copy() for array, _ in self._outputs), self.turn
+        with self.fixed.place.device:
+            return tuple(array.copy() for array, _ in self._outputs), self.turn
 
     def backward(self, grad_outputs: Sequence[Tensor], turn: int) -> list[Tensor | None]:
-        """Replay the backward pass of the last forward pass; return a gradient for each of the inputs and parameters."""
-        if turn != self.turn:
-            raise GraphError(OP, "backward", "that of the last call, whose intermediate results are there", "an earlier one's")
-        for static, given in zip(self._grad_outputs, grad_outputs):
-            static.array[...] = given.array
-        self._backward.replay()
-        found = {id(tensor): g for tensor, g in zip(self.wanted, self._grads)}
-        everything = (*self.fixed.inputs, *self.fixed.parameters)
-        return [None if (g := found.get(id(tensor))) is None else Tensor(g.array.copy()) for tensor in everything]
+        """Replay the backward pass of the last forward pass, once; return a gradient for each of the inputs and parameters."""
+        if turn != self.turn or self.spent:
+            got = "an earlier one's" if turn != self.turn else "its second one: the first has written to them"
+            raise GraphError(OP, "backward", "that of the last call, whose intermediate results are there", got)
+        self.spent = True
+        with self.fixed.place.device:
+            for static, given in zip(self._grad_outputs, grad_outputs):
+                static.array[...] = given.array
+            self._backward.replay()
+            found = {id(tensor): g for tensor, g in zip(self.wanted, self._grads)}
+            everything = (*self.fixed.inputs, *self.fixed.parameters)
+            return [None if (g := found.get(id(tensor))) is None else Tensor(g.array.copy()) for tensor in everything]
 
 
 class Replay(Function):

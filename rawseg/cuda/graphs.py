@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from rawseg_kernels._capture import Capture, capturing
 
 from ..autograd import Function
 from ..device import gpu_module
 from ..errors import BackendError, GraphError
+from .private_pool import PrivatePool
 
 __all__ = ["CUDAGraph", "Place", "graph"]
 
 REFUSED = ("is capturing", "during stream capture")  # CuPy's words
 
 
-class Place(NamedTuple):
+class Place:
     """Where graphs are captured: graphs that share one may read each other's arrays, and run one after the other.
 
     A graph holds addresses alone. What dies during its capture, and is written again by each replay, stays in a pool from which
-    nobody else gets memory.
+    nobody else gets memory. With the last graph the place ends, and so does the pool.
     """
 
-    device: Any
-    stream: Any
-    pool: Any
+    def __init__(self, device: Any) -> None:
+        cuda = gpu_module("graph").cuda
+        with device:
+            self.device, self.stream, self.pool = device, cuda.Stream(non_blocking=True), PrivatePool(device)
+        weakref.finalize(self, self.pool.retire).atexit = False
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -42,10 +46,10 @@ class Place(NamedTuple):
                 outside.wait_event(self.stream.record())
 
 
-def place() -> Place:
-    """Return a new one on the current GPU."""
+def place(array: Any = None) -> Place:
+    """Return a new one on the GPU of an array, or on the current one."""
     cuda = gpu_module("graph").cuda
-    return Place(cuda.Device(cuda.runtime.getDevice()), cuda.Stream(non_blocking=True), cuda.MemoryPool())
+    return Place(cuda.Device(cuda.runtime.getDevice()) if array is None else array.device)
 
 
 class CUDAGraph:
@@ -91,8 +95,9 @@ class CUDAGraph:
             self._capture.check()
 
     def reset(self) -> None:
-        """Forget what was captured, and give its memory back."""
-        self._graph, self._place, self._capture = None, None, Capture()
+        """Forget what was captured, and give its memory back: to the GPU, with the last graph of a place."""
+        self._graph, self._capture = None, Capture()
+        self._place = None  # the last, as this gives the memory back
 
 
 @contextmanager
@@ -127,6 +132,7 @@ def graph(cuda_graph: CUDAGraph, pool: Place | None = None) -> Iterator[None]:
         except BaseException as error:
             with suppress(Exception):  # it tells once more what is being raised
                 here.stream.end_capture()
+            cuda_graph._place = None
             if isinstance(error, RuntimeError) and any(words in str(error) for words in REFUSED):
                 expected = "an operation that stays on the GPU, without cuBLAS: it is being captured"
                 raise BackendError(_operation(error), "graph", expected, str(error)) from error

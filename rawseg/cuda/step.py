@@ -68,10 +68,10 @@ class GraphedStep:
         self.module, self.criterion, self._graph = module, criterion, CUDAGraph()
         self._trained = [parameter for parameter in self.fixed.parameters if parameter.requires_grad]
         with self.fixed.unchanged(), enable_grad():
-            with self._graph.pool().entered():
+            with self.fixed.place.entered():
                 for _ in range(warmups):
                     self._computed()
-            with graph(self._graph):
+            with graph(self._graph, self.fixed.place):
                 self._loss, self._grads = self._computed()
 
     def _computed(self) -> tuple[Any, list[Tensor | None]]:
@@ -92,4 +92,5 @@ class GraphedStep:
         self._graph.replay()
         for parameter, gradient in zip(self._trained, self._grads):
             parameter.grad = gradient
-        return Tensor(self._loss.copy())
+        with self.fixed.place.device:
+            return Tensor(self._loss.copy())

@@ -82,11 +82,11 @@ def _dropped(op: str, x: Tensor, mask_shape: tuple[int, ...], p: float, training
         raise ArgumentError(op, "p", "a probability, 0 to 1", repr(p))
     if not flag(op, "training", training) or p == 0:
         return x
-    p = float(p)
-    share = x.dtype.type(0 if p == 1 else 1 / (1 - p))
+    p, dtype = float(p), x.dtype  # a graph keeps `scale`, which must not keep x
+    share = dtype.type(0 if p == 1 else 1 / (1 - p))
 
     def scale() -> np.ndarray:
         kept = random.generator().random(mask_shape, np.float32) >= p
-        return kept.astype(x.dtype) * share
+        return kept.astype(dtype) * share
 
     return x * Tensor(drawn(scale, x.device))

@@ -35,22 +35,25 @@ ON_HOST = {"array_equal", "allclose", "can_cast", "may_share_memory", "ndim", "p
 
 
 class Device:
-    """The one device."""
+    """A device, by default the current one; there is one, unless a test says that there are more."""
 
-    id = 0
     compute_capability = "90"
 
+    def __init__(self, device: int | None = None) -> None:
+        self.id = memory.devices()[-1] if device is None else device
+
     def __enter__(self):
+        memory.devices().append(self.id)
         return self
 
     def __exit__(self, *_exception):
-        return None
+        memory.devices().pop()
 
     def __eq__(self, other):
-        return isinstance(other, Device)
+        return isinstance(other, Device) and other.id == self.id
 
     def __hash__(self):
-        return 0
+        return self.id
 
     def synchronize(self):
         """Wait for all streams."""
@@ -85,8 +88,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __init__(self, host: np.ndarray) -> None:
         self._host = host
-        self.device = Device()
-        memory.counted(host)
+        self._block = memory.block_of(host)
+        self.device = Device(self._block.device_id)
 
     def __array__(self, *_arguments, **_options):
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array.")
@@ -327,7 +330,7 @@ def _cuda() -> ModuleType:
         (),
         {
             "CUDARuntimeError": streams.CUDARuntimeError,
-            "getDevice": staticmethod(lambda: 0),
+            "getDevice": staticmethod(lambda: Device().id),
             "getDeviceCount": staticmethod(lambda: 1),
             "getDeviceProperties": staticmethod(
                 lambda _device: {"name": b"Pretended", "totalGlobalMem": 2**33, "major": 9, "minor": 0}
@@ -338,16 +341,19 @@ def _cuda() -> ModuleType:
         },
     )
     parts: dict[str, Any] = {
-        "Device": lambda _number=0: Device(),
+        "Device": Device,
         "is_available": lambda: True,
         "runtime": runtime,
         "driver": type("driver", (), {"CUDADriverError": type("CUDADriverError", (RuntimeError,), {})}),
-        "memory": type("memory", (), {"OutOfMemoryError": type("OutOfMemoryError", (MemoryError,), {})}),
+        "memory": type("memory", (), {"OutOfMemoryError": memory.OutOfMemoryError}),
         "get_current_stream": streams.get_current_stream,
         "Stream": streams.Stream,
         "Event": streams.Event,
         "Graph": streams.Graph,
         "get_elapsed_time": streams.get_elapsed_time,
+        "Memory": memory.Memory,
+        "MemoryPointer": memory.MemoryPointer,
+        "UnownedMemory": memory.UnownedMemory,
         "MemoryPool": memory.MemoryPool,
         "using_allocator": memory.using_allocator,
     }

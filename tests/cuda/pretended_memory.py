@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 UNIT = 512  # bytes to which CuPy rounds sizes up
 POISON = 0x7F
-_threads, _counted = threading.local(), {}
+_threads, _addresses = threading.local(), count(UNIT, UNIT)
+_blocks: weakref.WeakValueDictionary[int, Block] = weakref.WeakValueDictionary()
+
+
+def devices() -> list[int]:
+    """Return the devices that this thread has entered; the last one is the current."""
+    if not hasattr(_threads, "devices"):
+        _threads.devices = [0]
+    return _threads.devices
 
 
 def poisoned(array: np.ndarray) -> np.ndarray:
@@ -22,20 +32,101 @@ def poisoned(array: np.ndarray) -> np.ndarray:
     return array
 
 
+class CUDARuntimeError(RuntimeError):
+    """An error of CUDA."""
+
+
+class OutOfMemoryError(MemoryError):
+    """What a pool raises when the device has no more."""
+
+
+class Memory:
+    """Bytes of the device, as long as somebody refers to them."""
+
+    on_device, limit = 0, 2**40
+
+    def __init__(self, size: int) -> None:
+        self.size = 0
+        if Memory.on_device + size > Memory.limit:
+            raise CUDARuntimeError("cudaErrorMemoryAllocation: out of memory")
+        self.size, self.ptr, self.device_id = size, next(_addresses) if size else 0, devices()[-1]
+        Memory.on_device += size
+
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not ending():
+            Memory.on_device -= self.size
+
+
+class UnownedMemory:
+    """Memory that somebody else gives back, after ``owner``."""
+
+    def __init__(self, ptr: int, size: int, owner: object, device_id: int = -1) -> None:
+        if not ptr and device_id < 0:
+            raise RuntimeError("UnownedMemory requires explicit device ID for a null pointer.")
+        self.ptr, self.size, self._owner, self.device_id = ptr, size, owner, device_id
+
+
+class PooledMemory:
+    """A block of a pool, which goes back there."""
+
+    def __init__(self, memory: Memory, pool: MemoryPool) -> None:
+        self.memory, self.pool = memory, pool._weakref
+        self.ptr, self.size = memory.ptr, memory.size
+
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if ending():
+            return
+        pool = self.pool()
+        if pool is None:
+            _leaked.append(self.memory)  # as a part of a larger block would be, which nobody puts together again
+        else:
+            pool._take_back(self.memory)
+
+
+class MemoryPointer:
+    """A place in memory."""
+
+    def __init__(self, mem: Any, offset: int) -> None:
+        self.mem, self.ptr = mem, mem.ptr + offset
+
+
 class MemoryPool:
-    """Counts the bytes of arrays made while it was the current allocator; what dies stays with it until it is emptied."""
+    """Memory for arrays made while its `malloc` is the current allocator; free blocks stay until `free_all_blocks`."""
 
-    def __init__(self) -> None:
+    def __init__(self, allocator: Callable[[int], MemoryPointer] | None = None) -> None:
+        self._allocator = allocator or (lambda size: MemoryPointer(Memory(size), 0))
         self._used = self._total = 0
+        self._free: dict[tuple[int, int], list[Memory]] = {}  # by device and size
+        self._weakref = weakref.ref(self)  # Python's collector clears one that only garbage has
+        _leaked.append(self._free)  # in CuPy, free blocks and the arena that lists them hold each other
 
-    def malloc(self, _size: int) -> None:
-        """Stand for the allocator: what matters is whose method it is."""
-
-    def _take(self, array: np.ndarray) -> None:
-        size = -(-array.nbytes // UNIT) * UNIT
+    def malloc(self, size: int) -> MemoryPointer:
+        """Return a free block, or one of the device; where that has no more, free blocks are given back first."""
+        size = -(-size // UNIT) * UNIT
+        if size == 0:
+            return MemoryPointer(Memory(0), 0)
+        if not (blocks := self._free.get((devices()[-1], size))):
+            memory = self._from_device(size)
+            self._total += size
+        else:
+            memory = blocks.pop()
         self._used += size
-        self._total = max(self._total, self._used)
-        _counted[id(array)] = weakref.finalize(array, _given_back, weakref.ref(self), size, id(array))
+        return MemoryPointer(PooledMemory(memory, self), 0)
+
+    def _from_device(self, size: int) -> Memory:
+        for _ in range(2):
+            try:
+                return self._allocator(size).mem
+            except CUDARuntimeError:
+                self.free_all_blocks()
+        try:
+            return self._allocator(size).mem
+        except CUDARuntimeError:
+            raise OutOfMemoryError(f"Out of memory allocating {size:,} bytes") from None
+
+    def _take_back(self, memory: Memory) -> None:
+        self._used -= memory.size
+        self._free.setdefault((memory.device_id, memory.size), []).append(memory)
 
     def used_bytes(self) -> int:
         """Return the bytes of arrays that live."""
@@ -50,38 +141,58 @@ class MemoryPool:
         return self._total - self._used
 
     def free_all_blocks(self) -> None:
-        """Give free memory back."""
-        self._total = self._used
+        """Give free memory of the current device back."""
+        for device, size in [key for key in self._free if key[0] == devices()[-1]]:
+            self._total -= size * len(self._free.pop((device, size)))
 
 
-def _given_back(pool: Any, size: int, number: int) -> None:
-    _counted.pop(number, None)
-    if pool() is not None:
-        pool()._used -= size
-
-
+_leaked: list[Any] = []
 DEFAULT = MemoryPool()
 
 
-def current_pool() -> MemoryPool:
+def current_allocator() -> Callable[[int], MemoryPointer]:
+    """Return what gives memory to arrays."""
+    return getattr(_threads, "allocator", None) or DEFAULT.malloc
+
+
+def current_pool() -> Any:
     """Return the pool that arrays come from."""
-    return getattr(_threads, "pool", None) or DEFAULT
+    return current_allocator().__self__  # type: ignore[attr-defined]
 
 
-def counted(array: np.ndarray) -> None:
-    """Count an array that owns its memory; one that is counted already stays where it is."""
-    if array.base is None and id(array) not in _counted:
-        current_pool()._take(array)
+class Block:
+    """The memory of an array and of its views on the device, which all hold it."""
+
+    died: Callable[[np.ndarray, Any], None] = staticmethod(lambda _array, _pool: None)  # told of memory that may be used again
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.pool = array, current_pool()
+        self.device_id = devices()[-1]
+        self.pointer = current_allocator()(array.nbytes)
+
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not ending() and hasattr(self, "pointer"):
+            Block.died(self.array, self.pool)
+
+
+def block_of(array: np.ndarray) -> Block:
+    """Return the block that an array lies in: a new one, if it was not known as memory of the device."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    block = _blocks.get(id(array))
+    if block is None:
+        block = _blocks[id(array)] = Block(array)
+    return block
 
 
 @contextmanager
 def using_allocator(allocator: Any = None) -> Iterator[None]:
-    """As CuPy's: the allocator is a method of a pool."""
-    before, _threads.pool = getattr(_threads, "pool", None), allocator.__self__
+    """As CuPy's."""
+    before, _threads.allocator = getattr(_threads, "allocator", None), allocator
     try:
         yield
     finally:
-        _threads.pool = before
+        _threads.allocator = before
 
 
 class _Pinned:

@@ -2,7 +2,8 @@
 
 Operations run at once, but a copy from the host on a stream of its own lands only when somebody waits for it, and work on one
 stream that should have waited for another is an error. While a stream captures, operations are recorded and nothing is
-computed: results hold poison until the graph is launched, and whatever needs a value on the host raises as CuPy does.
+computed: results hold poison until the graph is launched, and after their last use in it, too. Whatever needs a value on the
+host raises as CuPy does.
 """
 
 from __future__ import annotations
@@ -15,13 +16,9 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from cuda.pretended_memory import DEFAULT, current_pool, poisoned
+from cuda.pretended_memory import DEFAULT, Block, CUDARuntimeError, current_pool, devices, poisoned
 
 _threads, _numbers, _streams = threading.local(), count(2), weakref.WeakSet()
-
-
-class CUDARuntimeError(RuntimeError):
-    """An error of CUDA."""
 
 
 UNSUPPORTED = "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing"
@@ -47,6 +44,7 @@ class Stream:
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
         self.ptr, self.is_non_blocking = 0 if null else next(_numbers), non_blocking
+        self.device_id = devices()[-1]
         self.copies: list[Callable[[], None]] = []  # from the host, not landed yet
         self.landed = self.done = 0  # copies that have; operations that are no copies
         self.expected: list[tuple[Stream, int]] = []  # copies on other streams for which the next operation waits
@@ -244,6 +242,16 @@ def allocate(make: Callable[[], np.ndarray]) -> np.ndarray:
         return array
     stream.check_order()
     return poisoned(make())
+
+
+def _died(array: np.ndarray, pool: Any) -> None:
+    """Let a graph write poison where something died during its capture: whatever comes next may lie there."""
+    graph = get_current_stream().graph
+    if graph is not None and pool is graph.pool() and array.flags.writeable:
+        graph.steps.append(lambda: poisoned(array))
+
+
+Block.died = staticmethod(_died)
 
 
 def refuse_capture(direction: str) -> None:

@@ -158,6 +158,28 @@ def test_a_refused_array_leaves_the_table_as_it_was():
     assert one.uploads == 1
 
 
+def test_a_table_is_copied_anew_for_another_stream():
+    """Which may not have waited for the copy on the first one."""
+    with pretended() as cupy:
+        x, one = cupy.ones(3, np.float32), Table()
+        first, second = (cupy.cuda.Stream(non_blocking=True) for _ in range(2))
+        ready = cupy.cuda.get_current_stream().record()
+        for stream in (first, second):
+            stream.wait_event(ready)
+        with first:
+            one.point_at([], [[x]])
+            one.point_at([], [[x]])
+        assert one.uploads == 1
+        chunks = one._chunks
+        second.wait_event(first.record())
+        with second:
+            one.point_at([], [[x]])
+            assert one.uploads == 2
+            assert one._chunks is not chunks
+            clip.scale(one, cupy.asarray(0.5))
+            assert x.tolist() == [0.5] * 3
+
+
 @pytest.mark.parametrize("change", ["size", "dtype", "strides"])
 def test_the_same_address_is_not_the_same_array(change):
     whole, one = zeros(16, dtype=np.float64), Table()

@@ -34,7 +34,7 @@ def uploaded(like: Any, *tables: np.ndarray) -> list[Any]:
 
 
 def sent(like: Any, table: np.ndarray) -> Any:
-    """Return a table on the device of ``like`` that only this call's stream reads, and that nobody will ask for again."""
+    """Return a new table on the device of ``like``, for what the current stream does; any other would have to wait for it."""
     if isinstance(like, np.ndarray):
         return np.ascontiguousarray(table)
     with like.device:
@@ -44,7 +44,8 @@ def sent(like: Any, table: np.ndarray) -> Any:
 @lru_cache(maxsize=MOST_TABLES)
 def _sent(xp: Any, _device: int, dtype: np.dtype, content: bytes) -> Any:
     """Copy a table to the current device, and wait: it will be read on other streams as well."""
-    table = xp.asarray(np.frombuffer(content, dtype))
+    with xp.cuda.using_allocator(xp.get_default_memory_pool().malloc):  # not a graph's own, as it outlives the graph
+        table = xp.asarray(np.frombuffer(content, dtype))
     xp.cuda.get_current_stream().synchronize()
     return table
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import FLOATING, device_of
+from .._arrays import FLOATING, device_of, module_of
 from .._cuda.kernel import BLOCK, MOST_BLOCKS, Kernel
 from .._cuda.tables import sent
 
@@ -21,7 +21,8 @@ class Table:
 
     A table holds no array, only where arrays were when `point_at` last saw them: it is told before every launch by who holds
     them, and looks whether it is still right. So the memory of old gradients is free as soon as nobody else has them, and no
-    address outlives its array. What the kernels read is made on the host and travels in one copy, and only if it changed.
+    address outlives its array. What the kernels read is made on the host and travels in one copy, and only if it changed, or if
+    another stream is the current one, which has not waited for the copy.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class Table:
         self.dtype, self.apart = np.dtype(np.float32), True
         self._seen: list[list[tuple]] = []
         self._sizes: list[int] = []
-        self._chunks = self._addresses = None
+        self._chunks = self._addresses = self._stream = None
 
     def point_at(self, read: Columns, written: Columns) -> None:
         """Let the table say where these arrays are.
@@ -58,12 +59,14 @@ class Table:
         """
         columns = [*read, *written]
         seen = [[_look(array) for array in column] for column in columns]
-        if seen == self._seen:
+        like = columns[0][0]
+        stream = _stream(like)
+        if seen == self._seen and stream == self._stream:
             return
         _check(columns)
-        sizes, like = [size for _, size, _, _ in seen[0]], columns[0][0]
+        sizes = [size for _, size, _, _ in seen[0]]
         addresses = np.array([[address for address, *_ in column] for column in seen], np.int64)
-        if self._seen and sizes == self._sizes and device_of(self._chunks) == device_of(like):
+        if self._seen and (sizes, stream) == (self._sizes, self._stream) and device_of(self._chunks) == device_of(like):
             self._addresses = sent(like, addresses.ravel())
         else:
             chunks = chunks_of(sizes)
@@ -72,7 +75,7 @@ class Table:
             self.chunks, self._sizes = len(chunks), sizes
         ends = addresses + np.array(sizes) * like.dtype.itemsize
         self.apart = _apart(addresses, ends, len(read))
-        self.rows, self.dtype, self._seen = len(sizes), like.dtype, seen
+        self.rows, self.dtype, self._seen, self._stream = len(sizes), like.dtype, seen, stream
         self.uploads += 1
 
     def launch(self, run: Kernel, columns: int, *arguments: Any, shared: int = 0) -> None:
@@ -106,6 +109,14 @@ def chunks_of(sizes: Sequence[int]) -> np.ndarray:
     rows = np.repeat(np.arange(len(counts)), counts)
     first = (np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)) * CHUNK
     return np.stack([rows, first, np.minimum(first + CHUNK, np.asarray(sizes, np.int64)[rows])], axis=1)
+
+
+def _stream(like: Any) -> Any:
+    """Return the stream on which a table is copied and read; as long as it is held, no other gets its number."""
+    if isinstance(like, np.ndarray):
+        return None
+    with like.device:
+        return module_of(like).cuda.get_current_stream()
 
 
 def _look(array: Any) -> tuple:
