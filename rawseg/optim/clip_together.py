@@ -16,7 +16,7 @@ def norm_and_factor(arrays: list[Any], p: float, max_norm: float) -> tuple[Any, 
     Parameters
     ----------
     arrays : list of ndarray
-        At least one, all on one GPU; float32 or float64, with strides or without. They are only read.
+        At least one, all on the current GPU; float32 or float64, with strides or without. They are only read.
     p : float
         Above 0; may be inf.
     max_norm : float
@@ -32,10 +32,9 @@ def norm_and_factor(arrays: list[Any], p: float, max_norm: float) -> tuple[Any, 
     TypeError
         If an array is of another dtype or on another device.
     """
-    with arrays[0].device:
-        whole = [array_module(array).ascontiguousarray(array) for array in arrays]  # held until the launch: some are copies
-        tables, _ = _tables(whole, read=True)
-        return clip.norm_and_factor(tables, arrays[0], p, max_norm)
+    whole = [array_module(array).ascontiguousarray(array) for array in arrays]  # held until the launch: some are copies
+    tables, _ = _tables(whole, read=True)
+    return clip.norm_and_factor(tables, arrays[0], p, max_norm)
 
 
 def scale(arrays: list[Any], factor: Any) -> None:
@@ -46,7 +45,7 @@ def scale(arrays: list[Any], factor: Any) -> None:
     Parameters
     ----------
     arrays : list of ndarray
-        On one GPU; float32 or float64.
+        On the current GPU; float32 or float64.
     factor : array of float64, shape ()
         There, too; rounded to each array's dtype.
 
@@ -55,12 +54,11 @@ def scale(arrays: list[Any], factor: Any) -> None:
     TypeError
         As `norm_and_factor`.
     """
-    with factor.device:
-        tables, alone = _tables(arrays)
-        for table in tables:
-            clip.scale(table, factor)
-        for array in alone:
-            array *= factor.astype(array.dtype)
+    tables, alone = _tables(arrays)
+    for table in tables:
+        clip.scale(table, factor)
+    for array in alone:
+        array *= factor.astype(array.dtype)
 
 
 def limit(arrays: list[Any], largest: float) -> None:
@@ -69,7 +67,7 @@ def limit(arrays: list[Any], largest: float) -> None:
     Parameters
     ----------
     arrays : list of ndarray
-        At least one, all on one GPU; float32 or float64.
+        At least one, all on the current GPU; float32 or float64.
     largest : float
         At least 0.
 
@@ -78,12 +76,11 @@ def limit(arrays: list[Any], largest: float) -> None:
     TypeError
         As `norm_and_factor`.
     """
-    with arrays[0].device:
-        tables, alone = _tables(arrays)
-        for table in tables:
-            clip.limit(table, largest)
-        for array in alone:
-            array.clip(-largest, largest, out=array)
+    tables, alone = _tables(arrays)
+    for table in tables:
+        clip.limit(table, largest)
+    for array in alone:
+        array.clip(-largest, largest, out=array)
 
 
 def _tables(arrays: list[Any], read: bool = False) -> tuple[list[Table], list[Any]]:
