@@ -73,6 +73,15 @@ def device_of(array: Any) -> str:
     return ""
 
 
+def check_current(op: str, argument: str, array: Any) -> None:
+    """Check that a CuPy array is on the current GPU of this thread, where CuPy computes whatever its operands are."""
+    here = module_of(array).cuda.runtime.getDevice()
+    if array.device.id != here:
+        there = array.device.id
+        expected = f"an array on cuda:{here}, the current device (rawseg.cuda.set_device({there}) makes another one current)"
+        raise DeviceError(op, argument, expected, f"one on cuda:{there}")
+
+
 def module_of(array: Any) -> Any:
     """Return the module (numpy or cupy) whose functions work on this array."""
     return np if isinstance(array, np.ndarray) else sys.modules[type(array).__module__.partition(".")[0]]
@@ -90,7 +99,7 @@ def filled(like: Any, shape: tuple[int, ...], value: float, dtype: Any = None) -
 
 
 def check_floating(op: str, **arrays: Any) -> str:
-    """Check that all arrays (None is skipped) are float32 or float64, of one dtype, on one device; return the device."""
+    """Check that all arrays (None is skipped) are float32 or float64, of one dtype, on one device, the current; return it."""
     first_name, first, first_device = "", None, ""
     for name, array in arrays.items():
         if array is None:
@@ -101,6 +110,8 @@ def check_floating(op: str, **arrays: Any) -> str:
         if array.dtype not in FLOATING:
             raise DTypeError(op, name, "float32 or float64", array.dtype)
         if first is None:
+            if device != "cpu":
+                check_current(op, name, array)
             first_name, first, first_device = name, array, device
         elif array.dtype != first.dtype:
             raise DTypeError(op, name, f"{first.dtype}, the dtype of {first_name}", array.dtype)

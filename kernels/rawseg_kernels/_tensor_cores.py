@@ -54,8 +54,9 @@ def set_tensor_core_precision(precision: str) -> None:
 
 def tiles_on(array: Any) -> str:
     """Return the name of the algorithm by tiles that "auto" is for an array on a GPU."""
-    at = "fp32" if get_precision() == "exact" or array.dtype != "float32" or capability(array) < LEAST else _precision
-    return "cuda_tiles" if at == "fp32" else f"cuda_tiles_{at}"
+    if _precision == "fp32" or get_precision() == "exact" or array.dtype != "float32" or capability(array) < LEAST:
+        return "cuda_tiles"  # the driver is asked last, and only by who lets tensor cores in
+    return f"cuda_tiles_{_precision}"
 
 
 def chosen(op: str, algorithm: str, array: Any, device: str) -> str:

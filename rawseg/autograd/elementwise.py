@@ -178,6 +178,8 @@ class Cast(Function):
 class Move(Function):
     """Another device; the gradient moves back."""
 
+    anywhere = True
+
     @staticmethod
     def forward(ctx, x, *, device):
         ctx.device = device_of(x)

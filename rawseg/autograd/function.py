@@ -147,6 +147,7 @@ class Function:
 
     second_order = True
     takes_deferred = False  # forward may see a `deferred.Deferred` in an array's place
+    anywhere = False  # forward may see arrays of another GPU than the current one
     is_view = False  # the output may share memory with the first input, and then shares its version counter
 
     @staticmethod
@@ -171,7 +172,7 @@ class Function:
         recording = modes.grad and recorder is None
         needs = tuple([recording and t is not None and t._requires_grad for t in inputs])
         ctx = Context(needs)
-        given = _arrays_of(inputs, cls.takes_deferred)
+        given = _arrays_of(inputs, cls.takes_deferred, cls.anywhere)
         with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
             out = cls.forward(ctx, *given, **options)
         arrays = out if isinstance(out, tuple) else (out,)
@@ -197,7 +198,7 @@ class Function:
                 result._connect(node, slot)
 
 
-def _arrays_of(inputs: tuple, deferred: bool) -> list:
+def _arrays_of(inputs: tuple, deferred: bool, anywhere: bool) -> list:
     """Return the inputs' arrays; of two Tensors on one array object the second gives a view, to tell what forward saves."""
     owners: dict[int, Tensor] = {}
     given = []
@@ -205,7 +206,7 @@ def _arrays_of(inputs: tuple, deferred: bool) -> list:
         if tensor is None:
             given.append(None)
         else:
-            array = tensor._array if deferred and _waits(tensor._array) else tensor.array
+            array = tensor.anywhere if anywhere else tensor._array if deferred and _waits(tensor._array) else tensor.array
             given.append(array if owners.setdefault(id(array), tensor) is tensor else array.view())
     return given
 

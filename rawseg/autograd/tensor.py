@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels._arrays import check_current
+
 from ..device import array_module, device_of
 from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
 from . import late
@@ -65,14 +67,29 @@ class Tensor(Operators, InPlace, Methods):
 
     @property
     def array(self) -> Any:
-        """The array; one that waited for the next operation (`rawseg.autograd.deferred`) is computed now."""
-        if isinstance(self._array, Deferred):
-            self._array = self._array.settle()
+        """The array; one that waited for the next operation (`rawseg.autograd.deferred`) is computed now.
+
+        Raises
+        ------
+        DeviceError
+            If it is on another GPU than the current one, where CuPy would compute: see `rawseg.cuda.set_device`.
+        """
+        if not isinstance(self._array, np.ndarray):
+            array = self.anywhere
+            if not isinstance(array, np.ndarray):
+                check_current("Tensor", "array", array)
         return self._array
 
     @array.setter
     def array(self, array: Any) -> None:
         self._array = array
+
+    @property
+    def anywhere(self) -> Any:
+        """The array, to be moved or looked at: it may be on another GPU than the current one."""
+        if isinstance(self._array, Deferred):
+            self._array = self._array.settle()
+        return self._array
 
     def deferred(self, kind: type) -> Any:
         """Return what the array waits as, if it is of this kind and not computed yet; else None."""
@@ -143,7 +160,7 @@ class Tensor(Operators, InPlace, Methods):
 
     def numpy(self) -> np.ndarray:
         """Return the elements as a NumPy array that shares memory; read-only if a graph depends on it."""
-        array = self.array if isinstance(self.array, np.ndarray) else self.array.get()
+        array = self.anywhere if isinstance(self.anywhere, np.ndarray) else self.anywhere.get()
         view = array.view()
         view.flags.writeable = array.flags.writeable and not (self._requires_grad or self._version[1])
         return view
@@ -155,10 +172,10 @@ class Tensor(Operators, InPlace, Methods):
         """Hand over the memory as NumPy or CuPy does, which orders its stream and the one that is asked for."""
         if self._requires_grad:
             raise GraphError("dlpack", "tensor", "one without a graph (use detach())", "requires_grad=True")
-        return self.array.__dlpack__(**options)
+        return self.anywhere.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.array.__dlpack_device__()
+        return self.anywhere.__dlpack_device__()
 
     def item(self) -> Any:
         """Return the only element as a Python number.
@@ -170,7 +187,7 @@ class Tensor(Operators, InPlace, Methods):
         """
         if self.size != 1:
             raise ShapeError("item", "tensor", "exactly one element", f"shape {self.shape}")
-        return self.array.item()
+        return self.anywhere.item()
 
     def tolist(self) -> Any:
         """Return nested lists of Python numbers."""
@@ -178,7 +195,7 @@ class Tensor(Operators, InPlace, Methods):
 
     def detach(self) -> Tensor:
         """Return a Tensor on the same memory without the graph."""
-        twin = Tensor(self.array)
+        twin = Tensor(self.anywhere)
         twin._version = self._version
         return twin
 
@@ -278,7 +295,7 @@ class Tensor(Operators, InPlace, Methods):
         return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
-        array = self.array if isinstance(self.array, np.ndarray) else self.array.get()
+        array = self.anywhere if isinstance(self.anywhere, np.ndarray) else self.anywhere.get()
         text = np.array2string(array, separator=", ", prefix="tensor(", threshold=100, precision=4)
         notes = [] if self.dtype in (DEFAULT_DTYPE, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self.device != "cpu":

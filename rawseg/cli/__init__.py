@@ -6,8 +6,10 @@ A user's mistake ends in one line on standard error and exit code 2; Ctrl-C in 1
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -33,13 +35,23 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run_command(*args: Any, **options: Any) -> None:
         try:
-            command(*args, **options)
+            with on_device(options.get("device")):
+                command(*args, **options)
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
         except (RawsegError, MemoryError, OSError) as error:
             _leave(" ".join(str(error).split()), USER_ERROR)
 
     return run_command
+
+
+def on_device(name: str | None) -> AbstractContextManager[None]:
+    """Make the GPU of ``--device cuda:N`` the current one while this lasts."""
+    if name is None or not re.fullmatch(r"cuda:\d+", name):
+        return nullcontext()  # the command tells what is no device
+    from ..cuda import device
+
+    return device(name)
 
 
 def _leave(message: str, code: int) -> None:

@@ -1,12 +1,14 @@
 """What `torch.cuda` offers, on CuPy: which GPUs there are, what their memory holds, CUDA graphs, and batches sent ahead.
 
-Everything of the engine runs on CuPy's current stream, on the device of its arrays.
+Everything of the engine runs on CuPy's current device, the first one unless `set_device` names another, and on its current
+stream; a Tensor of another device is refused wherever it would be computed with.
 """
 
 from .graphed import GraphedCallable, make_graphed_callables
 from .graphs import CUDAGraph, graph
 from .machine import (
     current_device,
+    device,
     device_count,
     empty_cache,
     get_device_name,
@@ -15,6 +17,7 @@ from .machine import (
     memory_allocated,
     memory_reserved,
     memory_stats,
+    set_device,
     synchronize,
 )
 from .prefetch import Prefetcher
@@ -26,6 +29,7 @@ __all__ = [
     "GraphedStep",
     "Prefetcher",
     "current_device",
+    "device",
     "device_count",
     "empty_cache",
     "get_device_name",
@@ -36,5 +40,6 @@ __all__ = [
     "memory_allocated",
     "memory_reserved",
     "memory_stats",
+    "set_device",
     "synchronize",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..device import gpu_module
@@ -9,6 +11,7 @@ from ..errors import ArgumentError, ArgumentTypeError
 
 __all__ = [
     "current_device",
+    "device",
     "device_count",
     "empty_cache",
     "get_device_name",
@@ -17,6 +20,7 @@ __all__ = [
     "memory_allocated",
     "memory_reserved",
     "memory_stats",
+    "set_device",
     "synchronize",
 ]
 
@@ -45,6 +49,26 @@ def current_device() -> int:
         If there is no GPU; as everything below.
     """
     return int(gpu_module("current_device").cuda.runtime.getDevice())
+
+
+def set_device(device: Any) -> None:
+    """Make a GPU, a number or ``"cuda:N"``, the current one of this thread, where everything is computed; ``"cuda"`` is it.
+
+    Raises
+    ------
+    ArgumentError
+        If there are not as many GPUs.
+    """
+    cupy = gpu_module("set_device")
+    cupy.cuda.Device(_number(cupy, "set_device", device)).use()
+
+
+@contextmanager
+def device(device: Any) -> Iterator[None]:
+    """Do as `set_device` while this lasts."""
+    cupy = gpu_module("device")
+    with cupy.cuda.Device(_number(cupy, "device", device)):
+        yield
 
 
 def get_device_name(device: Any = None) -> str:

@@ -115,10 +115,10 @@ class Module(Tree):
         tensors = [*self.parameters(), *self.buffers()]
         tensors += [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
         for tensor in tensors:
-            array = tensor.array if dtype is None or tensor.dtype.kind != "f" else tensor.array.astype(dtype, copy=False)
+            array = tensor.anywhere if dtype is None or tensor.dtype.kind != "f" else tensor.array.astype(dtype, copy=False)
             converted[id(tensor)] = array if device is None else move(array, device)
         for tensor in tensors:
-            if converted[id(tensor)] is not tensor.array:
+            if converted[id(tensor)] is not tensor.anywhere:
                 tensor.array = converted[id(tensor)]
                 tensor._version[0] += 1
         return self

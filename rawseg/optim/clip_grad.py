@@ -15,6 +15,8 @@ from ..errors import ArgumentError, DataError
 from .blocks import blocks
 from .optimizer import check_number
 
+QUIET: Any = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
+
 
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
@@ -59,7 +61,9 @@ def clip_grad_norm_(
         raise DataError("clip_grad_norm_", "parameters", "gradients with a finite norm", norm)
     factor = min(1.0, float(max_norm) / (norm + 1e-6)) if norm == norm else norm  # min() would swallow a NaN
     if factor != 1.0:
-        _in_place("clip_grad_norm_", gradients, lambda array: np.multiply(array, factor, out=array))
+        with np.errstate(**QUIET):
+            for array in _written("clip_grad_norm_", gradients):
+                np.multiply(array, factor, out=array)
     dtype = gradients[0].dtype if gradients else np.float32
     return Tensor(np.asarray(norm, dtype))
 
@@ -81,7 +85,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
         clip_together.limit(_written("clip_grad_value_", gradients), limit)
         return
-    _in_place("clip_grad_value_", gradients, lambda array: array.clip(-limit, limit, out=array))
+    with np.errstate(**QUIET):
+        for array in _written("clip_grad_value_", gradients):
+            array.clip(-limit, limit, out=array)
 
 
 def all_finite(array: Any) -> bool:
@@ -121,7 +127,10 @@ def _clip_norm_on_gpu(gradients: list[Tensor], max_norm: float, p: float, error_
 
 
 def _written(op: str, gradients: list[Tensor]) -> list[Any]:
-    """Return the arrays of gradients that are about to be changed."""
+    """Return the arrays of gradients that are about to be changed; none is counted as changed if one cannot be."""
+    for position, gradient in enumerate(gradients):
+        if not getattr(gradient.array.flags, "writeable", True):  # CuPy's arrays have no such flag
+            raise ArgumentError(op, "parameters", "gradients that can be written to", f"a read-only one at {position}")
     with no_grad():
         return [gradient._write(op) for gradient in gradients]
 
@@ -133,12 +142,3 @@ def _total_norm(arrays: list[Any], p: float) -> float:
         largest = [float(abs(block).max()) for block in wide if block.size]
         return float(np.max(largest, initial=0.0))
     return sum(float((abs(block) ** p).sum()) for block in wide) ** (1 / p)
-
-
-def _in_place(op: str, gradients: list[Tensor], change: Any) -> None:
-    for position, gradient in enumerate(gradients):
-        if not getattr(gradient.array.flags, "writeable", True):  # CuPy's arrays have no such flag
-            raise ArgumentError(op, "parameters", "gradients that can be written to", f"a read-only one at {position}")
-    with no_grad(), np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for gradient in gradients:
-            change(gradient._write(op))

@@ -11,31 +11,76 @@ from ..device import array_module
 
 
 def norm_and_factor(arrays: list[Any], p: float, max_norm: float) -> tuple[Any, Any]:
-    """Return the common p-norm of arrays, and what brings it down to ``max_norm``: float64, shape (), on the device."""
-    with arrays[0].device:
-        whole = [array_module(array).ascontiguousarray(array) for array in arrays]  # held until the launch: some are copies
-        tables, _ = _tables(whole, read=True)
-        return clip.norm_and_factor(tables, arrays[0], p, max_norm)
+    """Return the common p-norm of arrays, and the factor that brings it down to ``max_norm``; see `clip.norm_and_factor`.
+
+    Parameters
+    ----------
+    arrays : list of ndarray
+        At least one, all on the current GPU; float32 or float64, with strides or without. They are only read.
+    p : float
+        Above 0; may be inf.
+    max_norm : float
+        At least 0.
+
+    Returns
+    -------
+    norm, factor : arrays of float64, shape ()
+        On the GPU; nobody waits for them.
+
+    Raises
+    ------
+    TypeError
+        If an array is of another dtype or on another device.
+    """
+    whole = [array_module(array).ascontiguousarray(array) for array in arrays]  # held until the launch: some are copies
+    tables, _ = _tables(whole, read=True)
+    return clip.norm_and_factor(tables, arrays[0], p, max_norm)
 
 
 def scale(arrays: list[Any], factor: Any) -> None:
-    """Multiply every element by a factor, an array on the device."""
-    with factor.device:
-        tables, alone = _tables(arrays)
-        for table in tables:
-            clip.scale(table, factor)
-        for array in alone:
-            array *= factor.astype(array.dtype)
+    """Multiply every element by one factor, in place, with a launch for each dtype.
+
+    Arrays with strides, and those that share memory with others, are taken one by one, as often as they are there.
+
+    Parameters
+    ----------
+    arrays : list of ndarray
+        On the current GPU; float32 or float64.
+    factor : array of float64, shape ()
+        There, too; rounded to each array's dtype.
+
+    Raises
+    ------
+    TypeError
+        As `norm_and_factor`.
+    """
+    tables, alone = _tables(arrays)
+    for table in tables:
+        clip.scale(table, factor)
+    for array in alone:
+        array *= factor.astype(array.dtype)
 
 
 def limit(arrays: list[Any], largest: float) -> None:
-    """Bring every element into ``[-largest, largest]``; NaN stays."""
-    with arrays[0].device:
-        tables, alone = _tables(arrays)
-        for table in tables:
-            clip.limit(table, largest)
-        for array in alone:
-            array.clip(-largest, largest, out=array)
+    """Bring every element into ``[-largest, largest]``, in place, with launches as of `scale`; NaN stays.
+
+    Parameters
+    ----------
+    arrays : list of ndarray
+        At least one, all on the current GPU; float32 or float64.
+    largest : float
+        At least 0.
+
+    Raises
+    ------
+    TypeError
+        As `norm_and_factor`.
+    """
+    tables, alone = _tables(arrays)
+    for table in tables:
+        clip.limit(table, largest)
+    for array in alone:
+        array.clip(-largest, largest, out=array)
 
 
 def _tables(arrays: list[Any], read: bool = False) -> tuple[list[Table], list[Any]]:

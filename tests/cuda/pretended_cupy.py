@@ -1,4 +1,4 @@
-"""A stand-in for CuPy whose device is this process: arrays that are no NumPy arrays, and kernels that the emulator runs.
+"""A stand-in for CuPy whose devices are this process: arrays that are no NumPy arrays, and kernels that the emulator runs.
 
 It is stricter than CuPy where CuPy's leniency differs between versions: a NumPy array in the place of a device array is always
 an error, so host and device never mix unnoticed. What it has is what rawseg uses; an unknown name is an AttributeError.
@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special
+from cuda import pretended_devices as devices
 from cuda import pretended_memory as memory
 from cuda import pretended_streams as streams
+from cuda.pretended_devices import Device
 from cuda.pretended_streams import refuse_capture, run
 
 from rawseg_kernels._cuda import emulator
@@ -30,34 +32,9 @@ COMPARE = {"array_equal", "allclose"}  # what this stand-in answers on the host;
 SYNCHRONOUS = {"nonzero", "flatnonzero", "unique", "bincount", "histogram", "delete", "apply_along_axis", "insert"}
 BY_BLAS = {"matmul", "dot", "tensordot", "einsum"}
 WRITES = {"fill", "sort", "partition", "put"}  # methods that change their array
+VIEWS = {"view", "reshape", "ravel", "transpose", "squeeze", "swapaxes"}  # methods that need not compute
 POINTERS = 8  # arrays that concatenate takes without a table of their addresses, which comes from the host
 ON_HOST = {"array_equal", "allclose", "can_cast", "may_share_memory", "ndim", "promote_types", "result_type", "shape", "size"}
-
-
-class Device:
-    """A device, by default the current one; there is one, unless a test says that there are more."""
-
-    compute_capability = "90"
-
-    def __init__(self, device: int | None = None) -> None:
-        self.id = memory.devices()[-1] if device is None else device
-
-    def __enter__(self):
-        memory.devices().append(self.id)
-        return self
-
-    def __exit__(self, *_exception):
-        memory.devices().pop()
-
-    def __eq__(self, other):
-        return isinstance(other, Device) and other.id == self.id
-
-    def __hash__(self):
-        return self.id
-
-    def synchronize(self):
-        """Wait for all streams."""
-        streams.synchronize_all()
 
 
 class Flags(NamedTuple):
@@ -79,6 +56,7 @@ class _Capsule(NamedTuple):
     """Memory of the device on its way: not a capsule of the host, which NumPy and PyTorch would take."""
 
     memory: np.ndarray
+    device: Device
 
 
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -86,10 +64,10 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     __array_priority__ = 100
 
-    def __init__(self, host: np.ndarray) -> None:
+    def __init__(self, host: np.ndarray, device: Device | None = None) -> None:
         self._host = host
         self._block = memory.block_of(host)
-        self.device = Device(self._block.device_id)
+        self.device = Device(self._block.device_id) if device is None else device
 
     def __array__(self, *_arguments, **_options):
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array.")
@@ -111,13 +89,13 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return _function(function.__name__)(*arguments, **options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, 0  # kDLCUDA
+        return 2, self.device.id  # kDLCUDA
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         """As CuPy's, which has these arguments; what it returns, only `from_dlpack` here takes."""
-        if dl_device not in (None, (2, 0)):
+        if dl_device not in (None, self.__dlpack_device__()):
             raise BufferError("an array on the device is exported there")
-        return _Capsule(self._host.copy() if copy else self._host)
+        return _Capsule(self._host.copy() if copy else self._host, self.device)
 
     def get(self) -> np.ndarray:
         """Return a copy on the host."""
@@ -127,6 +105,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         """Copy from the host."""
         if not isinstance(arr, np.ndarray) or arr.dtype != self.dtype or arr.shape != self.shape:
             raise TypeError("Only numpy.ndarray of the same dtype and shape can be set to cupy.ndarray")
+        self.device.check()
         streams.copy(self._host, memory.source_of(arr), stream)
 
     def _read(self, how: Any) -> Any:
@@ -141,6 +120,10 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return partial(self._method, name, value) if callable(value) else wrapped(value)
 
     def _method(self, name: str, method: Any, *arguments: Any, **options: Any) -> Any:
+        if name in VIEWS and self.device != Device():
+            return ndarray(run(lambda: method(*arguments, **options)), self.device)
+        if name != "copy":  # which CuPy brings to the current device
+            self.device.check()
         if name in SYNCHRONOUS:
             refuse_capture("D2H")
         given = [*map(unwrapped, arguments)]
@@ -151,6 +134,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         """As CuPy's, which has these arguments."""
         if not copy and self.dtype == dtype:
             return self
+        self.device.check()
         return ndarray(run(lambda: self._host.astype(dtype, order=order, copy=True)))
 
     def item(self, *place):
@@ -160,6 +144,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return self._read(self._host.tolist)
 
     def __getitem__(self, index):
+        self.device.check()
         if any(isinstance(part, ndarray) and part.dtype == bool for part in _parts(index)):
             refuse_capture("D2H")  # how many are True
         if any(isinstance(part, list) for part in _parts(index)):
@@ -168,6 +153,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return wrapped(run(lambda: self._host[where]))
 
     def __setitem__(self, index, value):
+        self.device.check()
         where, new = unwrapped(index), unwrapped(value)
         if any(isinstance(part, list) for part in _parts(index)):
             refuse_capture("H2D")
@@ -198,12 +184,12 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return str(self._host)
 
     def __deepcopy__(self, _memo):
-        return ndarray(run(self._host.copy))
+        return ndarray(run(self._host.copy), self.device)
 
     data = property(lambda self: MemoryPointer(self._host))
     flags = property(lambda self: Flags(*(self._host.flags[name.upper()] for name in Flags._fields)))
-    T = property(lambda self: ndarray(self._host.T))
-    base = property(lambda self: None if self._host.base is None else ndarray(np.asarray(self._host.base)))
+    T = property(lambda self: ndarray(self._host.T, self.device))
+    base = property(lambda self: None if self._host.base is None else ndarray(np.asarray(self._host.base), self.device))
     shape = property(lambda self: self._host.shape)
     dtype = property(lambda self: self._host.dtype)
 
@@ -212,8 +198,9 @@ ndarray.__module__ = "cupy"  # by which rawseg tells such arrays
 
 
 def unwrapped(value: Any) -> Any:
-    """Return what an argument holds; a NumPy array there is an error."""
+    """Return what an argument holds; a NumPy array there is an error, and so is memory of another device."""
     if isinstance(value, ndarray):
+        value.device.check()
         return value._host
     if isinstance(value, np.ndarray):
         raise TypeError(f"Unsupported type {type(value)}")
@@ -243,6 +230,8 @@ def _function(name: str) -> Any:
     def call(*arguments: Any, **options: Any) -> Any:
         if name in ("array", "asarray", "ascontiguousarray") and not isinstance(arguments[0], ndarray):
             return _sent(arguments[0], np.array(arguments[0], *arguments[1:], **options))
+        if name in ("array", "asarray") and arguments[0].device != Device():
+            return ndarray(run(arguments[0]._host.copy))  # from device to device
         if name == "argsort" and options.get("kind") not in (None, "stable"):
             raise ValueError("Only stable sort is supported")
         if name == "where" and len(arguments) == 1:
@@ -330,8 +319,8 @@ def _cuda() -> ModuleType:
         (),
         {
             "CUDARuntimeError": streams.CUDARuntimeError,
-            "getDevice": staticmethod(lambda: Device().id),
-            "getDeviceCount": staticmethod(lambda: 1),
+            "getDevice": staticmethod(devices.current),
+            "getDeviceCount": staticmethod(devices.count),
             "getDeviceProperties": staticmethod(
                 lambda _device: {"name": b"Pretended", "totalGlobalMem": 2**33, "major": 9, "minor": 0}
             ),
@@ -379,7 +368,7 @@ def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:
     """As CuPy's: of an exporter on the device, on its memory; the host's are refused."""
     if array.__dlpack_device__()[0] not in (2, 13):
         raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead.")
-    return ndarray(array.__dlpack__(stream=1, max_version=(1, 0), dl_device=device, copy=copy).memory)
+    return ndarray(*array.__dlpack__(stream=1, max_version=(1, 0), dl_device=device, copy=copy))
 
 
 def _cupyx() -> dict[str, ModuleType]:
@@ -395,14 +384,16 @@ def _cupyx() -> dict[str, ModuleType]:
 
 
 @contextmanager
-def pretended() -> Iterator[ModuleType]:
-    """Let ``import cupy`` give the stand-in while this lasts."""
+def pretended(device_count: int = 1) -> Iterator[ModuleType]:
+    """Let ``import cupy`` give the stand-in, with so many devices, while this lasts."""
     before = {name: sys.modules.get(name) for name in ("cupy", "cupy.cuda", *_cupyx())}
+    devices.provide(device_count)
     cupy = module()
     sys.modules.update({"cupy": cupy, "cupy.cuda": cupy.cuda, **_cupyx()})
     try:
         yield cupy
     finally:
+        devices.provide(1)
         for name, old in before.items():
             if old is None:
                 sys.modules.pop(name, None)

@@ -19,11 +19,14 @@ _threads, _addresses = threading.local(), count(UNIT, UNIT)
 _blocks: weakref.WeakValueDictionary[int, Block] = weakref.WeakValueDictionary()
 
 
-def devices() -> list[int]:
-    """Return the devices that this thread has entered; the last one is the current."""
-    if not hasattr(_threads, "devices"):
-        _threads.devices = [0]
-    return _threads.devices
+def current_device() -> int:
+    """Return the number of this thread's device."""
+    return getattr(_threads, "device", 0)
+
+
+def use_device(number: int) -> None:
+    """Make a device this thread's."""
+    _threads.device = number
 
 
 def poisoned(array: np.ndarray) -> np.ndarray:
@@ -49,7 +52,7 @@ class Memory:
         self.size = 0
         if Memory.on_device + size > Memory.limit:
             raise CUDARuntimeError("cudaErrorMemoryAllocation: out of memory")
-        self.size, self.ptr, self.device_id = size, next(_addresses) if size else 0, devices()[-1]
+        self.size, self.ptr, self.device_id = size, next(_addresses) if size else 0, current_device()
         Memory.on_device += size
 
     def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
@@ -105,7 +108,7 @@ class MemoryPool:
         size = -(-size // UNIT) * UNIT
         if size == 0:
             return MemoryPointer(Memory(0), 0)
-        if not (blocks := self._free.get((devices()[-1], size))):
+        if not (blocks := self._free.get((current_device(), size))):
             memory = self._from_device(size)
             self._total += size
         else:
@@ -142,7 +145,7 @@ class MemoryPool:
 
     def free_all_blocks(self) -> None:
         """Give free memory of the current device back."""
-        for device, size in [key for key in self._free if key[0] == devices()[-1]]:
+        for device, size in [key for key in self._free if key[0] == current_device()]:
             self._total -= size * len(self._free.pop((device, size)))
 
 
@@ -167,7 +170,7 @@ class Block:
 
     def __init__(self, array: np.ndarray) -> None:
         self.array, self.pool = array, current_pool()
-        self.device_id = devices()[-1]
+        self.device_id = current_device()
         self.pointer = current_allocator()(array.nbytes)
 
     def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:

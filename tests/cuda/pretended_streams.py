@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from cuda.pretended_memory import DEFAULT, Block, CUDARuntimeError, current_pool, devices, poisoned
+from cuda.pretended_memory import DEFAULT, Block, CUDARuntimeError, current_device, current_pool, poisoned
 
 _threads, _numbers, _streams = threading.local(), count(2), weakref.WeakSet()
 
@@ -44,7 +44,7 @@ class Stream:
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
         self.ptr, self.is_non_blocking = 0 if null else next(_numbers), non_blocking
-        self.device_id = devices()[-1]
+        self.device_id = current_device()
         self.copies: list[Callable[[], None]] = []  # from the host, not landed yet
         self.landed = self.done = 0  # copies that have; operations that are no copies
         self.expected: list[tuple[Stream, int]] = []  # copies on other streams for which the next operation waits

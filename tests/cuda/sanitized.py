@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from cuda import foreach_calls
+from cuda import foreach_calls, test_wrong_indices
 from cuda.test_kernels import CALLS, DTYPES, room_of
 
 
@@ -13,6 +13,8 @@ def main() -> None:
     """Run the calls of the catalogue; arrays end where malloc's block ends, which the sanitizer watches."""
     if sys.argv[1] == "_foreach":
         run_foreach()
+    if sys.argv[1] == "wrong_indices":
+        test_wrong_indices.run_far()
     for case in [case for case in CALLS if room_of(case) == sys.argv[1]]:
         for dtype in DTYPES:
             print(f"{case} {dtype.__name__}", flush=True)

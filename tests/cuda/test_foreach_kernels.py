@@ -14,6 +14,7 @@ from cuda.pretended_cupy import ndarray, pretended
 from promises import assert_same_bits
 
 from rawseg_kernels._cuda import emulator
+from rawseg_kernels._cuda.kernel import Kernel
 from rawseg_kernels._cuda.tables import uploaded
 from rawseg_kernels._foreach import adam, clip, reference, sgd, table
 from rawseg_kernels._foreach.table import CHUNK, Table, chunks_of
@@ -74,6 +75,24 @@ def test_more_chunks_than_one_block_of_the_last_sum(monkeypatch):
     column = [np.arange(700, dtype=np.float64)]
     assert float(norm_of([column], 1.0, 1.0)[0]) == 700 * 699 / 2
     assert float(norm_of([column], math.inf, 1.0)[0]) == 699
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_sums_have_room_for_a_number_of_each_thread(monkeypatch, p):
+    """However many threads a block has."""
+    seen, launch = [], Kernel.launch
+
+    def watched(self, grid, block, *arguments, shared=0):
+        seen.append((self.name, block, shared))
+        launch(self, grid, block, *arguments, shared=shared)
+
+    monkeypatch.setattr(Kernel, "launch", watched)
+    columns = [arrays(1, np.float32)[0]]
+    whole = norm_of(columns, p, 1.0)
+    for module in (table, clip):
+        monkeypatch.setattr(module, "BLOCK", 64)
+    np.testing.assert_allclose(norm_of(columns, p, 1.0), whole, rtol=1e-12)
+    assert seen == [(name, (threads,), 8 * threads) for threads in (256, 64) for name in ("clip_chunks", "clip_factor")]
 
 
 def test_more_chunks_than_blocks(monkeypatch):

@@ -7,7 +7,8 @@ import weakref
 
 import numpy as np
 import pytest
-from cuda.pretended_cupy import Device
+from cuda import pretended_devices as devices
+from cuda.pretended_devices import Device
 from cuda.pretended_memory import DEFAULT, Memory, OutOfMemoryError
 
 import rawseg
@@ -164,14 +165,19 @@ def test_dropout_in_a_graph_does_not_keep_its_input(cupy):
     assert len(made._capture.drawn) == 1
 
 
-def test_a_graph_is_captured_where_its_inputs_are(cupy, monkeypatch):
-    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: 2)
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
+@pytest.fixture
+def second_device(cupy):
+    devices.provide(2)
     with Device(1):
-        net, x = net.to("cuda:1"), rawseg.ones(1, 1, 4, 4).to("cuda:1")
-        wanted = net(x).mean().item()
+        yield
+    devices.provide(1)
+
+
+def test_a_graph_is_captured_where_its_inputs_are(second_device):
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
+    net, x = net.to("cuda:1"), rawseg.ones(1, 1, 4, 4).to("cuda:1")
+    wanted = net(x).mean().item()
     before = held()
-    assert Device().id == 0
     step = GraphedStep(net, lambda out: out.mean(), x, num_warmup_iters=1)
     place = step.fixed.place
     assert (step._graph.pool(), place.device.id, place.stream.device_id) == (place, 1, 1)
@@ -183,7 +189,6 @@ def test_a_graph_is_captured_where_its_inputs_are(cupy, monkeypatch):
     out = graphed(leaf)
     (gradient,) = grad(out, [leaf], [out.detach()])
     assert out.device == gradient.device == "cuda:1"
-    assert Device().id == 0
     del step, loss, graphed, out, place, gradient
     net.zero_grad()
     assert held() == before

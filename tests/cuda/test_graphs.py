@@ -22,7 +22,7 @@ from rawseg.errors import ArgumentError, BackendError, DeviceError, DTypeError, 
 from rawseg_kernels import cross_entropy
 from rawseg_kernels._cuda import tables
 
-README_BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "CUDA.md").read_text(), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +318,7 @@ def test_samples_must_be_on_the_gpu(cupy):
             make_graphed_callables(lambda x: x, samples)
 
 
-def test_the_readmes_example(cupy, capsys):
-    (example,) = [block for block in README_BLOCKS if "GraphedStep" in block]
-    exec(compile(example, "README.md", "exec"), {})
+def test_the_example_of_the_page(cupy, capsys):
+    (example,) = [block for block in BLOCKS if "GraphedStep" in block]
+    exec(compile(example, "CUDA.md", "exec"), {})
     assert "allocated_bytes.all.current" in capsys.readouterr().out

@@ -107,3 +107,14 @@ def test_the_environment_sets_it_from_the_start():
 
     assert [said(value).stdout for value in ("", "3xtf32")] == ["fp32\n", "3xtf32\n"]
     assert "RAWSEG_TENSOR_CORES: expected one of ('fp32', '3xtf32', 'tf32'), got 'fast'" in said("fast").stderr
+
+
+def test_the_driver_is_not_asked_by_who_lets_no_tensor_core_in(cupy, monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(Device, "compute_capability", property(lambda device: asked.append(device.id) or "90"))
+    want = on_gpu(matmul.forward, A, B)
+    rawseg.set_tensor_core_precision("tf32")
+    on_gpu(matmul.forward, A.astype(np.float64), B.astype(np.float64))
+    assert not asked
+    assert on_gpu(matmul.forward, A, B) != want
+    assert asked == [0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._arrays import check_current
 from .._capture import current
 from .._errors import BackendError
 
@@ -20,28 +21,30 @@ FREE_SHARED = 48 * 1024  # bytes of shared memory that a launch may ask for with
 
 
 def run(kernel: Kernel, grid: tuple[int, ...], block: tuple[int, ...], given: Sequence[Any], shared: int) -> None:
-    """Launch a kernel on the stream that is CuPy's current one, on the device of its arrays.
+    """Launch a kernel on CuPy's current stream, of its current device.
 
     Raises
     ------
+    DeviceError
+        If the arrays are on another device.
     BackendError
         If the kernel cannot be compiled or launched, or, with ``RAWSEG_SYNC=1``, if it fails.
     """
     cupy = sys.modules["cupy"]
-    device = next(a.device for a in given if isinstance(a, cupy.ndarray))
-    with device:
-        function = _function(kernel, device.id)
-        if shared > FREE_SHARED:
-            function.max_dynamic_shared_size_bytes = shared
-        arguments = tuple(np.uintp(0) if a is None else a for a in given)
-        try:
-            function(grid, block, arguments, shared_mem=shared)
-            if os.environ.get("RAWSEG_SYNC", "") not in ("", "0") and current() is None:  # a capture runs nothing
-                cupy.cuda.get_current_stream().synchronize()
-        except cupy.cuda.driver.CUDADriverError as error:
-            raise _failed(kernel, given, error) from error
-        except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise _failed(kernel, given, error) from error
+    first = next(a for a in given if isinstance(a, cupy.ndarray))
+    check_current(kernel.name, "arrays", first)
+    function = _function(kernel, first.device.id)
+    if shared > FREE_SHARED:
+        function.max_dynamic_shared_size_bytes = shared
+    arguments = tuple(np.uintp(0) if a is None else a for a in given)
+    try:
+        function(grid, block, arguments, shared_mem=shared)
+        if os.environ.get("RAWSEG_SYNC", "") not in ("", "0") and current() is None:  # a capture runs nothing
+            cupy.cuda.get_current_stream().synchronize()
+    except cupy.cuda.driver.CUDADriverError as error:
+        raise _failed(kernel, given, error) from error
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise _failed(kernel, given, error) from error
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +106,3 @@ class Kernel:
         """Return the arguments of a launch, for messages."""
         parts = [f"{list(a.shape)}" if isinstance(getattr(a, "shape", None), tuple) and a.shape else str(a) for a in given]
         return ", ".join(f"{p.name}={part}" for p, part in zip(self.parameters, parts))
-
-
-def synchronous() -> bool:
-    """Return whether every launch waits for its end, so that an error is told where it happened (``RAWSEG_SYNC=1``)."""
-    return os.environ.get("RAWSEG_SYNC", "") not in ("", "0")

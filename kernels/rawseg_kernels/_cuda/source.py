@@ -15,7 +15,7 @@ from .signature import Parameter, signatures
 COMMON = Path(__file__).with_name("common.cuh")
 INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)  # of files beside this one
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-WAITS = re.compile(r"\b(__(syncthreads|syncwarp|shfl\w*|ballot\w*)|block_sum|multiply_fragments)\s*\(")
+WAITS = re.compile(r"\b(__(syncthreads|syncwarp|shfl\w*|ballot\w*)|block_(joined|sum)|multiply_fragments)\s*\(")
 
 
 class Source:

@@ -10,23 +10,12 @@ __device__ inline wide larger(wide one, wide other) { return other > one || is_n
 
 __device__ inline bool infinite(wide p) { return p - p != 0; }
 
-// `block_sum`, but of the larger of two.
-__device__ inline wide block_largest(wide value, wide* shared) {
-    shared[threadIdx.x] = value;
-    __syncthreads();
-    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) shared[threadIdx.x] = larger(shared[threadIdx.x], shared[threadIdx.x + half]);
-        __syncthreads();
-    }
-    const wide largest = shared[0];
-    __syncthreads();
-    return largest;
+// What the threads of a block found, joined as the norm wants it.
+__device__ inline wide block_norm(wide value, wide p, wide* shared) {
+    return infinite(p) ? block_joined(value, shared, larger) : block_sum(value, shared);
 }
 
-__device__ inline wide block_joined(wide value, wide p, wide* shared) {
-    return infinite(p) ? block_largest(value, shared) : block_sum(value, shared);
-}
-
+// A block a chunk: the sum of its powers, or its largest element, goes to partial (count,). `shared` has a number of each thread.
 RS_KERNEL clip_chunks(const int64* chunks, const int64* addresses, int64 count, int64 rows, wide* partial, wide p) {
     RS_DYNAMIC_SHARED(wide, shared);
     RS_FOR_EACH_CHUNK(c, count) {
@@ -37,23 +26,24 @@ RS_KERNEL clip_chunks(const int64* chunks, const int64* addresses, int64 count, 
             const wide size = fabs((wide)gradient[i]);
             sum = infinite(p) ? larger(sum, size) : sum + powered(size, p);
         }
-        sum = block_joined(sum, p, shared);
+        sum = block_norm(sum, p, shared);
         if (threadIdx.x == 0) partial[c] = sum;
     }
 }
 
-// One block: the norm, and the factor that brings it down to the largest one allowed.
+// One block: the norm () of partial (count,), the chunks of all tables, and the factor () that brings it down to max_norm.
 RS_KERNEL clip_factor(const wide* partial, wide* norm, wide* factor, int64 count, wide p, wide max_norm) {
     RS_DYNAMIC_SHARED(wide, shared);
     wide sum = 0;
     for (int64 c = threadIdx.x; c < count; c += blockDim.x) sum = infinite(p) ? larger(sum, partial[c]) : sum + partial[c];
-    sum = block_joined(sum, p, shared);
+    sum = block_norm(sum, p, shared);
     if (threadIdx.x != 0) return;
     *norm = infinite(p) || p == 1 ? sum : p == 2 ? sqrt(sum) : pow(sum, 1 / p);
     const wide wanted = max_norm / (*norm + 1e-6);
     *factor = wanted > 1 ? 1 : wanted;  // NaN stays
 }
 
+// Multiply all elements by the factor (), rounded to their type.
 RS_KERNEL clip_scale(const int64* chunks, const int64* addresses, int64 count, int64 rows, const wide* factor) {
     if (*factor == 1) return;
     const real share = *factor;
@@ -64,6 +54,7 @@ RS_KERNEL clip_scale(const int64* chunks, const int64* addresses, int64 count, i
     }
 }
 
+// Bring all elements into [-largest, largest]; NaN stays.
 RS_KERNEL clip_limit(const int64* chunks, const int64* addresses, int64 count, int64 rows, real largest) {
     RS_FOR_EACH_CHUNK(c, count) {
         const Chunk chunk = chunk_at(chunks, c);

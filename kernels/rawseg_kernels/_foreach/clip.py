@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .._cuda import Source, empty
+from .._cuda.kernel import BLOCK
 from .table import Table
 
 kernel = Source(__file__, "clip.cu").kernel
-THREADS = 256  # of the one block that joins all chunks
 
 
 def norm_and_factor(tables: Sequence[Table], like: Any, p: float, max_norm: float) -> tuple[Any, Any]:
@@ -37,18 +37,44 @@ def norm_and_factor(tables: Sequence[Table], like: Any, p: float, max_norm: floa
     partial, norm, factor = empty(like, (count,), np.float64), empty(like, (), np.float64), empty(like, (), np.float64)
     for table in tables:
         run = kernel("clip_chunks", table.dtype)
-        table.launch(run, 1, partial[start : start + table.chunks], p, shared=8 * THREADS)
+        table.launch(run, 1, partial[start : start + table.chunks], p, shared=8 * BLOCK)
         start += table.chunks
     join = kernel("clip_factor", np.float64)
-    join.launch((1,), (THREADS,), partial, norm, factor, count, p, max_norm, shared=8 * THREADS)
+    join.launch((1,), (BLOCK,), partial, norm, factor, count, p, max_norm, shared=8 * BLOCK)
     return norm, factor
 
 
 def scale(table: Table, factor: Any) -> None:
-    """Multiply every element by a factor, float64 of shape () on the device, rounded to the rows' dtype."""
+    """Multiply every element by one factor.
+
+    Parameters
+    ----------
+    table : Table
+        One column, which is written to.
+    factor : array of float64, shape ()
+        On the device of the rows; rounded to their dtype. If it is 1, nothing is written.
+
+    Raises
+    ------
+    TypeError
+        If the table has another number of columns.
+    """
     table.launch(kernel("clip_scale", table.dtype), 1, factor)
 
 
 def limit(table: Table, largest: float) -> None:
-    """Bring every element into ``[-largest, largest]``; see ``reference.limit``."""
+    """Bring every element into ``[-largest, largest]``; see ``reference.limit``.
+
+    Parameters
+    ----------
+    table : Table
+        One column, which is written to.
+    largest : float
+        At least 0; rounded to the dtype of the rows.
+
+    Raises
+    ------
+    TypeError
+        If the table has another number of columns.
+    """
     table.launch(kernel("clip_limit", table.dtype), 1, largest)

@@ -79,7 +79,25 @@ class Table:
         self.uploads += 1
 
     def launch(self, run: Kernel, columns: int, *arguments: Any, shared: int = 0) -> None:
-        """Run a block for each chunk; the kernel's first four parameters are the table, of which it needs so many columns."""
+        """Run a block of ``BLOCK`` threads for each chunk, or nothing if there is none.
+
+        Parameters
+        ----------
+        run : Kernel
+            Its first four parameters are the table: chunks, addresses, and how many chunks and rows there are.
+        columns : int
+            How many it reads and writes.
+        *arguments
+            What follows the table.
+        shared : int
+            Bytes of shared memory.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the table has another number of columns or another dtype than the kernel, whose threads would take what is no
+            address for one; or as `Kernel.launch`.
+        """
         if (run.dtype, columns) != (self.dtype, len(self._seen)):
             got = f"{len(self._seen)} columns of {self.dtype}"
             raise TypeError(f"{run.name}: expected a table of {columns} columns of {run.dtype}, got {got}")

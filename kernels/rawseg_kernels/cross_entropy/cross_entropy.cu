@@ -1,6 +1,7 @@
 // Cross entropy with class ids: a thread a pixel goes over the classes in order; x is (N, C, D), target, kept and sharp are
 // (N, D). Everything is computed in double precision and rounded once.
 // per logit: forward 3 reads, 2 of them cached, backward 1 read and 1 write, 4 bytes each
+#include "inside.cuh"
 
 RS_KERNEL cross_entropy_forward(const real* x, const int64* target, const bool* kept, const wide* sharp, const wide* smooth,
                                 real* losses, wide* shifts, int64 count, int64 classes, int64 pixels, bool is_smooth) {
@@ -12,7 +13,7 @@ RS_KERNEL cross_entropy_forward(const real* x, const int64* target, const bool* 
         wide total = 0;
         for (int64 k = 0; k < classes; ++k) total += exp(logits[k * pixels] - top);
         const wide shift = top + log(total);
-        const int64 own = target[i] >= 0 && target[i] < classes ? target[i] : 0;  // a graph tells of a wrong one after its replay
+        const int64 own = inside(target[i], classes) ? target[i] : 0;
         wide loss = sharp[i] * (shift - logits[own * pixels]), spread = 0;
         for (int64 k = 0; is_smooth && k < classes; ++k) spread += smooth[k] * (shift - logits[k * pixels]);
         if (is_smooth) loss += spread;

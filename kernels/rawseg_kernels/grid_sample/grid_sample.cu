@@ -1,5 +1,6 @@
 // Sampling at points: a thread a point finds its taps; a thread a sample sums them up. The gradient of the planes gathers: taps
 // come sorted by their pixel, and every pixel fetches its own, in the order of the points and of their taps.
+#include "inside.cuh"
 
 enum { ZEROS, BORDER, REFLECTION };  // as in reference.py
 
@@ -54,7 +55,7 @@ RS_KERNEL grid_sample_forward(const real* x, const int64* indices, const real* w
         const int64 plane = i / points, point = plane / channels * points + i % points;
         wide total = 0;
         for (int64 tap = point * taps; tap < (point + 1) * taps; ++tap)
-            if (indices[tap] < pixels) total += (wide)weights[tap] * x[plane * pixels + indices[tap]];
+            if (inside(indices[tap], pixels)) total += (wide)weights[tap] * x[plane * pixels + indices[tap]];
         out[i] = total;
     }
 }
@@ -80,7 +81,7 @@ RS_KERNEL grid_sample_backward_weights(const real* grad_output, const real* x, c
     RS_FOR_EACH(i, count) {
         const int64 b = i / taps / points, point = i / taps % points;
         wide total = 0;
-        for (int64 k = 0; k < channels && indices[i] < pixels; ++k) {
+        for (int64 k = 0; k < channels && inside(indices[i], pixels); ++k) {
             const int64 plane = b * channels + k;
             total += (wide)grad_output[plane * points + point] * x[plane * pixels + indices[i]];
         }

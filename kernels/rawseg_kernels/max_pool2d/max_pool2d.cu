@@ -1,5 +1,6 @@
 // Max pooling: a thread an output. Backward gathers: a thread an input pixel adds up the windows that chose it, in their order,
 // so that nobody writes where somebody else does.
+#include "inside.cuh"
 #include "windows.cuh"
 
 // The largest value of a window, and its place; as in reference.py, a tap replaces the best before it if it is larger or NaN.
@@ -84,5 +85,6 @@ RS_KERNEL max_pool2d_backward_taps(const real* grad_output, const uint8* taps, r
 
 RS_KERNEL max_pool2d_gather(const real* grad_grad_input, const int64* indices, real* out, int64 count, int64 plane,
                             int64 out_plane) {
-    RS_FOR_EACH(i, count) out[i] = grad_grad_input[i / out_plane * plane + indices[i]];
+    RS_FOR_EACH(i, count)
+        out[i] = inside(indices[i], plane) ? grad_grad_input[i / out_plane * plane + indices[i]] : (real)0;
 }

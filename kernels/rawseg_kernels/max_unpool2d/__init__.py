@@ -120,9 +120,8 @@ def _refuse_duplicates(indices: Any, plane: tuple[int, int], first_duplicate: An
     def error() -> ArgumentError:
         value = int(indices.reshape(-1)[int(later)])
         first, second = (tuple(int(i) for i in np.unravel_index(int(at), indices.shape)) for at in (earlier, later))
-        choice = (
-            "(overlapping windows chose one pixel twice: pass duplicates='last' to keep the last value, or 'sum' to add them)"
-        )
+        choice = "(overlapping windows chose one pixel twice: "
+        choice += "pass duplicates='last' to keep the last value, or 'sum' to add them)"
         return ArgumentError(OP, "indices", f"different indices within a plane {choice}", f"{value} at {first} and at {second}")
 
     refuse(np.less_equal(0, later), error)  # on a GPU, this waits for it

@@ -41,5 +41,5 @@ def backward(grad_output, indices, last_wins):
     grad_input = empty(grad_output, indices.shape)
     places, order = sorted_places(indices, math.prod(grad_output.shape[2:]))
     run = kernel("max_unpool2d_backward_last", grad_output.dtype)
-    run(order.size, grad_output, places, order, grad_input, order.size)
+    run(order.size, grad_output, places, order, grad_input, order.size, grad_output.size)
     return grad_input

@@ -35,7 +35,7 @@ def backward(grad_output, indices, batch, input_shape):
 def gather(grad_grad_input, indices, batch):
     """See ``reference.gather``."""
     out = empty(grad_grad_input, indices.shape)
-    sizes = indices.shape[1], math.prod(grad_grad_input.shape[2:]), math.prod(indices.shape[2:])
+    sizes = *grad_grad_input.shape[:2], math.prod(grad_grad_input.shape[2:]), math.prod(indices.shape[2:])
     run = kernel("roi_pool_gather", grad_grad_input.dtype)
     run(out.size, grad_grad_input, indices, batch, out, out.size, *sizes)
     return out

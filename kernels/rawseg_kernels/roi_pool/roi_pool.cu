@@ -1,4 +1,5 @@
 // The largest pixel of every bin of a box: a thread an output.
+#include "inside.cuh"
 
 RS_KERNEL roi_pool_forward(const real* x, const int64* batch, const int64* first_row, const int64* last_row,
                            const int64* first_column, const int64* last_column, real* out, int64* indices, int64 size, int64 c,
@@ -22,10 +23,11 @@ RS_KERNEL roi_pool_forward(const real* x, const int64* batch, const int64* first
     }
 }
 
-RS_KERNEL roi_pool_gather(const real* grad_grad_input, const int64* indices, const int64* batch, real* out, int64 size, int64 c,
-                          int64 plane, int64 bins) {
+RS_KERNEL roi_pool_gather(const real* grad_grad_input, const int64* indices, const int64* batch, real* out, int64 size,
+                          int64 images, int64 c, int64 plane, int64 bins) {
     RS_FOR_EACH(i, size) {
         const int64 channel = i / bins % c, k = i / bins / c;
-        out[i] = indices[i] < 0 ? (real)0 : grad_grad_input[(batch[k] * c + channel) * plane + indices[i]];
+        const bool there = inside(indices[i], plane) && inside(batch[k], images);  // -1: an empty bin
+        out[i] = there ? grad_grad_input[(batch[k] * c + channel) * plane + indices[i]] : (real)0;
     }
 }

@@ -49,7 +49,7 @@ FAULTS = [
         [
             ("missing step", "min(1.0, float(max_norm) / (norm + 1e-6)) if", "float(max_norm) / (norm + 1e-6) if"),
             ("missing step", "** (1 / p)", "** 1"),
-            ("missing step", "change(gradient._write(op))", "change(gradient.array)"),
+            ("missing step", "[gradient._write(op) for", "[gradient.array for"),
         ],
     ),
     (
