@@ -36,6 +36,7 @@ def test_another_word_is_a_usage_error():
     assert "invalid choice: 'tpu'" in done.stderr
 
 
+@pytest.mark.release
 def test_with_cupy_the_tests_run_on_it_and_those_of_the_stand_in_are_left_out(tmp_path):
     (tmp_path / "as_if_installed.py").write_text(AS_IF_INSTALLED)
     done = suite("--device", "cuda", "-p", "as_if_installed", "-k", "images or numpy", plugins=tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import gpu_check
@@ -21,8 +22,11 @@ pytestmark = pytest.mark.stand_in
 
 
 @pytest.fixture
-def pretended_gpu():
+def pretended_gpu(monkeypatch):
     with pretended() as cupy:
+        from gpu import loops
+
+        monkeypatch.setattr(loops, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))  # has compiled kernels already
         yield cupy
     for name in [name for name in sys.modules if name == "gpu" or name.startswith("gpu.")]:
         del sys.modules[name]  # they hold the stand-in
@@ -70,6 +74,14 @@ def test_a_budget_that_is_spent_leaves_steps_out(pretended_gpu, tmp_path):
     found = json.loads(next(tmp_path.iterdir()).read_text())
     assert not found["steps"]
     assert {"name": "build max_pool2d.cu", "not_run": "the time was up"} in found["skipped"]
+
+
+@pytest.mark.release
+def test_loops_run_in_processes_of_their_own(pretended_gpu, tmp_path, monkeypatch):
+    from gpu import loops
+
+    monkeypatch.setattr(loops, "ProcessPoolExecutor", ProcessPoolExecutor)
+    assert gpu_check.main(["--out", str(tmp_path), "--only", "max_pool2d.gather"]) == 0
 
 
 def test_a_kernel_that_is_wrong_fails_the_run(pretended_gpu, tmp_path, monkeypatch, capsys):

@@ -33,7 +33,7 @@ def difference(on_device: Any, on_host: Any) -> float:
     return float(np.abs(got - want).max(initial=0) / max(np.abs(want).max(initial=0), 1e-30))
 
 
-LONG = {"segnet_basic", "dilated_vgg16", "deeplabv3", "mobilenet_v1", "mobilenet_v3_small"}  # in the emulator
+LONG = {"encoder_unet", "segnet_basic", "dilated_vgg16", "deeplabv3", "mobilenet_v1", "mobilenet_v3_small"}  # in the emulator
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.release] if n in LONG else []) for n in NETWORKS])
