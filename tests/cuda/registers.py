@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypedDict
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -23,7 +24,13 @@ from rawseg_kernels._cuda.source import Source
 CHIPS = ("75", "80", "90", "100", "120")  # Turing, Ampere, Hopper, and two of Blackwell
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 RECORD = Path(__file__).with_name("registers.json")
-Record = dict[str, dict[str, list[int]]]  # file: kernel, dtype and constants: the most of both compilers for each chip
+
+
+class Measured(TypedDict):
+    """What is recorded of a file."""
+
+    sha256: str  # of its source, as it was compiled
+    kernels: dict[str, list[int]]  # name, dtype and constants: the most registers that either compiler takes, for each chip
 
 
 def compiled(source: Source, major: str, chip: str, dtype: np.dtype) -> Iterable[tuple[str, Compiled]]:
@@ -35,37 +42,50 @@ def compiled(source: Source, major: str, chip: str, dtype: np.dtype) -> Iterable
             yield f"{name} {dtype} {constants}".strip(), needs
 
 
-def measure(file: str) -> dict[str, list[int]]:
-    """Return the registers of all kernels of a file for all chips."""
+def measure(file: str) -> Measured:
+    """Return the registers of all kernels of a file for all chips.
+
+    Raises
+    ------
+    ValueError
+        If a register is spilled: what is recorded has none.
+    """
     (source,) = (source for source in SOURCES if source.path.name == file)
     found: dict[str, list[int]] = {}
     for place, chip in enumerate(CHIPS):
         for dtype in DTYPES:
             for major in PACKAGES:
                 for name, needs in compiled(source, major, chip, dtype):
+                    if needs.spilled:
+                        raise ValueError(f"{name}, sm_{chip}, NVRTC {major}: {needs.spilled} bytes of registers are spilled")
                     row = found.setdefault(name, [0] * len(CHIPS))
                     row[place] = max(row[place], needs.registers)
-    return found
+    return {"sha256": source.digest, "kernels": found}
 
 
-def recorded() -> Record:
-    """Return the record."""
+def recorded() -> dict[str, Measured]:
+    """Return the record, by file."""
     return json.loads(RECORD.read_text())
+
+
+def written(record: dict[str, Measured]) -> str:
+    """Return the record's text, a line for each kernel."""
+    files = []
+    for file, of_file in sorted(record.items()):
+        rows = ",\n".join(f'  "{name}": {row}' for name, row in sorted(of_file["kernels"].items()))
+        files.append(f'"{file}": {{"sha256": "{of_file["sha256"]}", "kernels": {{\n{rows}\n}}}}')
+    return "{\n" + ",\n".join(files) + "\n}\n"
 
 
 def main() -> None:
     """Write the record."""
     names = sys.argv[1:] or [source.path.name for source in SOURCES]
-    found: Record = recorded() if sys.argv[1:] else {}
+    found = recorded() if sys.argv[1:] else {}
     with ProcessPoolExecutor() as pool:
-        for name, rows in zip(names, pool.map(measure, names)):
-            found[name] = rows
-            print(f"{name}: {len(rows)} kernels", flush=True)
-    lines = [
-        f'"{file}": {{\n' + ",\n".join(f'  "{name}": {row}' for name, row in sorted(rows.items())) + "\n}"
-        for file, rows in sorted(found.items())
-    ]
-    RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        for name, of_file in zip(names, pool.map(measure, names)):
+            found[name] = of_file
+            print(f"{name}: {len(of_file['kernels'])} kernels", flush=True)
+    RECORD.write_text(written(found))
 
 
 if __name__ == "__main__":

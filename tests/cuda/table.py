@@ -64,7 +64,7 @@ def beside_loops(source: Source) -> str:
 
 def most_registers(source: Source) -> str:
     """Return the most that a kernel needs in float32, of either compiler, for every chip."""
-    rows = [row for name, row in recorded()[source.path.name].items() if " float32" in name]
+    rows = [row for name, row in recorded()[source.path.name]["kernels"].items() if " float32" in name]
     return " / ".join(str(max(row[place] for row in rows)) for place in range(len(CHIPS)))
 
 

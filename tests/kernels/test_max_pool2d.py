@@ -198,6 +198,7 @@ def test_selection_equals_loops_and_torch(dtype, case, batch, seed):
         x = planes(size, batch, seed, dtype, values)
         got = max_pool2d.forward(x, **options)
         assert_same_bits(got, reference.forward(x, *geometry))
+        assert_same_bits(max_pool2d.forward(x, **options, algorithm="cuda"), got)
         if batch:  # PyTorch's answer is an oracle of shapes and values; NaN compares by place
             out, indices = torch_pool(x, **options)
             np.testing.assert_array_equal(got[0], out)
@@ -217,8 +218,10 @@ def test_scatter_and_gather_are_exact_on_integers_and_adjoint(dtype, case, batch
     grad_output = rng.integers(-8, 9, out.shape).astype(dtype)
     grad_input = max_pool2d.backward(grad_output, indices, x.shape)
     np.testing.assert_array_equal(grad_input, reference.backward(grad_output, indices, x.shape))
+    np.testing.assert_array_equal(grad_input, max_pool2d.backward(grad_output, indices, x.shape, algorithm="cuda"))
     gathered = max_pool2d.gather(x, indices)
     assert_same_bits(gathered, reference.gather(x, indices))
+    assert_same_bits(gathered, max_pool2d.gather(x, indices, algorithm="cuda"))
     assert_same_bits(gathered, out)
     assert np.vdot(grad_input, x) == np.vdot(grad_output, gathered)  # integers below 2**24: exact in either dtype
     if batch:

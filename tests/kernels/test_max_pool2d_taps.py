@@ -39,7 +39,7 @@ def test_taps_are_indices(dtype, case, seed):
     rng = np.random.default_rng(seed)
     x = rng.choice(VALUES, (2, 2, *size)).astype(dtype)
     out, indices = max_pool2d.forward(x, **options)
-    for algorithm in ("direct", "reference"):
+    for algorithm in ("direct", "cuda", "reference"):
         values, taps = max_pool2d.forward_taps(x, **options, algorithm=algorithm)
         assert_same_bits(values, out)
         assert_same_bits(max_pool2d.indices_of_taps(taps, x.shape, **options, algorithm=algorithm), indices)
