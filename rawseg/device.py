@@ -13,7 +13,7 @@ from rawseg_kernels._capture import current
 
 from .errors import ArgumentError, ArgumentTypeError, BackendError
 
-__all__ = ["array_module", "device_of", "drawn", "gpu_module", "move", "zeros"]
+__all__ = ["array_module", "device_of", "drawn", "gpu_module", "move", "named_gpu", "zeros"]
 
 
 def gpu_module(op: str = "to") -> Any:
@@ -47,7 +47,7 @@ def move(array: Any, device: str) -> Any:
         raise ArgumentTypeError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
     if device == "cpu":
         return array if isinstance(array, np.ndarray) else array.get()
-    cupy, there = _gpu(device)
+    cupy, there = named_gpu(device)
     with there:
         return cupy.asarray(array)
 
@@ -56,7 +56,7 @@ def zeros(shape: tuple[int, ...], dtype: Any, device: str) -> Any:
     """Return zeros on a device, which a GPU writes itself."""
     if device == "cpu":
         return np.zeros(shape, dtype)
-    cupy, there = _gpu(device)
+    cupy, there = named_gpu(device)
     with there:
         return cupy.zeros(shape, dtype)
 
@@ -66,21 +66,29 @@ def drawn(draw: Callable[[], np.ndarray], device: str) -> Any:
     capture = current()
     if device == "cpu" or capture is None:
         return move(np.asarray(draw()), device)
-    host, (cupy, there) = np.asarray(draw()), _gpu(device)
+    host, (cupy, there) = np.asarray(draw()), named_gpu(device)
     with there, cupy.cuda.using_allocator(cupy.get_default_memory_pool().malloc):
         array = cupy.empty(host.shape, host.dtype)  # memory that nothing else in the graph writes to before this is read
     capture.drawn.append((array, draw))
     return array
 
 
-def _gpu(device: str) -> tuple[Any, Any]:
-    """Return CuPy and its device of a name."""
-    kind, _, number = device.partition(":")
-    if kind != "cuda" or (number and not number.isdigit()):
-        raise ArgumentError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
-    cupy = gpu_module()
+def named_gpu(name: str, op: str = "to", names: str = "'cpu', 'cuda' or 'cuda:N'") -> tuple[Any, Any]:
+    """Return CuPy and its device of a name, ``"cuda"`` (the current one) or ``"cuda:N"``.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not such a name (``names`` are those that ``op`` takes), or there are not as many GPUs.
+    BackendError
+        If CuPy or a GPU is missing.
+    """
+    kind, _, number = name.partition(":")
+    if kind != "cuda" or (number and not number.isdigit()) or name == "cuda:":
+        raise ArgumentError(op, "device", names, repr(name))
+    cupy = gpu_module(op)
     count = cupy.cuda.runtime.getDeviceCount()
     if number and int(number) >= count:
         known = "'cuda:0'" if count == 1 else f"'cuda:0' to 'cuda:{count - 1}'"
-        raise ArgumentError("to", "device", f"{known}, of which CuPy sees {count}", repr(device))
+        raise ArgumentError(op, "device", f"{known}, of which CuPy sees {count}", repr(name))
     return cupy, cupy.cuda.Device(int(number) if number else cupy.cuda.runtime.getDevice())

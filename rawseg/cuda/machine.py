@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..device import gpu_module
-from ..errors import ArgumentError, ArgumentTypeError
+from ..device import gpu_module, named_gpu
+from ..errors import ArgumentTypeError
 
 __all__ = [
     "current_device",
@@ -23,6 +23,8 @@ __all__ = [
     "set_device",
     "synchronize",
 ]
+
+NAMES = "a number, 'cuda' or 'cuda:N'"
 
 
 def is_available() -> bool:
@@ -60,48 +62,48 @@ def set_device(device: Any) -> None:
         If there are not as many GPUs.
     """
     cupy = gpu_module("set_device")
-    cupy.cuda.Device(_number(cupy, "set_device", device)).use()
+    cupy.cuda.Device(_number("set_device", device)).use()
 
 
 @contextmanager
 def device(device: Any) -> Iterator[None]:
     """Do as `set_device` while this lasts."""
     cupy = gpu_module("device")
-    with cupy.cuda.Device(_number(cupy, "device", device)):
+    with cupy.cuda.Device(_number("device", device)):
         yield
 
 
 def get_device_name(device: Any = None) -> str:
     """Return a GPU's name; ``device`` is a number or ``"cuda:N"``, by default the current one."""
     cupy = gpu_module("get_device_name")
-    name = cupy.cuda.runtime.getDeviceProperties(_number(cupy, "get_device_name", device))["name"]
+    name = cupy.cuda.runtime.getDeviceProperties(_number("get_device_name", device))["name"]
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def synchronize(device: Any = None) -> None:
     """Wait until a GPU has done everything, on all streams."""
     cupy = gpu_module("synchronize")
-    cupy.cuda.Device(_number(cupy, "synchronize", device)).synchronize()
+    cupy.cuda.Device(_number("synchronize", device)).synchronize()
 
 
 def memory_allocated(device: Any = None) -> int:
     """Return the bytes of a GPU's arrays that something refers to; CUDA graphs have pools of their own, which do not count."""
     cupy = gpu_module("memory_allocated")
-    with cupy.cuda.Device(_number(cupy, "memory_allocated", device)):
+    with cupy.cuda.Device(_number("memory_allocated", device)):
         return int(cupy.get_default_memory_pool().used_bytes())
 
 
 def memory_reserved(device: Any = None) -> int:
     """Return the bytes that CuPy's pool holds of a GPU, those for the next arrays included."""
     cupy = gpu_module("memory_reserved")
-    with cupy.cuda.Device(_number(cupy, "memory_reserved", device)):
+    with cupy.cuda.Device(_number("memory_reserved", device)):
         return int(cupy.get_default_memory_pool().total_bytes())
 
 
 def mem_get_info(device: Any = None) -> tuple[int, int]:
     """Return the bytes of a GPU that no process holds, and all of them."""
     cupy = gpu_module("mem_get_info")
-    with cupy.cuda.Device(_number(cupy, "mem_get_info", device)):
+    with cupy.cuda.Device(_number("mem_get_info", device)):
         free, total = cupy.cuda.runtime.memGetInfo()
     return int(free), int(total)
 
@@ -135,15 +137,10 @@ def empty_cache() -> None:
     gpu_module("empty_cache").get_default_memory_pool().free_all_blocks()
 
 
-def _number(cupy: Any, op: str, device: Any) -> int:
-    """Return a GPU's number."""
-    if device is None or device == "cuda":
-        return int(cupy.cuda.runtime.getDevice())
-    if isinstance(device, str) and device.startswith("cuda:") and device[5:].isdigit():
-        device = int(device[5:])
-    if isinstance(device, bool) or not isinstance(device, int):
-        raise ArgumentTypeError(op, "device", "a number, 'cuda' or 'cuda:N'", repr(device))
-    there = int(cupy.cuda.runtime.getDeviceCount())
-    if not 0 <= device < there:
-        raise ArgumentError(op, "device", f"one of {there} GPUs, counted from 0", device)
-    return device
+def _number(op: str, device: Any) -> int:
+    """Return a GPU's number; that of the current one for None."""
+    if isinstance(device, int) and not isinstance(device, bool):
+        device = f"cuda:{device}"
+    if device is not None and not isinstance(device, str):
+        raise ArgumentTypeError(op, "device", NAMES, repr(device))
+    return int(named_gpu(device or "cuda", op, NAMES)[1].id)

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..device import gpu_module
-from ..errors import ArgumentError
+from ..device import gpu_module, named_gpu
 
 __all__ = ["Prefetcher"]
 
@@ -27,6 +26,8 @@ class Prefetcher:
 
     Raises
     ------
+    ArgumentError
+        If ``device`` is no such name, or there are not as many GPUs.
     BackendError
         If there is no GPU.
 
@@ -38,14 +39,11 @@ class Prefetcher:
     """
 
     def __init__(self, loader: Any, device: str = "cuda") -> None:
-        kind, _, number = str(device).partition(":")
-        if kind != "cuda" or (number and not number.isdigit()):
-            raise ArgumentError("Prefetcher", "device", "'cuda' or 'cuda:N'", repr(device))
-        cuda = gpu_module("Prefetcher").cuda
-        self.loader, self._device = loader, cuda.Device(int(number) if number else cuda.runtime.getDevice())
+        cupy, self._device = named_gpu(str(device), "Prefetcher", "'cuda' or 'cuda:N'")
+        self.loader = loader
         self.batch_size, self.seed, self.shuffle = loader.batch_size, loader.seed, loader.shuffle
         with self._device:
-            self._stream = cuda.Stream(non_blocking=True)
+            self._stream = cupy.cuda.Stream(non_blocking=True)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

@@ -101,7 +101,9 @@ def test_the_current_device_is_where_cuda_is(cupy):
     assert rawseg.cuda.current_device() == 0
     rawseg.cuda.set_device("cuda:1")
     assert rawseg.cuda.current_device() == 1
-    with pytest.raises(ArgumentError, match="set_device: device: expected one of 2 GPUs, counted from 0, got 2"):
+    with pytest.raises(
+        ArgumentError, match="set_device: device: expected 'cuda:0' to 'cuda:1', of which CuPy sees 2, got 'cuda:2'"
+    ):
         rawseg.cuda.set_device(2)
     assert rawseg.cuda.current_device() == 1
 
@@ -201,4 +203,4 @@ def test_a_command_refuses_a_device_that_is_none(cupy, capsys, tmp_path):
     with pytest.raises(SystemExit) as leave:
         app(["train", str(tmp_path), "--device", "cuda:2"])
     assert leave.value.code == 2
-    assert "device: expected one of 2 GPUs, counted from 0, got 2" in capsys.readouterr().err
+    assert "device: expected 'cuda:0' to 'cuda:1', of which CuPy sees 2, got 'cuda:2'" in capsys.readouterr().err

@@ -31,7 +31,7 @@ def test_with_one(cupy):
     assert (cuda.is_available(), cuda.device_count(), cuda.current_device()) == (True, 1, 0)
     assert cuda.get_device_name() == cuda.get_device_name("cuda:0") == cuda.get_device_name(0) == "Pretended"
     assert cuda.mem_get_info() == (2**32, 2**33)
-    with pytest.raises(ArgumentError, match="get_device_name: device: expected one of 1 GPUs, counted from 0, got 1"):
+    with pytest.raises(ArgumentError, match="get_device_name: device: expected 'cuda:0', of which CuPy sees 1, got 'cuda:1'"):
         cuda.get_device_name(1)
     with pytest.raises(ArgumentTypeError, match=r"synchronize: device: expected a number, 'cuda' or 'cuda:N', got 1\.5"):
         cuda.synchronize(1.5)

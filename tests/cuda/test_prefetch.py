@@ -133,6 +133,11 @@ def test_a_prefetcher_is_for_a_gpu(cupy, device, error):
         Prefetcher(Loader(Numbers(2), 1), device)
 
 
+def test_a_prefetcher_is_for_a_gpu_that_is_there(cupy):
+    with pytest.raises(ArgumentError, match="Prefetcher: device: expected 'cuda:0', of which CuPy sees 1, got 'cuda:9'"):
+        Prefetcher(Loader(Numbers(2), 1), "cuda:9")
+
+
 def test_without_a_gpu_pinned_memory_is_a_warning_as_in_pytorch():
     with pytest.warns(UserWarning, match="pin_memory=True has no effect: Loader: device: expected CuPy to be installed"):
         pinned = Loader(Numbers(5), 2, pin_memory=True)

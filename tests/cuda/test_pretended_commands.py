@@ -170,7 +170,7 @@ COMMANDS = {
 }
 WRONG = {
     "cuda:x": r"device: expected 'cpu', 'cuda' or 'cuda:N', got 'cuda:x'",
-    "cuda:3": "device: expected one of 1 GPUs, counted from 0, got 3",
+    "cuda:3": r"device: expected 'cuda:0', of which CuPy sees 1, got 'cuda:3'",
     "tpu": r"device: expected 'cpu', 'cuda' or 'cuda:N', got 'tpu'",
 }
 

@@ -49,7 +49,7 @@ def test_a_sum_over_another_count_is_no_mean():
     assert [step.name for step in simplified(program).steps] == ["Sum", "Div"]
 
 
-def same(function, *arrays) -> list[str]:
+def assert_exported(function, *arrays) -> list[str]:
     """Check that ONNX Runtime gives, in the first digits, what a function gives, and return the operators of its file."""
     file = onnx.export(Applied(function), arrays, other_x=arrays)
     wanted = function(*map(rawseg.tensor, arrays))
@@ -61,35 +61,38 @@ def same(function, *arrays) -> list[str]:
 
 
 def test_a_product_whose_addend_has_more_axes_is_no_layer():
-    assert "Gemm" in same(lambda x: F.linear(x[:, 0, 0], WEIGHT) + rawseg.ones(3, 1, 4), IMAGE)
+    assert "Gemm" in assert_exported(lambda x: F.linear(x[:, 0, 0], WEIGHT) + rawseg.ones(3, 1, 4), IMAGE)
 
 
 def test_a_sum_of_two_biases_has_both():
-    assert same(lambda x: F.linear(x[:, 0, 0], WEIGHT) + rawseg.ones(4) + rawseg.ones(4), IMAGE)[-2:] == ["Gemm", "Add"]
+    assert assert_exported(lambda x: F.linear(x[:, 0, 0], WEIGHT) + rawseg.ones(4) + rawseg.ones(4), IMAGE)[-2:] == [
+        "Gemm",
+        "Add",
+    ]
 
 
 @pytest.mark.parametrize("count", [[128.0], [128.0, 128.0], [[128.0]]])
 def test_a_sum_over_counts_with_axes_is_no_mean(count):
-    assert same(lambda x: x.sum() / rawseg.tensor(count), IMAGE) == ["ReduceSum", "Div"]
+    assert assert_exported(lambda x: x.sum() / rawseg.tensor(count), IMAGE) == ["ReduceSum", "Div"]
 
 
 def test_a_square_that_is_turned_is_not_left_as_it_was():
-    assert same(lambda x: x.transpose(2, 3), IMAGE) == ["Transpose"]
-    assert same(lambda x: x.permute(0, 1, 2, 3) * 2, IMAGE) == ["Mul"]
+    assert assert_exported(lambda x: x.transpose(2, 3), IMAGE) == ["Transpose"]
+    assert assert_exported(lambda x: x.permute(0, 1, 2, 3) * 2, IMAGE) == ["Mul"]
 
 
 def test_an_idle_step_may_be_the_last():
-    assert same(lambda x: (x * 2).clone(), IMAGE) == ["Mul"]
-    assert same(lambda x: (x * 2).reshape(x.shape), IMAGE) == ["Mul"]
+    assert assert_exported(lambda x: (x * 2).clone(), IMAGE) == ["Mul"]
+    assert assert_exported(lambda x: (x * 2).reshape(x.shape), IMAGE) == ["Mul"]
 
 
 def test_an_idle_step_may_be_among_the_arguments_of_another():
-    assert same(lambda x, boxes: ops.roi_align(x, [boxes.clone(), boxes.clone()], 2, 1.0, 2), IMAGE, BOXES)
+    assert assert_exported(lambda x, boxes: ops.roi_align(x, [boxes.clone(), boxes.clone()], 2, 1.0, 2), IMAGE, BOXES)
 
 
 def test_constants_of_equal_bytes_and_another_dtype_are_two():
     """A 0 of float32 and one of int32 are four equal bytes."""
-    same(lambda x: (x + 0.0, (x * 9).astype(np.int32) + 0), IMAGE)
+    assert_exported(lambda x: (x + 0.0, (x * 9).astype(np.int32) + 0), IMAGE)
 
 
 def test_constants_are_kept_as_they_were_when_they_were_read():
@@ -100,4 +103,4 @@ def test_constants_are_kept_as_they_were_when_they_were_read():
         addend += 1.0
         return first, x[:, :, places] + addend
 
-    same(changing, IMAGE)
+    assert_exported(changing, IMAGE)

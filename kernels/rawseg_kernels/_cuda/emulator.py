@@ -1,7 +1,7 @@
 """Launches on the CPU: the source of a kernel, compiled by g++ against ``on_cpu.h``.
 
-With ``RAWSEG_CUDA_DEBUG=1`` it is not optimised, for a debugger to walk through; with
-``RAWSEG_CUDA_SANITIZE=1`` sanitizers watch.
+With ``RAWSEG_CUDA_DEBUG=1`` it is not optimised, for a debugger to walk through; with ``RAWSEG_CUDA_SANITIZE=1`` sanitizers
+watch.
 """
 
 from __future__ import annotations
