@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cupy  # type: ignore[import-not-found]
 import numpy as np
-from cuda import foreach_calls
-from cuda.test_kernels import CALLS
+from on_gpu import foreach_calls
+from on_gpu.test_kernels import CALLS
 
 from rawseg.errors import BackendError
 

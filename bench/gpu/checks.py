@@ -11,10 +11,10 @@ from typing import Any
 
 import cupy  # type: ignore[import-not-found]
 import numpy as np
-from cuda import foreach_calls
-from cuda.sources import SOURCES, is_made, variants
-from cuda.test_kernels import CALLS, CudaCall, tolerance
-from cuda.test_special_values import SPOILED, spoiled
+from on_gpu import foreach_calls
+from on_gpu.sources import SOURCES, is_made, variants
+from on_gpu.test_kernels import CALLS, CudaCall, tolerance
+from on_gpu.test_special_values import SPOILED, spoiled
 from promises import outputs_of
 
 from gpu import loops

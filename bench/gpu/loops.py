@@ -8,8 +8,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
 
 import numpy as np
-from cuda.test_kernels import CALLS
-from cuda.test_special_values import SPOILED, loops, spoiled
+from on_gpu.test_kernels import CALLS
+from on_gpu.test_special_values import SPOILED, loops, spoiled
 from promises import outputs_of
 
 DTYPES = ("float32", "float64")

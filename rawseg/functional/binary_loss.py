@@ -9,10 +9,10 @@ import numpy as np
 from ..autograd import Function, Tensor
 from ..autograd.operands import as_tensor, wide
 from ..device import array_module
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import DTypeError, ShapeError
 from .naming import operation
 from .nonlinearity import activated
-from .reduction import check_device, check_same, reduced
+from .reduction import check_device, check_probabilities, check_same, reduced
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
@@ -111,7 +111,8 @@ def binary_cross_entropy_with_logits(
     """
     op = "binary_cross_entropy_with_logits"
     x, target = as_tensor(op, "input", input), as_tensor(op, "target", target)
-    _check_target(op, x, target)
+    check_same(op, x, target)
+    check_probabilities(op, "target", target)
     positive = None if pos_weight is None else _broadcast(op, "pos_weight", pos_weight, x)
     losses = LogitCrossEntropy.apply(x, target, positive)
     if weight is not None:
@@ -127,23 +128,13 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     """
     op = "binary_cross_entropy"
     x, target = as_tensor(op, "input", input), as_tensor(op, "target", target)
-    _check_target(op, x, target)
-    if ((x.array < 0) | (x.array > 1)).any():
-        raise ArgumentError(op, "input", "probabilities, 0 to 1", _range(x))
+    check_same(op, x, target)
+    check_probabilities(op, "target", target)
+    check_probabilities(op, "input", x, nan=True)
     losses = ProbabilityCrossEntropy.apply(x, target)
     if weight is not None:
         losses = losses * _broadcast(op, "weight", weight, x)
     return reduced(op, losses, reduction)
-
-
-def _check_target(op: str, x: Tensor, target: Tensor) -> None:
-    check_same(op, x, target)
-    if not ((target.array >= 0) & (target.array <= 1)).all():  # nor is NaN one
-        raise ArgumentError(op, "target", "probabilities, 0 to 1", _range(target))
-
-
-def _range(tensor: Tensor) -> str:
-    return f"values from {tensor.array.min()} to {tensor.array.max()}"
 
 
 def _broadcast(op: str, argument: str, value: Any, x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from .binary_loss import binary_cross_entropy_with_logits
 from .classification_loss import cross_entropy
 from .logistic import sigmoid, softmax
 from .naming import operation
-from .reduction import REDUCTIONS, check_choice, mean_over, reduced
+from .reduction import REDUCTIONS, check_choice, check_probabilities, mean_over, reduced
 
 __all__ = ["focal_loss", "sigmoid_focal_loss"]
 
@@ -167,10 +167,7 @@ def sigmoid_focal_loss(inputs: Any, targets: Any, alpha: float = 0.25, gamma: fl
     check_floating(op, inputs=x.array, targets=target.array)
     if target.shape != x.shape:
         raise ShapeError(op, "targets", f"shape {x.shape}, that of inputs", f"shape {target.shape}")
-    bad = ~((target.array >= 0) & (target.array <= 1))  # NaN is bad
-    if bad.any():
-        at = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-        raise ArgumentError(op, "targets", "probabilities, 0 to 1", f"{target.array[at]} at {at}")
+    check_probabilities(op, "targets", target)
     share, exponent = real(op, "alpha", alpha), _exponent(op, gamma)
     if not (0 <= share <= 1 or share == -1):
         raise ArgumentError(op, "alpha", "0 to 1, or -1 for no weights", share)
@@ -237,12 +234,13 @@ def focal_loss(
         raise DTypeError(op, "target", "int64 class ids", target.dtype)
     losses = cross_entropy(x, target, weight, ignored, "none", empty=empty)  # checks the rest
     kept = target.array != ignored
-    ids = array_module(kept).where(kept, target.array, 0)
-    if exponent and x.shape[0 if x.ndim == 1 else 1] > 1:  # of one class the loss is 0 anyway, and there are no others
+    classes = x.shape[0 if x.ndim == 1 else 1]
+    ids = array_module(kept).where(kept, target.array, 0).clip(0, classes - 1)  # a graph's replay checks them at its end
+    if exponent and classes > 1:  # of one class the loss is 0 anyway, and there are no others
         batched, pixels = (x, ids.shape) if x.ndim > 1 else (x.unsqueeze(0), (1,))
         focus = ClassFocus.apply(batched, target=ids.reshape(pixels), kept=kept.reshape(pixels), gamma=exponent)
         losses = losses * focus.reshape(*losses.shape)
     if reduction != "mean":
         return reduced(op, losses, reduction)
-    mass = kept.sum() if weight is None else as_tensor(op, "weight", weight).array.astype(np.float64)[ids[kept]].sum()
-    return mean_over(op, losses.sum(), float(mass), empty)
+    shares = kept if weight is None else kept * as_tensor(op, "weight", weight).array[ids]
+    return mean_over(op, losses.sum(), shares.sum(dtype=np.float64), empty)

@@ -17,7 +17,7 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..labels import check_class_ids
 from .activation import floating, relu
 from .naming import operation
-from .reduction import EMPTY, check_choice, check_device
+from .reduction import EMPTY, check_choice, check_device, check_probabilities
 
 __all__ = ["lovasz_hinge", "lovasz_softmax"]
 
@@ -117,9 +117,7 @@ def lovasz_softmax(
     check_choice(op, "empty", empty, EMPTY)
     if x.ndim < 2:
         raise ShapeError(op, "input", "shape (N, C, ...)", f"shape {x.shape}")
-    if ((x.array < 0) | (x.array > 1)).any():
-        got = f"values from {x.array.min()} to {x.array.max()}"
-        raise ArgumentError(op, "input", "probabilities, 0 to 1 (apply softmax to logits)", got)
+    check_probabilities(op, "input", x, " (apply softmax to logits)", nan=True)
     check_device(op, x, target, "target")
     ids = _ids(op, target, (x.shape[0], *x.shape[2:]), f" (input shape {x.shape})")
     kept = ids != ignore_index

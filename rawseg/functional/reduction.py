@@ -12,7 +12,7 @@ from ..autograd.arithmetic import where
 from ..device import array_module, device_of
 from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 
-__all__ = ["check_choice", "check_same", "mean_over", "reduced"]
+__all__ = ["check_choice", "check_probabilities", "check_same", "mean_over", "reduced"]
 
 REDUCTIONS = ("none", "mean", "sum")
 EMPTY = ("nan", "zero", "raise")
@@ -39,6 +39,14 @@ def check_device(op: str, input: Tensor, other: Tensor, argument: str) -> None:
     """Check that an argument is where the input is."""
     if other.device != input.device:
         raise DeviceError(op, argument, f"{input.device}, the device of input", other.device)
+
+
+def check_probabilities(op: str, argument: str, tensor: Tensor, hint: str = "", *, nan: bool = False) -> None:
+    """Check that all elements are 0 to 1, or NaN if that may be; while a CUDA graph is captured, after each replay."""
+    array = tensor.array
+    wrong = (array < 0) | (array > 1) if nan else ~((array >= 0) & (array <= 1))
+    expected = f"probabilities, 0 to 1{hint}"
+    refuse(wrong, lambda: ArgumentError(op, argument, expected, f"values from {array.min()} to {array.max()}"))
 
 
 def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:

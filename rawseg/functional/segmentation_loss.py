@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rawseg_kernels._arrays import integer, real
+from rawseg_kernels._capture import current, refuse
 
 from ..autograd import Tensor
 from ..autograd.arithmetic import where
@@ -18,7 +19,7 @@ from ..labels import check_class_ids
 from .activation import floating
 from .classification_loss import cross_entropy
 from .naming import operation
-from .reduction import EMPTY, REDUCTIONS, check_choice, check_device, check_same, mean_over, reduced
+from .reduction import EMPTY, REDUCTIONS, check_choice, check_device, check_probabilities, check_same, mean_over, reduced
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss", "weighted_cross_entropy"]
 
@@ -142,9 +143,7 @@ def _overlap(op: str, input: Any, target: Any, smooth: float, per: str, ignore_i
         raise ArgumentError(op, "smooth", "at least 0", smooth)
     if x.ndim < 2:
         raise ShapeError(op, "input", "shape (N, C, ...)", f"shape {x.shape}")
-    if ((x.array < 0) | (x.array > 1)).any():
-        got = f"values from {x.array.min()} to {x.array.max()}"
-        raise ArgumentError(op, "input", "probabilities, 0 to 1 (apply softmax or sigmoid to logits)", got)
+    check_probabilities(op, "input", x, " (apply softmax or sigmoid to logits)", nan=True)
     check_device(op, x, target, "target")
     g, kept = _masks(op, x, target, ignore_index)
     p = x if kept is None else where(kept, x, 0.0)
@@ -163,22 +162,24 @@ def _masks(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tenso
         check_class_ids(op, "target", target.array, x.shape[1], kept)
         classes = xp.arange(x.shape[1]).reshape(-1, *[1] * (x.ndim - 2))
         one_hot = (target.array[:, None] == classes) & kept[:, None]
-        return Tensor(one_hot.astype(x.dtype)), None if kept.all() else kept[:, None]
+        return Tensor(one_hot.astype(x.dtype)), kept[:, None] if current() is not None or not kept.all() else None
     g = target.astype(x.dtype) if target.dtype == bool else target
     check_same(op, x, g)
-    if not ((g.array == 0) | (g.array == 1)).all():
-        raise ArgumentError(op, "target", "0 or 1", "other values")
+    refuse((g.array != 0) & (g.array != 1), lambda: ArgumentError(op, "target", "0 or 1", "other values"))
     return g, None
 
 
 def _one_minus(op: str, numerator: Tensor, denominator: Tensor, empty: str, reduction: str) -> Tensor:
     check_choice(op, "reduction", reduction, REDUCTIONS)
     nothing = denominator.array == 0
-    if empty == "raise" and (nothing.any() or (reduction == "mean" and not nothing.size)):
+    if empty == "raise":
         expected = "a prediction or a target to compare (or smooth > 0, or empty='zero')"
-        raise ArgumentError(op, "target", expected, "neither, in some group")
+        error = ArgumentError(op, "target", expected, "neither, in some group")
+        if reduction == "mean" and not nothing.size:
+            raise error
+        refuse(nothing, lambda: error)
     losses = 1 - numerator / where(nothing, 1.0, denominator)
-    if nothing.any():
+    if current() is not None or nothing.any():
         losses = where(nothing, 0.0 if empty == "zero" else math.nan, losses)
     if reduction == "mean":
         return mean_over(op, losses.sum(), losses.size, empty)
@@ -225,8 +226,8 @@ def weighted_cross_entropy(
     map_of_weights = as_tensor(op, "pixel_weight", pixel_weight)
     check_same(op, losses, map_of_weights, "pixel_weight")
     weights = map_of_weights.array
-    if not (array_module(weights).isfinite(weights) & (weights >= 0)).all():
-        raise ArgumentError(op, "pixel_weight", "finite weights of at least 0", "others")
+    wrong = ~(array_module(weights).isfinite(weights) & (weights >= 0))
+    refuse(wrong, lambda: ArgumentError(op, "pixel_weight", "finite weights of at least 0", "others"))
     losses = losses * map_of_weights
     if reduction != "mean":
         return reduced(op, losses, reduction)
@@ -234,9 +235,9 @@ def weighted_cross_entropy(
     shares = (ids != ignore_index).astype(weights.dtype)
     if weight is not None:
         shares = shares * as_tensor(op, "weight", weight).array[array_module(ids).where(ids == ignore_index, 0, ids)]
-    total = float((weights * shares).sum(dtype=np.float64))
+    total = (weights * shares).sum(dtype=np.float64)
     mean = mean_over(op, losses.sum(), total, empty)
-    if not (map_of_weights.requires_grad and total):
+    if not map_of_weights.requires_grad:
         return mean
-    divisor = (map_of_weights * Tensor(shares)).sum()
+    divisor = where(Tensor(array_module(weights).asarray(total != 0)), (map_of_weights * Tensor(shares)).sum(), 1.0)
     return mean / (divisor / divisor.detach())  # by 1, whose derivatives are those of the total

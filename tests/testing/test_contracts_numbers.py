@@ -96,6 +96,8 @@ def test_torch_conforms_but_where_the_contract_says_that_it_differs(op):
     report = held(op, 4)
     notes = [note for outcome in report.outcomes for note in outcome.notes]
     own = [f"{entry.what} ({entry.row})" for entry in entries(op) if entry.own and "empty" not in entry.case.options]
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":  # PyTorch's code for other CPUs has no NaN there
+        own = [what for what in own if what != "infinity in float32 (gelu.large)"]
     assert [what for what in own if not any(what in note for note in notes)] == [], "PyTorch does as rawseg there"
 
 

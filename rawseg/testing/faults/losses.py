@@ -7,6 +7,7 @@ from .fault import mistakes
 PIXELS = "rawseg_kernels.cross_entropy.reference"
 CLASSES = "rawseg.functional.classification_loss"
 BINARY = "rawseg.functional.binary_loss"
+REDUCTION = "rawseg.functional.reduction"
 NUMBERS = "rawseg.functional.regression_loss"
 FOCAL = "rawseg.functional.focal_loss"
 
@@ -124,12 +125,12 @@ FAULTS = [
     ),
     *mistakes(
         "binary_cross_entropy",
-        BINARY,
-        "_check_target",
+        REDUCTION,
+        "check_probabilities",
         (
             "any-target",
-            "if not ((target.array >= 0) & (target.array <= 1)).all():",
-            "if False:",
+            "~((array >= 0) & (array <= 1))",
+            "array < array",
             "targets outside of 0 to 1 are accepted",
         ),
     ),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 
-from cuda import pretended_memory as memory
-from cuda import pretended_streams as streams
+from on_gpu import pretended_memory as memory
+from on_gpu import pretended_streams as streams
 
 _threads = threading.local()
 _there = [1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogue.collected import OPS, differentiable
-from cuda.on_device import moved_function
+from on_gpu.on_device import moved_function
 
 import rawseg
 from rawseg import Tensor, nn, optim

@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from cuda.foreach_calls import CALLS, DTYPES, NORMS, SIZES, arrays, called, norm_of
-from cuda.pretended_cupy import ndarray, pretended
+from on_gpu.foreach_calls import CALLS, DTYPES, NORMS, SIZES, arrays, called, norm_of
+from on_gpu.pretended_cupy import ndarray, pretended
 from promises import assert_same_bits
 
 from rawseg_kernels._cuda import emulator
@@ -251,11 +251,11 @@ def test_uploads_are_one_copy(monkeypatch):
         assert uploaded(x[0]) == []
 
 
-@pytest.mark.release
+@pytest.mark.gate
 @pytest.mark.spec("all.memory-safety")
 def test_under_sanitizers():
     environment = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "cuda.sanitized", "_foreach"]
+    command = [sys.executable, "-m", "on_gpu.sanitized", "_foreach"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines() or ["nothing"]
     assert done.returncode == 0, f"died in {lines[-1]}: {done.stderr}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cuda.pretended_cupy import pretended
+from on_gpu.pretended_cupy import pretended
 
 import rawseg
 from rawseg import Tensor, nn, optim

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cuda.pretended_cupy import ndarray, pretended
+from on_gpu.pretended_cupy import ndarray, pretended
 
 from rawseg.cuda import CUDAGraph, graph
 from rawseg_kernels import grid_sample, max_pool2d, max_unpool2d, roi_pool
@@ -220,11 +220,11 @@ def run_far() -> None:
             launch(with_index((1, 2), index))
 
 
-@pytest.mark.release
+@pytest.mark.gate
 @pytest.mark.spec("all.memory-safety")
 def test_under_sanitizers():
     environment: dict[str, Any] = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "cuda.sanitized", "wrong_indices"]
+    command = [sys.executable, "-m", "on_gpu.sanitized", "wrong_indices"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines() or ["nothing"]
     assert done.returncode == 0, f"died in {lines[-1]}: {done.stderr}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from cuda.test_kernels import CALLS, CudaCall, tolerance
+from on_gpu.test_kernels import CALLS, CudaCall, tolerance
 from promises import outputs_of
 
 from rawseg_kernels._errors import ArgumentError

@@ -1,6 +1,6 @@
 """What every kernel needs on every chip, as recorded.
 
-``python tests/cuda/registers.py`` measures all anew, in some ten minutes; with names, ``max_pool2d.cu``, these files alone.
+``python tests/on_gpu/registers.py`` measures all anew, in some ten minutes; with names, ``max_pool2d.cu``, these files alone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from cuda.nvrtc import PACKAGES, Compiled, compile_source
-from cuda.sources import SOURCES, is_made, variants
+from on_gpu.nvrtc import PACKAGES, Compiled, compile_source
+from on_gpu.sources import SOURCES, is_made, variants
 
 from rawseg_kernels._cuda.source import Source
 

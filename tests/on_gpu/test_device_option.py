@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-HERE = "tests/cuda/test_host_code.py"
-AS_IF_INSTALLED = "from cuda.pretended_cupy import pretended\nkept = pretended()\nkept.__enter__()\n"
+HERE = "tests/on_gpu/test_host_code.py"
+AS_IF_INSTALLED = "from on_gpu.pretended_cupy import pretended\nkept = pretended()\nkept.__enter__()\n"
 
 pytestmark = pytest.mark.stand_in
 

@@ -167,11 +167,11 @@ def test_arrays_may_have_any_strides(case):
 
 
 @pytest.mark.spec("all.memory-safety")
-@pytest.mark.parametrize("room", [pytest.param(room, marks=[] if room == QUICKEST else pytest.mark.release) for room in ROOMS])
+@pytest.mark.parametrize("room", [pytest.param(room, marks=[] if room == QUICKEST else pytest.mark.gate) for room in ROOMS])
 def test_under_sanitizers(room):
     """In a process of its own, which an error in one ends."""
     environment = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "cuda.sanitized", room]
+    command = [sys.executable, "-m", "on_gpu.sanitized", room]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines() or ["nothing"]
     assert done.returncode == 0, f"died in {lines[-1]}: {done.stderr}"

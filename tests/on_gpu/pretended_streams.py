@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from cuda.pretended_memory import DEFAULT, Block, CUDARuntimeError, current_device, current_pool, poisoned
+from on_gpu.pretended_memory import DEFAULT, Block, CUDARuntimeError, current_device, current_pool, poisoned
 
 _threads, _numbers, _streams = threading.local(), count(2), weakref.WeakSet()
 

@@ -1,4 +1,4 @@
-"""The table of CUDA.md, made from what was recorded: ``python tests/cuda/table.py`` writes it into the page."""
+"""The table of CUDA.md, made from what was recorded: ``python tests/on_gpu/table.py`` writes it into the page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from cuda import foreach_calls
-from cuda.foreach_calls import ForeachCall
-from cuda.registers import CHIPS, recorded
-from cuda.sources import SOURCES
-from cuda.test_kernels import CALLS, CudaCall, room_of, tolerance
+from on_gpu import foreach_calls
+from on_gpu.foreach_calls import ForeachCall
+from on_gpu.registers import CHIPS, recorded
+from on_gpu.sources import SOURCES
+from on_gpu.test_kernels import CALLS, CudaCall, room_of, tolerance
 
 from rawseg_kernels._cuda.source import Source
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE, RESULTS = REPOSITORY / "CUDA.md", REPOSITORY / "bench" / "results"
-BEGIN, END = "<!-- table: python tests/cuda/table.py -->\n", "<!-- end of table -->\n"
+BEGIN, END = "<!-- table: python tests/on_gpu/table.py -->\n", "<!-- end of table -->\n"
 COLUMNS = "file", "kernels", "calls beside the loops, on the CPU", f"registers, sm_{' / '.join(CHIPS)}", "on a GPU"
 
 

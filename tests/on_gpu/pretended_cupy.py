@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special
-from cuda import pretended_devices as devices
-from cuda import pretended_memory as memory
-from cuda import pretended_streams as streams
-from cuda.pretended_devices import Device
-from cuda.pretended_streams import refuse_capture, run
+from on_gpu import pretended_devices as devices
+from on_gpu import pretended_memory as memory
+from on_gpu import pretended_streams as streams
+from on_gpu.pretended_devices import Device
+from on_gpu.pretended_streams import refuse_capture, run
 
 from rawseg_kernels._cuda import emulator
 from rawseg_kernels._cuda.signature import Parameter, signatures
@@ -30,6 +30,7 @@ from rawseg_kernels._cuda.source import WAITS
 NAMES = Path(__file__).with_name("cupy_names.txt").read_text().split()  # that CuPy 14.2 has, of those that NumPy has
 COMPARE = {"array_equal", "allclose"}  # what this stand-in answers on the host; and what needs values there:
 SYNCHRONOUS = {"nonzero", "flatnonzero", "unique", "bincount", "histogram", "delete", "apply_along_axis", "insert"}
+SYNCHRONOUS |= {"argsort", "sort", "lexsort"}  # by Thrust, which waits for its stream
 BY_BLAS = {"matmul", "dot", "tensordot", "einsum"}
 WRITES = {"fill", "sort", "partition", "put"}  # methods that change their array
 VIEWS = {"view", "reshape", "ravel", "transpose", "squeeze", "swapaxes"}  # methods that need not compute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cuda.pretended_cupy import pretended
+from on_gpu.pretended_cupy import pretended
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from convolution_cases import normals
-from cuda.pretended_cupy import Device, ndarray, pretended
+from on_gpu.pretended_cupy import Device, ndarray, pretended
 
 import rawseg
 from rawseg_kernels import conv2d, conv_transpose2d, matmul

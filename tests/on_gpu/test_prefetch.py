@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cuda import pretended_memory
-from cuda.pretended_cupy import pretended
-from cuda.pretended_streams import Event, Stream
+from on_gpu import pretended_memory
+from on_gpu.pretended_cupy import pretended
+from on_gpu.pretended_streams import Event, Stream
 from PIL import Image
 
 import rawseg

@@ -1,6 +1,6 @@
 """Every CUDA file is compiled by NVIDIA's compilers, in the long tier for every chip that is served; no GPU is needed.
 
-A kernel that begins to need many more registers than are recorded fails: ``python tests/cuda/registers.py`` records anew.
+A kernel that begins to need many more registers than are recorded fails: ``python tests/on_gpu/registers.py`` records anew.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import pkgutil
 from importlib import metadata
 
 import pytest
-from cuda.nvrtc import PACKAGES, compile_source
-from cuda.registers import CHIPS, DTYPES, compiled, recorded
-from cuda.sources import ROOT, SOURCES
+from on_gpu.nvrtc import PACKAGES, compile_source
+from on_gpu.registers import CHIPS, DTYPES, compiled, recorded
+from on_gpu.sources import ROOT, SOURCES
 
 import rawseg_kernels
 from rawseg_kernels._algorithms import cuda_algorithms
@@ -41,7 +41,7 @@ def test_every_file_is_found():
 
 
 @pytest.mark.parametrize(
-    ("chips", "dtypes"), [(("90",), DTYPES[:1]), pytest.param(CHIPS, DTYPES, marks=pytest.mark.release)], ids=["Hopper", "all"]
+    ("chips", "dtypes"), [(("90",), DTYPES[:1]), pytest.param(CHIPS, DTYPES, marks=pytest.mark.gate)], ids=["Hopper", "all"]
 )
 @pytest.mark.parametrize("major", VERSIONS)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
@@ -61,7 +61,7 @@ def test_a_file_compiles_without_spills(source, major, chips, dtypes):
 def test_the_record_is_of_this_very_source(source):
     """All chips and dtypes were compiled from it, and nothing was spilled."""
     record = recorded()[source.path.name]
-    assert record["sha256"] == source.digest, f"python tests/cuda/registers.py {source.path.name}"
+    assert record["sha256"] == source.digest, f"python tests/on_gpu/registers.py {source.path.name}"
     assert {name.partition(" ")[0] for name in record["kernels"]} == set(source.signatures)
 
 

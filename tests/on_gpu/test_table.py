@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-from cuda.pretended_cupy import pretended
-from cuda.sources import SOURCES
-from cuda.table import PAGE, checks_of, on_a_gpu, with_table
+from on_gpu.pretended_cupy import pretended
+from on_gpu.sources import SOURCES
+from on_gpu.table import PAGE, checks_of, on_a_gpu, with_table
 
 SOURCE = next(source for source in SOURCES if source.path.name == "max_pool2d.cu")
 
@@ -20,7 +20,7 @@ def result(when: str, sha256: str, wrong: str = "", left_out: str = "") -> dict:
 
 def test_the_page_holds_the_table():
     page = PAGE.read_text()
-    assert with_table(page) == page, "python tests/cuda/table.py writes it anew"
+    assert with_table(page) == page, "python tests/on_gpu/table.py writes it anew"
 
 
 def test_a_kernel_is_verified_by_a_run_of_its_very_source():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from catalogue.collected import KERNELS
-from cuda.test_kernels import CALLS
+from on_gpu.test_kernels import CALLS
 from promises import outputs_of
 
 from rawseg_kernels import _algorithms, avg_pool2d, grid_sample, max_pool2d, max_unpool2d, pad

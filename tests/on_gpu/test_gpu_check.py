@@ -12,8 +12,8 @@ import gpu_check
 import numpy as np
 import pytest
 import torch
-from cuda import foreach_calls
-from cuda.pretended_cupy import pretended
+from on_gpu import foreach_calls
+from on_gpu.pretended_cupy import pretended
 
 import rawseg
 from rawseg.benchmark.cases import Case

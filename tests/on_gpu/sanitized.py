@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from cuda import foreach_calls, test_wrong_indices
-from cuda.test_kernels import CALLS, DTYPES, room_of
+from on_gpu import foreach_calls, test_wrong_indices
+from on_gpu.test_kernels import CALLS, DTYPES, room_of
 
 
 def main() -> None:

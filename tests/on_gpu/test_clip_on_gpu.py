@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
-from cuda.pretended_cupy import ndarray, pretended
+from on_gpu.pretended_cupy import ndarray, pretended
 
 import rawseg
 from rawseg.errors import ArgumentError, DataError

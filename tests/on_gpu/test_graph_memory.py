@@ -7,9 +7,9 @@ import weakref
 
 import numpy as np
 import pytest
-from cuda import pretended_devices as devices
-from cuda.pretended_devices import Device
-from cuda.pretended_memory import DEFAULT, Memory, OutOfMemoryError
+from on_gpu import pretended_devices as devices
+from on_gpu.pretended_devices import Device
+from on_gpu.pretended_memory import DEFAULT, Memory, OutOfMemoryError
 
 import rawseg
 from rawseg import Tensor, nn

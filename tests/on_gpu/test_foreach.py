@@ -8,8 +8,8 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from cuda.pretended_cupy import ndarray, pretended
 from hypothesis import given, settings
+from on_gpu.pretended_cupy import ndarray, pretended
 
 import rawseg
 from rawseg import optim
