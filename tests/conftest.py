@@ -39,6 +39,11 @@ def pytest_configure(config):
             raise pytest.UsageError(f"--device cuda: expected {error.expected}, got {error.got}") from None
 
 
+def pytest_ignore_collect(collection_path):
+    """Helpers have no examples to run; collected for them, each would be imported a second time, under another name."""
+    return True if collection_path.suffix == ".py" and not collection_path.name.startswith("test_") else None
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _ctrl_c_as_in_a_terminal():
     """A shell starts background jobs with Ctrl-C ignored; the tests of interrupts, and what they start, need it."""

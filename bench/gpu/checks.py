@@ -18,6 +18,7 @@ from on_gpu.test_special_values import SPOILED, spoiled
 from promises import outputs_of
 
 from gpu import loops
+from rawseg_kernels._cuda.order import by_merging, stable
 from rawseg_kernels._errors import ArgumentError
 
 REPEATS = 20
@@ -34,7 +35,7 @@ def steps() -> list[Step]:
     odd = [(f"special values {case}", partial(special, call)) for call, case in enumerate(CALLS) if case in SPOILED]
     rules = [(f"check foreach {call.name}", partial(check_foreach, call)) for call in foreach_calls.CALLS]
     norms = [(f"check foreach clip norm {p:g}", partial(check_norm, p)) for p in foreach_calls.NORMS]
-    return [*built, ("a planted fault is found", planted), *checked, *rules, *norms, *odd]
+    return [*built, ("a planted fault is found", planted), ("check order", check_order), *checked, *rules, *norms, *odd]
 
 
 def ask_for(names: list[str]) -> None:
@@ -146,6 +147,17 @@ def check_norm(p: float) -> dict[str, Any]:
         raise AssertionError("runs differ in their bits")
     worst = difference(FUNCTIONS, runs[0][0], np.asarray(want, np.float64))
     return {"worst": worst, "said": f"{worst:.1e}, {REPEATS + 1} runs equal"}
+
+
+def check_order() -> dict[str, Any]:
+    """Compare the order of integers by merging with NumPy's, and with CuPy's."""
+    for size in (0, 1, 2, 1000, 2**20 + 1):
+        keys = np.random.default_rng(size).integers(-size // 3, size // 3 + 1, size)
+        spoil()
+        got, want = by_merging(cupy.asarray(keys)), np.argsort(keys, kind="stable")
+        difference(0, got.get(), want)
+        difference(0, stable(cupy.asarray(keys)).get(), want)
+    return {"said": "up to 2^20 + 1 keys"}
 
 
 def difference(allowed: float, got: np.ndarray, want: np.ndarray) -> float:

@@ -4,6 +4,9 @@ A call of the C library for every element would keep a loop scalar, and its last
 products, quotients, selections and bit patterns are vectors wherever they run, and the same bits on every machine. All
 arguments and results are float64; errors are in units in the last place (ulp) of the result, NaN gives NaN.
 
+The ``element`` that some take is what the result is for: where that is a float32, an error of 2**-35 is allowed, which shows in
+the last bit of one result in some thousand, and costs half.
+
 Method: reduce the argument exactly or nearly so, then a polynomial whose first omitted term is below half an ulp (Muller,
 Elementary Functions, 3rd edition, chapters 3 and 11).
 """
@@ -15,7 +18,7 @@ import math
 import numpy as np
 
 from ._jit import inlined
-from ._simd_scalar import fma
+from ._simd_scalar import fma, is_single
 
 MAGIC = 1.5 * 2.0**52  # a float64 of this size has no fraction: adding it rounds, and the last bits are the integer
 MAGIC_BITS = int(np.float64(MAGIC).view(np.int64))
@@ -28,6 +31,7 @@ SPLIT = 2.0**27 + 1  # Veltkamp's factor: halves a significand
 
 # Coefficients from the highest power down, as Horner's rule takes them.
 EXP = tuple(1 / math.factorial(n) for n in range(13, 1, -1))  # (e**r - 1 - r) / r**2 for |r| <= ln(2) / 2
+SHORT_EXP = EXP[-8:]  # first omitted term: 7e-12
 ATANH = tuple(2 / n for n in range(21, 1, -2))  # 2 (atanh(s) - s) / s**3 in s**2, for |s| <= 3 - sqrt 8
 
 # (1 + a sqrt(pi / 2)) Q(a) / exp(-a**2 / 2), Q the upper tail of the normal distribution, for a >= 0: its interpolation at the
@@ -74,24 +78,31 @@ def _power_of_two(k):
 
 
 @inlined
-def _reduced(x):
+def _reduced(x, element):
     """Return k, r and e**r - 1 - r with x = k ln 2 + r, |r| <= ln(2) / 2, the rounding error of r included; for |x| < 2000."""
     shifted = np.float64(x * LOG2_E + MAGIC)
     whole = shifted - MAGIC
     coarse, fine = fma(whole, -LN2_HIGH, x), whole * LN2_LOW
     r = coarse - fine
     series = 0.0
+    if is_single(element):
+        for coefficient in SHORT_EXP:
+            series = fma(r, series, coefficient)
+        return shifted.view(np.int64) - MAGIC_BITS, r, r * r * series
     for coefficient in EXP:
         series = fma(r, series, coefficient)
     return shifted.view(np.int64) - MAGIC_BITS, r, r * r * series + ((coarse - r) - fine)
 
 
 @inlined
-def exp(x):
-    """e**x, subnormal results included; within 0.65 ulp, of subnormal results 1."""
+def exp(x, element):
+    """e**x, subnormal results included; within 0.65 ulp, of subnormal ones 1; for a float32 element 2**-35."""
     x = 710.0 if x > 710.0 else x  # inf from here on
+    if is_single(element):
+        k, r, rest = _reduced(-708.0 if x < -708.0 else x, element)
+        return 0.0 if x < -708.0 else (1.0 + (r + rest)) * _power_of_two(k)
     x = -746.0 if x < -746.0 else x  # 0 from here on
-    k, r, rest = _reduced(x)
+    k, r, rest = _reduced(x, element)
     near = 1.0 + r
     power = near + ((r - (near - 1.0)) + rest)  # 1 + r + rest, rounded once
     half = k >> 1  # two factors: 2**k alone may not be a float64
@@ -99,9 +110,9 @@ def exp(x):
 
 
 @inlined
-def expm1(x):
-    """e**x - 1 for x <= 0, accurate near 0; within 2 ulp."""
-    k, r, rest = _reduced(-40.0 if x < -40.0 else x)
+def expm1(x, element):
+    """e**x - 1 for x <= 0, accurate near 0; within 2 ulp, for a float32 element 2**-35."""
+    k, r, rest = _reduced(-40.0 if x < -40.0 else x, element)
     scale = _power_of_two(k)
     result = scale * (r + rest) + (scale - 1.0)
     return x if x == 0.0 else result  # -0.0 stays
@@ -137,22 +148,22 @@ def _log_near_one(f):
 
 
 @inlined
-def sigmoid(x):
-    """1 / (1 + e**-x); within 2.5 ulp, subnormal results included."""
-    small = exp(-abs(x))  # in [0, 1]: never overflows
+def sigmoid(x, element):
+    """1 / (1 + e**-x); within 2.5 ulp, subnormal results included; for a float32 element 2**-35."""
+    small = exp(-abs(x), element)  # in [0, 1]: never overflows
     return (small if x < 0.0 else 1.0) / (1.0 + small)
 
 
 @inlined
-def softplus(x):
-    """log(1 + e**x); within 3 ulp."""
-    return (x if x > 0.0 else 0.0) + log1p(exp(-abs(x)))
+def softplus(x, element):
+    """log(1 + e**x); within 3 ulp, for a float32 element 2**-35."""
+    return (x if x > 0.0 else 0.0) + log1p(exp(-abs(x), element))
 
 
 @inlined
-def tanh(x):
-    """``tanh x``; within 3 ulp. -0.0 stays."""
-    falling = expm1(-2.0 * abs(x))
+def tanh(x, element):
+    """``tanh x``; within 3 ulp, for a float32 element 2**-35. -0.0 stays."""
+    falling = expm1(-2.0 * abs(x), element)
     size = -falling / (falling + 2.0)
     return np.int64(np.float64(size).view(np.int64) | (np.float64(x).view(np.int64) & SIGN_BIT)).view(np.float64)
 
@@ -167,7 +178,7 @@ def normal(x):
     low = a - high
     square = a * a
     missing = ((high * high - square) + 2.0 * high * low) + low * low  # Dekker: a**2 = square + missing, exactly
-    bell = exp(-0.5 * square) * (1.0 - 0.5 * missing)
+    bell = exp(-0.5 * square, square) * (1.0 - 0.5 * missing)
     u = (a - TAIL_CENTRE) / (a + TAIL_CENTRE)
     even, odd, square = 0.0, 0.0, u * u
     for coefficient in TAIL_EVEN:

@@ -1,4 +1,4 @@
-"""The fused multiply-add of two numbers, which Python has only from 3.13 on; loops of it become vector code."""
+"""What loops of numbers need to become good vector code: a fused multiply-add (Python has one from 3.13 on), and their type."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def fma(typing_context, a, b, c):
         return builder.call(function, wide)
 
     return types.float64(a, b, c), generate
+
+
+@vector_code
+def is_single(typing_context, element):
+    """Return whether a number is a float32: known while the kernel is compiled, so that only one branch is left of two."""
+
+    def generate(context, builder, signature, arguments):
+        return context.get_constant(types.boolean, signature.args[0] == types.float32)
+
+    return types.boolean(element), generate

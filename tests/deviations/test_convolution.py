@@ -59,3 +59,10 @@ def test_pairs_have_two_numbers():
     assert TF.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 2, 2), stride=(2,)).shape == (1, 1, 2, 2)
     with pytest.raises(ArgumentError, match="stride: expected an int or a pair"):
         F.conv2d(rawseg.ones(1, 1, 4, 4), rawseg.ones(1, 1, 2, 2), stride=(2,))
+
+
+@pytest.mark.spec("all.tensor-cores")
+def test_products_on_a_gpu_are_not_rounded_unless_asked():
+    """PyTorch lets cuDNN round what float32 convolutions multiply to TF32 by default; rawseg rounds nothing unless told."""
+    assert torch.backends.cudnn.allow_tf32
+    assert rawseg.get_tensor_core_precision() == "fp32"

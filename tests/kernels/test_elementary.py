@@ -14,15 +14,15 @@ INF, NAN = np.inf, np.nan
 
 
 @kernel
-def exp(x, out):
+def exp(x, out, elements):
     for i in range(out.size):
-        out[i] = _elementary.exp(x[i])
+        out[i] = _elementary.exp(x[i], elements[i])
 
 
 @kernel
-def expm1(x, out):
+def expm1(x, out, elements):
     for i in range(out.size):
-        out[i] = _elementary.expm1(x[i])
+        out[i] = _elementary.expm1(x[i], elements[i])
 
 
 @kernel
@@ -38,21 +38,21 @@ def log1p(x, out):
 
 
 @kernel
-def sigmoid(x, out):
+def sigmoid(x, out, elements):
     for i in range(out.size):
-        out[i] = _elementary.sigmoid(x[i])
+        out[i] = _elementary.sigmoid(x[i], elements[i])
 
 
 @kernel
-def softplus(x, out):
+def softplus(x, out, elements):
     for i in range(out.size):
-        out[i] = _elementary.softplus(x[i])
+        out[i] = _elementary.softplus(x[i], elements[i])
 
 
 @kernel
-def tanh(x, out):
+def tanh(x, out, elements):
     for i in range(out.size):
-        out[i] = _elementary.tanh(x[i])
+        out[i] = _elementary.tanh(x[i], elements[i])
 
 
 @kernel
@@ -67,10 +67,13 @@ def density(x, out):
         out[i] = _elementary.normal(x[i])[1]
 
 
-def applied(run, values) -> np.ndarray:
+FOR_ELEMENTS = exp, expm1, sigmoid, softplus, tanh
+
+
+def applied(run, values, dtype=np.float64) -> np.ndarray:
     values = np.asarray(values, np.float64)
     out = np.empty_like(values)
-    run(values, out)
+    run(values, out, *([np.zeros(values.size, dtype)] if run in FOR_ELEMENTS else []))
     return out
 
 
@@ -103,6 +106,29 @@ def test_errors_in_units_in_the_last_place(run, exact, points, ulp):
         assert abs(got - want) <= ulp * float(np.spacing(abs(float(want)))), f"{run.__name__}({x!r}) = {got!r}"
 
 
+@pytest.mark.proves("activation", "bound")
+@pytest.mark.parametrize(("run", "exact", "points", "ulp"), [case for case in CASES if case[0] in FOR_ELEMENTS])
+def test_errors_where_float32_is_asked_for(run, exact, points, ulp):
+    """Arguments of float32, results that float32 has."""
+    points = points[np.abs(points) < 80].astype(np.float32).astype(np.float64)
+    for x, got in zip(points.tolist(), applied(run, points, np.float32).tolist()):
+        want = exact(mpmath.mpf(x))
+        assert abs(got - want) <= 2.0**-35 * abs(want), f"{run.__name__}({x!r}) = {got!r}"
+
+
+def test_edges_where_float32_is_asked_for():
+    def rounded(run, values):
+        return applied(run, values, np.float32).astype(np.float32)
+
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(rounded(exp, [-INF, -800, 0, -0.0, 88.8, INF, NAN]), [0, 0, 1, 1, INF, INF, NAN])
+    np.testing.assert_array_equal(rounded(exp, [np.log(2.0**-149)]), [2.0**-149])  # the smallest subnormal
+    np.testing.assert_array_equal(rounded(expm1, [-INF, -50, 0, NAN]), [-1, -1, 0, NAN])
+    np.testing.assert_array_equal(rounded(sigmoid, [-INF, -800, 0, 40, INF, NAN]), [0, 0, 0.5, 1, 1, NAN])
+    np.testing.assert_array_equal(rounded(softplus, [-INF, -800, 800, INF, NAN]), [0, 0, 800, INF, NAN])
+    np.testing.assert_array_equal(rounded(tanh, [-INF, -30, 30, INF, NAN]), [-1, -1, 1, 1, NAN])
+
+
 def test_the_edges():
     np.testing.assert_array_equal(applied(exp, [-INF, -800, 0, -0.0, 709.8, 800, INF, NAN]), [0, 0, 1, 1, INF, INF, INF, NAN])
     assert applied(exp, [-745.13]).item() == 5e-324  # the smallest subnormal
@@ -118,8 +144,9 @@ def test_the_edges():
 
 def test_zeros_keep_their_sign():
     for run in (expm1, tanh):
-        assert np.signbit(applied(run, [-0.0])).all()
-        assert not np.signbit(applied(run, [0.0])).any()
+        for dtype in (np.float32, np.float64):
+            assert np.signbit(applied(run, [-0.0], dtype)).all()
+            assert not np.signbit(applied(run, [0.0], dtype)).any()
 
 
 def test_the_tail_of_the_normal_distribution_is_approximated_where_the_table_says():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from on_gpu.pretended_cupy import pretended
 
+from rawseg_kernels._cuda.kernel import Kernel
+
 
 @pytest.fixture(scope="module")
 def cupy(request):
@@ -16,3 +18,24 @@ def cupy(request):
     else:
         with pretended() as module:
             yield module
+
+
+@pytest.fixture(scope="module")
+def stand_in():
+    """The stand-in for CuPy, even where there is a GPU."""
+    with pretended() as module:
+        yield module
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """Every launch of a kernel, by name."""
+    seen: list[str] = []
+    launch = Kernel.launch
+
+    def counted(self, *arguments, **options):
+        seen.append(self.name)
+        launch(self, *arguments, **options)
+
+    monkeypatch.setattr(Kernel, "launch", counted)
+    return seen

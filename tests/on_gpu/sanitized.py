@@ -1,4 +1,4 @@
-"""``python -m cuda.sanitized ROOM``: CUDA kernels on arrays of their own; prints each name first, so that a death has one."""
+"""``python -m on_gpu.sanitized ROOM``: CUDA kernels on arrays of their own; prints each name first, so that a death has one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from on_gpu import foreach_calls, test_wrong_indices
 from on_gpu.test_kernels import CALLS, DTYPES, room_of
 
+from rawseg_kernels._cuda.order import by_merging
+
 
 def main() -> None:
     """Run the calls of the catalogue; arrays end where malloc's block ends, which the sanitizer watches."""
@@ -15,10 +17,19 @@ def main() -> None:
         run_foreach()
     if sys.argv[1] == "wrong_indices":
         test_wrong_indices.run_far()
+    if sys.argv[1] == "order":
+        run_orders()
     for case in [case for case in CALLS if room_of(case) == sys.argv[1]]:
         for dtype in DTYPES:
             print(f"{case} {dtype.__name__}", flush=True)
             case.run(*(np.array(array, order="C") for array in case.entry.arrays(dtype)))
+
+
+def run_orders() -> None:
+    """Sort keys by merging."""
+    for size in (1, 2, 3, 63, 64, 65, 300):
+        print(f"order {size}", flush=True)
+        by_merging(np.random.default_rng(size).integers(0, 9, size))
 
 
 def run_foreach() -> None:

@@ -38,6 +38,8 @@ def calls_of(source: Source) -> list[CudaCall] | list[ForeachCall]:
 def checks_of(source: Source) -> list[str]:
     """Return the names of the steps that check a file's calls on a GPU."""
     names = [f"check {call}" if isinstance(call, CudaCall) else f"check foreach {call.name}" for call in calls_of(source)]
+    if source.path.name == "order.cu":
+        return ["check order"]
     norms = foreach_calls.NORMS if source.path.name == "clip.cu" else []
     return [*names, *(f"check foreach clip norm {p:g}" for p in norms)]
 
@@ -49,6 +51,8 @@ def file_of(algorithm: str) -> str:
 
 def beside_loops(source: Source) -> str:
     """Return how near the loops' results are in float32, for every algorithm of a file."""
+    if source.path.name == "order.cu":
+        return "NumPy's order"
     if source.path.parent.name == "_cuda":
         return "those that it serves"
     if source.path.parent.name == "_foreach":

@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
-from on_gpu.pretended_cupy import ndarray, pretended
+from on_gpu.pretended_cupy import ndarray
 
 import rawseg
 from rawseg.errors import ArgumentError, DataError
@@ -15,12 +15,6 @@ from rawseg.optim import clip_grad_norm_, clip_grad_value_
 from rawseg_kernels._cuda.kernel import Kernel
 
 SHAPES = [(3, 4), (), (50,), (0, 2), (4200,), (1,)]
-
-
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
 
 
 @pytest.fixture
@@ -63,7 +57,7 @@ def on_host(params: list[rawseg.Tensor]) -> list[np.ndarray]:
     return [param.grad.to("cpu").numpy() for param in params]
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("dtypes", [(np.float32,), (np.float64,), (np.float64, np.float32)], ids=["32", "64", "both"])
 @pytest.mark.parametrize("p", [2.0, 1.0, 3.0, 0.5, math.inf])
 def test_norm_and_gradients_are_the_cpus(p, dtypes):
@@ -76,7 +70,7 @@ def test_norm_and_gradients_are_the_cpus(p, dtypes):
         np.testing.assert_allclose(one, other, rtol=max(1e-13, 2 * np.finfo(one.dtype).eps), atol=0)
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("p", [2.0, 1.0, math.inf])
 def test_norms_that_are_exact_give_the_cpus_bits(p):
     whole = [np.round(array * 8) for array in arrays(np.float32)]
@@ -86,7 +80,7 @@ def test_norms_that_are_exact_give_the_cpus_bits(p):
     assert [one.tobytes() for one in on_host(device)] == [other.tobytes() for other in on_host(host)]
 
 
-@pytest.mark.usefixtures("cupy", "no_number_on_the_host")
+@pytest.mark.usefixtures("stand_in", "no_number_on_the_host")
 @pytest.mark.parametrize("count", [1, 100])
 def test_launches_do_not_grow_with_the_gradients_and_nobody_waits(launches, count):
     params = with_gradients([np.full(3, 2.0, np.float32)] * count)
@@ -96,14 +90,14 @@ def test_launches_do_not_grow_with_the_gradients_and_nobody_waits(launches, coun
     assert launches[3:] == ["clip_limit"]
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 def test_small_gradients_are_not_touched():
     params = with_gradients([np.array([3.0, 4.0], np.float32)])
     assert clip_grad_norm_(params, 6.0).item() == 5.0
     assert on_host(params)[0].tolist() == [3.0, 4.0]
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("bad", [math.inf, math.nan])
 def test_a_norm_that_is_not_finite(bad):
     given = [np.array([1.0, bad]), np.array([2.0])]
@@ -117,7 +111,7 @@ def test_a_norm_that_is_not_finite(bad):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("limit", [1.0, 0.3, 0.0])
 def test_values_are_cut_and_nan_stays(limit):
     given = [*arrays(np.float32, np.float64), np.array([-3.0, 0.5, np.nan, np.inf, -np.inf], np.float32)]
@@ -129,7 +123,7 @@ def test_values_are_cut_and_nan_stays(limit):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 def test_gradients_with_strides_and_shared_ones(launches):
     """A shared gradient is scaled as often as it is there, as on the CPU, and not by threads that meet in it."""
 
@@ -151,7 +145,7 @@ def test_gradients_with_strides_and_shared_ones(launches):
     assert launches == ["clip_chunks", "clip_factor"]
 
 
-def test_copies_of_gradients_with_strides_live_until_they_are_read(cupy, monkeypatch):
+def test_copies_of_gradients_with_strides_live_until_they_are_read(stand_in, monkeypatch):
     copies, launch, seen = [], Kernel.launch, []
 
     def copied(array):
@@ -166,13 +160,13 @@ def test_copies_of_gradients_with_strides_live_until_they_are_read(cupy, monkeyp
 
     params = with_gradients([np.ones((3, 4))] * 2)
     params[0].grad = params[0].grad.T
-    monkeypatch.setattr(cupy, "ascontiguousarray", copied)
+    monkeypatch.setattr(stand_in, "ascontiguousarray", copied)
     monkeypatch.setattr(Kernel, "launch", watched)
     assert clip_grad_norm_(params, 1.0, norm_type=1).item() == 24
     assert seen == [[True, True]]
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 def test_gradients_on_both_devices_have_one_norm():
     params = [*with_gradients([np.array([3.0])], "cpu"), *with_gradients([np.array([4.0])])]
     assert clip_grad_norm_(params, 2.5).item() == 5.0
@@ -181,7 +175,7 @@ def test_gradients_on_both_devices_have_one_norm():
     assert [array.tolist() for array in on_host(params)] == [[0.5], [0.5]]
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 def test_empty_gradients_have_no_norm():
     params = with_gradients([np.zeros((0, 2)), np.zeros(0)])
     for p in (1.0, 2.0, math.inf):
@@ -189,7 +183,7 @@ def test_empty_gradients_have_no_norm():
     clip_grad_value_(params, 1.0)
 
 
-@pytest.mark.usefixtures("cupy")
+@pytest.mark.usefixtures("stand_in")
 def test_clipping_counts_as_a_change_in_place_and_checks_its_arguments():
     params = with_gradients([np.array([3.0, 4.0])])
     version = params[0].grad._version[0]

@@ -1,4 +1,4 @@
-"""Every CUDA file is compiled by NVIDIA's compilers, in the long tier for every chip that is served; no GPU is needed.
+"""Every CUDA file is compiled by NVIDIA's compilers, as a gate for every chip that is served; no GPU is needed.
 
 A kernel that begins to need many more registers than are recorded fails: ``python tests/on_gpu/registers.py`` records anew.
 """
@@ -32,6 +32,11 @@ VERSIONS = [
     pytest.param(major, marks=pytest.mark.skipif(not installed(major), reason=f"{package} is not installed"))
     for major, package in PACKAGES.items()
 ]
+
+
+def test_lines_are_no_longer_than_those_of_python():
+    files = [path for pattern in ("*.cu", "*.cuh", "*.h") for path in ROOT.rglob(pattern)]
+    assert [path.name for path in files if any(len(line) > 128 for line in path.read_text().splitlines())] == []
 
 
 def test_every_file_is_found():

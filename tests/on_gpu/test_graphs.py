@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from on_gpu.graphed_networks import CASES, bytes_of, made, state_of
-from on_gpu.pretended_cupy import pretended
 
 import rawseg
 from rawseg import Tensor, nn, no_grad
@@ -24,14 +23,8 @@ from rawseg_kernels._cuda import tables
 BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "CUDA.md").read_text(), re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_a_captured_prediction_has_the_bits_of_a_call(cupy, name):
+def test_a_captured_prediction_has_the_bits_of_a_call(stand_in, name):
     net, inputs = made(name, training=False)
     with no_grad():
         wanted = [bytes_of(net(x)) for x in inputs]
@@ -55,7 +48,7 @@ def trained(net: nn.Module, call: Any, inputs: list[Tensor]) -> list[list[bytes]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_captured_training_step_has_the_bits_of_a_call(cupy, name):
+def test_a_captured_training_step_has_the_bits_of_a_call(stand_in, name):
     net, inputs = made(name)
     wanted = trained(net, net, inputs)
     net, inputs = made(name)
@@ -65,7 +58,7 @@ def test_a_captured_training_step_has_the_bits_of_a_call(cupy, name):
     assert trained(net, graphed, inputs) == wanted
 
 
-def test_running_statistics_that_are_not_finite_raise(cupy):
+def test_running_statistics_that_are_not_finite_raise(stand_in):
     net, inputs = made("a few layers", training=False)
     with no_grad():
         graphed = make_graphed_callables(net, (inputs[0],), num_warmup_iters=1)
@@ -92,7 +85,7 @@ class Host(nn.Module):
         (lambda x: F.lovasz_hinge(x[:, 0], (x[:, 0] > 0)), "LovaszExtension"),
     ],
 )
-def test_what_needs_the_host_is_named(cupy, layer, op):
+def test_what_needs_the_host_is_named(stand_in, layer, op):
     x = rawseg.ones(1, 1, 4, 4).to("cuda")
     for _ in range(2):  # the second time, too: the stream has left its capture
         captured = CUDAGraph()
@@ -119,14 +112,14 @@ def test_what_needs_the_host_is_named(cupy, layer, op):
         (lambda g, x: g.function.to("cpu").to("cuda") and g(x), GraphError, "0.weight: expected the array that was captured"),
     ],
 )
-def test_another_call_than_the_captured_one_is_refused(cupy, call, error, message):
+def test_another_call_than_the_captured_one_is_refused(stand_in, call, error, message):
     net, inputs = made("a few layers")
     graphed = make_graphed_callables(net, (inputs[0],), num_warmup_iters=1)
     with pytest.raises(error, match=f"make_graphed_callables: .*{message}"):
         call(graphed, inputs[0])
 
 
-def test_backward_belongs_to_the_last_call_and_to_its_weights(cupy):
+def test_backward_belongs_to_the_last_call_and_to_its_weights(stand_in):
     net, inputs = made("a few layers")
     graphed = make_graphed_callables(net, (inputs[0],), num_warmup_iters=1)
     first = graphed(inputs[0]).sum()
@@ -139,7 +132,7 @@ def test_backward_belongs_to_the_last_call_and_to_its_weights(cupy):
         second.backward()
 
 
-def test_gradients_are_wanted_where_none_were_captured(cupy):
+def test_gradients_are_wanted_where_none_were_captured(stand_in):
     net, inputs = made("a few layers", training=False)
     with no_grad():
         graphed = make_graphed_callables(net, (inputs[0],), num_warmup_iters=1)
@@ -147,7 +140,7 @@ def test_gradients_are_wanted_where_none_were_captured(cupy):
         graphed(inputs[0])
 
 
-def test_several_outputs_and_an_unused_parameter(cupy):
+def test_several_outputs_and_an_unused_parameter(stand_in):
     class Two(nn.Module):
         def __init__(self):
             super().__init__()
@@ -167,7 +160,7 @@ def test_several_outputs_and_an_unused_parameter(cupy):
     ]
 
 
-def test_a_graph_keeps_the_tables_that_it_reads(cupy):
+def test_a_graph_keeps_the_tables_that_it_reads(stand_in):
     x = rawseg.randn(1, 1, 3, 3).to("cuda")
     captured, wanted = CUDAGraph(), bytes_of(F.pad(x, (1, 1, 1, 1), "reflect"))
     F.pad(x, (1, 1, 1, 1), "reflect")
@@ -186,7 +179,7 @@ def test_a_graph_keeps_the_tables_that_it_reads(cupy):
         captured.replay()
 
 
-def test_a_graph_is_captured_once(cupy):
+def test_a_graph_is_captured_once(stand_in):
     x, captured = rawseg.ones(3).to("cuda"), CUDAGraph()
     with graph(captured):
         y = x + 1
@@ -202,7 +195,7 @@ def test_a_graph_is_captured_once(cupy):
     assert z.tolist() == [60, 20, 20]
 
 
-def test_launches_that_wait_do_not_wait_in_a_capture(cupy, monkeypatch):
+def test_launches_that_wait_do_not_wait_in_a_capture(stand_in, monkeypatch):
     monkeypatch.setenv("RAWSEG_SYNC", "1")
     x, captured = rawseg.ones(1, 1, 4, 4).to("cuda"), CUDAGraph()
     F.max_pool2d(x, 2)
@@ -213,13 +206,13 @@ def test_launches_that_wait_do_not_wait_in_a_capture(cupy, monkeypatch):
     assert out.tolist() == [[[[3, 3], [3, 3]]]]
 
 
-def test_samples_must_be_on_the_gpu(cupy):
+def test_samples_must_be_on_the_gpu(stand_in):
     for samples, error in (((rawseg.ones(3),), DeviceError), ((), ArgumentError)):
         with pytest.raises(error, match="make_graphed_callables: sample_args"):
             make_graphed_callables(lambda x: x, samples)
 
 
-def test_the_example_of_the_page(cupy, capsys):
+def test_the_example_of_the_page(stand_in, capsys):
     (example,) = [block for block in BLOCKS if "GraphedStep" in block]
     exec(compile(example, "CUDA.md", "exec"), {})
     assert "allocated_bytes.all.current" in capsys.readouterr().out

@@ -46,6 +46,7 @@ def on_gpu(call, *arrays, **options) -> bytes:
     return call(*map(ndarray, arrays), **options).get().tobytes()
 
 
+@pytest.mark.spec("all.tensor-cores")
 @EVERY_CALL
 def test_auto_follows_it_on_a_gpu(cupy, monkeypatch, call, one, other):
     named = {at: call(one, other, algorithm=name).tobytes() for at, name in PRECISIONS.items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from on_gpu.pretended_cupy import ndarray, pretended
+from on_gpu.pretended_cupy import ndarray
 
 from rawseg.cuda import CUDAGraph, graph
 from rawseg_kernels import grid_sample, max_pool2d, max_unpool2d, roi_pool
@@ -184,17 +184,11 @@ CALLS: dict[str, tuple[Callable, np.ndarray, np.ndarray]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def cupy():
-    with pretended() as module:
-        yield module
-
-
 @pytest.mark.parametrize("index", [-3, 6, 7])
 @pytest.mark.parametrize("name", CALLS)
-def test_a_replay_tells_of_it_and_stays_inside(cupy, name, index):
+def test_a_replay_tells_of_it_and_stays_inside(stand_in, name, index):
     call, x, right = CALLS[name]
-    on_gpu, indices = ndarray(framed(x)), cupy.asarray(right)
+    on_gpu, indices = ndarray(framed(x)), stand_in.asarray(right)
     wanted = call(on_gpu, indices).get().tobytes()
     captured = CUDAGraph()
     with graph(captured):

@@ -162,7 +162,8 @@ def test_halves_are_computed_in_float32_and_rounded_once():
 
 
 def test_quantised_networks():
-    x, w = RNG.integers(0, 255, (1, 3, 6, 6)).astype(np.uint8), RNG.integers(-128, 127, (4, 3, 3, 3)).astype(np.int8)
+    # On CPUs without VNNI, onnxruntime adds pairs of products uint8 x int8 in 16 bits, which saturate beyond 7 bits of weights.
+    x, w = RNG.integers(0, 255, (1, 3, 6, 6)).astype(np.uint8), RNG.integers(-64, 64, (4, 3, 3, 3)).astype(np.int8)
     scale, zero = np.array(0.02, np.float32), np.array(120, np.uint8)
     weights = {"ws": np.float32([0.01, 0.02, 0.03, 0.01]), "wz": np.zeros(4, np.int8)}
     arrays = {

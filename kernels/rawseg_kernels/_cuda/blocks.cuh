@@ -1,5 +1,5 @@
-// What `join` makes of the values of all threads of a block, for all of them: halves are joined with halves, in an order that the
-// size of the block alone fixes, a power of two. `shared` has room for a number of each thread.
+// What `join` makes of the values of all threads of a block, for all of them: halves are joined with halves, in an order that
+// the size of the block alone fixes, a power of two. `shared` has room for a number of each thread.
 template <typename Join>
 __device__ inline wide block_joined(wide value, wide* shared, Join join) {
     shared[threadIdx.x] = value;

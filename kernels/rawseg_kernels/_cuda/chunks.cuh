@@ -1,5 +1,5 @@
 // Many arrays in one launch: they are cut into chunks, and a block takes one at a time. Two tables in memory say what there is:
-// of each chunk the row, the first element and the end; and of each row the addresses of its arrays, one column after the other.
+// of each chunk the row, the first element and the end; and of each row the addresses of its arrays, one column after another.
 // The arrays of a row are equally long.
 
 struct Chunk {

@@ -3,7 +3,7 @@
 // One thread of the operating system runs the grid, block after block. A block whose threads never wait for each other is a
 // loop over them. Else every thread is a fiber with a stack of its own, which runs until it waits, in an order that the caller
 // chooses: what depends on the order shows. Shared memory holds NaN when a block begins, and a wait that not all threads reach
-// is an error. What this cannot show: real concurrency, the order of memory, speed, and the last bits of CUDA's own exp and log.
+// is an error. What this cannot show: real concurrency, the order of memory, speed, the last bits of CUDA's own exp and log.
 #pragma once
 #define RS_ON_CPU 1
 

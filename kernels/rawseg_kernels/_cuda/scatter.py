@@ -9,6 +9,7 @@ import numpy as np
 
 from .._arrays import module_of
 from .memory import empty
+from .order import stable
 from .source import Source
 
 kernel = Source(__file__, "scatter.cu").kernel
@@ -69,5 +70,5 @@ def sorted_places(indices: Any, pixels: int) -> tuple[Any, Any]:
 
 
 def _sorted(places: Any) -> tuple[Any, Any]:
-    order = module_of(places).argsort(places, kind="stable").astype(np.int64, copy=False)
+    order = stable(places)
     return places[order], order

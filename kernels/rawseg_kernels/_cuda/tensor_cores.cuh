@@ -1,5 +1,5 @@
-// Tensor cores: a warp multiplies 16 x 8 by 8 x 8 numbers of TF32, which has float's exponent and 11 of its 24 significant bits.
-// From compute capability 8.0 on; on the CPU the warp's threads show each other their numbers.
+// Tensor cores: a warp multiplies 16 x 8 by 8 x 8 numbers of TF32, which has float's exponent and 11 of its 24 significant
+// bits. From compute capability 8.0 on; on the CPU the warp's threads show each other their numbers.
 //
 // A thread holds, with g = lane / 4 and t = lane % 4,
 //     of the left matrix    rows g and g + 8 at step t, then both at step t + 4

@@ -5,10 +5,10 @@
 // No size of a tile reaches the bits. How many PRODUCTS of tensor cores there are for one of float32 decides what a sum is:
 //     0    one chain of fused multiply-adds in the order of the steps
 //     1    of numbers rounded to TF32, eight steps at a time
-//     3    of numbers split into two of TF32, lo hi + hi lo + hi hi: eight steps on tensor cores, which may truncate, added to the
-//          sum before by a rounded addition
-// Compiled with PRODUCTS, ROWS, COLUMNS and ACROSS (threads side by side); tensor_cores.cuh is included before. The matrices need
-// not exist: what is multiplied is a type with
+//     3    of numbers split into two of TF32, lo hi + hi lo + hi hi: eight steps on tensor cores, which may truncate, added to
+//          the sum before by a rounded addition
+// Compiled with PRODUCTS, ROWS, COLUMNS and ACROSS (threads side by side); tensor_cores.cuh is included before. The matrices
+// need not exist: what is multiplied is a type with
 //     int row(int i)                 what row i of the left matrix adds to an offset; negative beyond its end
 //     Place column(int j)            the same for column j of the right matrix
 //     Step step(int k, int last)     the same for step k, for both
@@ -20,7 +20,8 @@ constexpr int THREADS = 256, DOWN = THREADS / ACROSS, STEPS = 8;
 constexpr int TILE_ROWS = ROWS * DOWN, TILE_COLUMNS = COLUMNS * ACROSS;
 constexpr int LEFT = TILE_ROWS * STEPS / THREADS, RIGHT = TILE_COLUMNS * STEPS / THREADS;  // elements that a thread fetches
 constexpr int RESIDENT = ROWS * COLUMNS * sizeof(real) <= 128 ? 2 : 1;  // blocks whose registers must find room at once
-constexpr int PADDING = PRODUCTS ? 8 : 4;  // threads that read neighbouring steps of fragments, or store them, reach other banks
+// Threads that read neighbouring steps of fragments, or store them, reach other banks.
+constexpr int PADDING = PRODUCTS ? 8 : 4;
 constexpr int OUTSIDE = -(1 << 30);
 
 struct Place { int64 offset; int down, along; };
@@ -176,7 +177,8 @@ __device__ inline void sum_tile(const Product& product, Tiles& tiles, int row, i
             tiles.left[next][fetched_step(i, TILE_ROWS, left_by)][fetched_line(i, TILE_ROWS, left_by)] = kept(left[i]);
 #pragma unroll
         for (int j = 0; j < RIGHT; ++j)
-            tiles.right[next][fetched_step(j, TILE_COLUMNS, right_by)][fetched_line(j, TILE_COLUMNS, right_by)] = kept(right[j]);
+            tiles.right[next][fetched_step(j, TILE_COLUMNS, right_by)][fetched_line(j, TILE_COLUMNS, right_by)] =
+                kept(right[j]);
         if (k < STEPS) tiles.steps[half][k] = product.step(first + (tile + 2) * STEPS + k, last);
         __syncthreads();
     }

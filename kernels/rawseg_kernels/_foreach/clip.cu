@@ -15,7 +15,7 @@ __device__ inline wide block_norm(wide value, wide p, wide* shared) {
     return infinite(p) ? block_joined(value, shared, larger) : block_sum(value, shared);
 }
 
-// A block a chunk: the sum of its powers, or its largest element, goes to partial (count,). `shared` has a number of each thread.
+// A block a chunk: the sum of its powers, or its largest element, goes to partial (count,). `shared` has a number a thread.
 RS_KERNEL clip_chunks(const int64* chunks, const int64* addresses, int64 count, int64 rows, wide* partial, wide p) {
     RS_DYNAMIC_SHARED(wide, shared);
     RS_FOR_EACH_CHUNK(c, count) {

@@ -19,7 +19,7 @@ def elu(first, last, x, out, positive, negative, rate):
     values, target = x[first:last], out[first:last]
     for i in range(target.size):
         value = np.float64(values[i])
-        target[i] = value * positive if value > 0.0 else expm1(value * rate) * negative
+        target[i] = value * positive if value > 0.0 else expm1(value * rate, values[i]) * negative
 
 
 @backward_form
@@ -28,7 +28,7 @@ def elu_backward(first, last, grad_output, x, grad_input, positive, negative, ra
     grads, values, target = grad_output[first:last], x[first:last], grad_input[first:last]
     for i in range(target.size):
         value = np.float64(values[i])
-        target[i] = grads[i] * (exp(value * rate) * (negative * rate) if value <= 0.0 else positive)
+        target[i] = grads[i] * (exp(value * rate, values[i]) * (negative * rate) if value <= 0.0 else positive)
 
 
 @forward_form
@@ -36,7 +36,7 @@ def elu_backward(first, last, grad_output, x, grad_input, positive, negative, ra
 def sigmoid(first, last, x, out):
     values, target = x[first:last], out[first:last]
     for i in range(target.size):
-        target[i] = _sigmoid(np.float64(values[i]))
+        target[i] = _sigmoid(np.float64(values[i]), values[i])
 
 
 @backward_form
@@ -53,7 +53,7 @@ def sigmoid_backward(first, last, grad_output, out, grad_input):
 def tanh(first, last, x, out):
     values, target = x[first:last], out[first:last]
     for i in range(target.size):
-        target[i] = _tanh(np.float64(values[i]))
+        target[i] = _tanh(np.float64(values[i]), values[i])
 
 
 @backward_form
@@ -71,7 +71,7 @@ def softplus(first, last, x, out, beta, threshold):
     values, target = x[first:last], out[first:last]
     for i in range(target.size):
         value = values[i] * beta
-        target[i] = values[i] if value > threshold else _softplus(value) / beta
+        target[i] = values[i] if value > threshold else _softplus(value, values[i]) / beta
 
 
 @backward_form
@@ -80,7 +80,7 @@ def softplus_backward(first, last, grad_output, x, grad_input, beta, threshold):
     grads, values, target = grad_output[first:last], x[first:last], grad_input[first:last]
     for i in range(target.size):
         value = values[i] * beta
-        target[i] = grads[i] if value > threshold else grads[i] * _sigmoid(value)
+        target[i] = grads[i] if value > threshold else grads[i] * _sigmoid(value, values[i])
 
 
 @forward_form
@@ -88,7 +88,7 @@ def softplus_backward(first, last, grad_output, x, grad_input, beta, threshold):
 def silu(first, last, x, out):
     values, target = x[first:last], out[first:last]
     for i in range(target.size):
-        target[i] = values[i] * _sigmoid(np.float64(values[i]))
+        target[i] = values[i] * _sigmoid(np.float64(values[i]), values[i])
 
 
 @backward_form
@@ -97,7 +97,7 @@ def silu_backward(first, last, grad_output, x, grad_input):
     grads, values, target = grad_output[first:last], x[first:last], grad_input[first:last]
     for i in range(target.size):
         value = np.float64(values[i])
-        small = exp(-abs(value))
+        small = exp(-abs(value), values[i])
         large, small = 1.0 / (1.0 + small), small / (1.0 + small)
         s, complement = (small, large) if value < 0.0 else (large, small)
         target[i] = grads[i] * (s * (1.0 + value * complement))
@@ -126,7 +126,7 @@ def gelu_tanh(first, last, x, out):
     values, target = x[first:last], out[first:last]
     for i in range(target.size):
         value = np.float64(values[i])
-        target[i] = value * _sigmoid(2.0 * ROOT * value * (1.0 + CUBIC * value * value))
+        target[i] = value * _sigmoid(2.0 * ROOT * value * (1.0 + CUBIC * value * value), values[i])
 
 
 @backward_form
@@ -136,8 +136,8 @@ def gelu_tanh_backward(first, last, grad_output, x, grad_input):
     for i in range(target.size):
         value = np.float64(values[i])
         u = ROOT * value * (1.0 + CUBIC * value * value)
-        s = _sigmoid(2.0 * u)
-        small = exp(-2.0 * abs(u))
+        s = _sigmoid(2.0 * u, values[i])
+        small = exp(-2.0 * abs(u), values[i])
         bell = small / ((1.0 + small) * (1.0 + small))  # s (1 - s): 0 far out, where its factor overflows
         slope = 2.0 * value * ROOT * (1.0 + 3.0 * CUBIC * value * value) * bell
         target[i] = grads[i] * (s + (slope if bell != 0.0 else 0.0 * value))
@@ -150,7 +150,7 @@ def mish(first, last, x, out):
     values, target = x[first:last], out[first:last]
     for i in range(target.size):
         value = np.float64(values[i])
-        small = exp(-abs(value))
+        small = exp(-abs(value), values[i])
         above, rest = (1.0 + 2.0 * small, 2.0 * small * small) if value > 0.0 else (small * (small + 2.0), 2.0)
         target[i] = value * (above / (above + rest))
 
@@ -161,7 +161,7 @@ def mish_backward(first, last, grad_output, x, grad_input):
     grads, values, target = grad_output[first:last], x[first:last], grad_input[first:last]
     for i in range(target.size):
         value = np.float64(values[i])
-        small = exp(-abs(value))
+        small = exp(-abs(value), values[i])
         above, rest = (1.0 + 2.0 * small, 2.0 * small * small) if value > 0.0 else (small * (small + 2.0), 2.0)
         whole = above + rest
         slope = 4.0 * (small * small if value > 0.0 else small) * (1.0 + small) / (whole * whole)

@@ -1,6 +1,7 @@
 // Depthwise convolution: every output channel sees one input channel. A block has pixels of one plane, so that all its threads
-// share the taps, which stand in registers if they fit; sums are chains of fused multiply-adds in the order of reference.py, and a tap
-// outside the plane is left out. Compiled with KERNEL_H and KERNEL_W, or 0 for kernels of any size, whose taps stay in memory.
+// share the taps, which stand in registers if they fit; sums are chains of fused multiply-adds in the order of reference.py,
+// and a tap outside the plane is left out. Compiled with KERNEL_H and KERNEL_W, or 0 for kernels of any size, whose taps stay
+// in memory.
 #include "epilogue.cuh"
 
 constexpr int THREADS = 256, PIXELS = 4 * THREADS;  // of a block

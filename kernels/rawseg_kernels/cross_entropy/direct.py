@@ -66,7 +66,7 @@ def _forward(first, last, x, target, kept, sharp, smooth, losses, shifts, strip,
         for k in range(classes):
             values = x[b, k, start:end]
             for i in range(top.size):
-                total[i] += exp(values[i] - top[i])
+                total[i] += exp(values[i] - top[i], values[i])
             for i in range(top.size):
                 picked[i] = values[i] if ids[i] == k else picked[i]
         shift = shifts[b, start:end]
@@ -102,7 +102,7 @@ def _backward(first, last, grad_output, x, shifts, target, kept, sharp, smooth, 
             values, to = x[b, k, start:end], grad_input[b, k, start:end]
             evenly = smooth[k] if smooth.size else 0.0
             for i in range(to.size):
-                grad = exp(values[i] - shift[i]) * (weight[i] + mass)
+                grad = exp(values[i] - shift[i], values[i]) * (weight[i] + mass)
                 grad = grad - weight[i] if ids[i] == k else grad
                 grad = (grad - evenly) * grads[i]
                 to[i] = grad if keep[i] else 0.0

@@ -1,5 +1,5 @@
-// Matrix products by tiles; see tiles.cuh. A sum of tensor cores that is not finite is computed again as a chain: the numbers that
-// an infinity is split into, or the infinity that a large number is rounded to, may have met others than it would.
+// Matrix products by tiles; see tiles.cuh. A sum of tensor cores that is not finite is computed again as a chain: the numbers
+// that an infinity is split into, or the infinity that a large number is rounded to, may have met others than it would.
 #include "tensor_cores.cuh"
 #include "tiles.cuh"
 
@@ -37,6 +37,7 @@ RS_KERNEL __launch_bounds__(THREADS, RESIDENT) matmul_tiles_forward(const real* 
     for_each_sum([&](int i, int j) {
         if (row + row_of(i) >= rows || column + column_of(j) >= columns) return;
         real* to = out + (pair * rows + row + row_of(i)) * columns + column + column_of(j);
-        *to = again && !is_finite(sums[i][j]) ? sum_alone(product, row + row_of(i), column + column_of(j), 0, depth) : sums[i][j];
+        const bool alone = again && !is_finite(sums[i][j]);
+        *to = alone ? sum_alone(product, row + row_of(i), column + column_of(j), 0, depth) : sums[i][j];
     });
 }

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._arrays import module_of
 from .._cuda import Source, empty
+from .._cuda.order import stable
 
 kernel = Source(__file__, "roi_align.cu").kernel
 
@@ -52,8 +53,8 @@ def backward_columns(grad_output, x, batch, rows, columns, row_weights):
 def by_image(batch, images):
     """Return the boxes image by image, in the order given, and where those of each image begin; one more entry is the end."""
     xp = module_of(batch)
-    order = batch.argsort(kind="stable")
-    return order.astype(np.int64, copy=False), xp.searchsorted(batch[order], xp.arange(images + 1)).astype(np.int64, copy=False)
+    order = stable(batch)
+    return order, xp.searchsorted(batch[order], xp.arange(images + 1)).astype(np.int64, copy=False)
 
 
 def readers(samples, size):

@@ -60,7 +60,7 @@ def _rows(first, last, x, out, logarithm):
             if values[k] > top or values[k] != values[k]:  # the second is true for NaN alone
                 top = np.float64(values[k])
         for k in range(values.size):
-            exponentials[k] = exp(values[k] - top)
+            exponentials[k] = exp(values[k] - top, values[k])
         total = 0.0
         for k in range(values.size):
             total += exponentials[k]
@@ -90,7 +90,7 @@ def _strips_forward(first, last, x, out, logarithm, strip, strips):
         for k in range(classes):
             values, row = x[b, k, start:end], exponentials[k]
             for i in range(top.size):
-                row[i] = exp(values[i] - top[i])
+                row[i] = exp(values[i] - top[i], values[i])
                 total[i] += row[i]
         if logarithm:
             for i in range(top.size):
@@ -114,7 +114,7 @@ def _rows_backward(first, last, grad_output, out, grad_input, logarithm):
             for k in range(values.size):
                 total += grads[k]
             for k in range(values.size):
-                target[k] = grads[k] - exp(np.float64(values[k])) * total
+                target[k] = grads[k] - exp(np.float64(values[k]), values[k]) * total
         else:
             for k in range(values.size):
                 total += np.float64(grads[k]) * values[k]
@@ -144,7 +144,7 @@ def _strips_backward(first, last, grad_output, out, grad_input, logarithm, strip
             grads, values, target = grad_output[b, k, start:end], out[b, k, start:end], grad_input[b, k, start:end]
             if logarithm:
                 for i in range(total.size):
-                    target[i] = grads[i] - exp(np.float64(values[i])) * total[i]
+                    target[i] = grads[i] - exp(np.float64(values[i]), values[i]) * total[i]
             else:
                 for i in range(total.size):
                     target[i] = (grads[i] - total[i]) * values[i]
