@@ -194,6 +194,12 @@ def first_call(case: Case, wanted: str, algorithm: str) -> dict[str, Any]:
     return {"first": 1e3 * (time.perf_counter() - start)}
 
 
+def check_passes(cases: list[Case], wanted: list[str]) -> None:
+    """Refuse what no case has, before PyTorch is loaded and the machine is measured."""
+    if not any(not wanted or item.name in wanted for case in cases for item in passes_of(case)):
+        raise ArgumentError("bench", "--pass", "a pass that these operations have", f"{wanted}: no pass to time")
+
+
 def answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield all results of a request."""
     from .machine import facts
@@ -202,6 +208,9 @@ def answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if request["kind"] == "first call":
         yield first_call(Case(*request["case"]), request["pass"], request["algorithm"])
         return
+    foreign = load(request["impl"])
+    if request["kind"] == "operations":
+        check_passes([Case(*raw) for raw in request["cases"]], request["passes"])
     if request["torch"] or request["check"]:
         import torch
 
@@ -212,7 +221,6 @@ def answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
         yield from results(request)
         return
-    foreign = load(request["impl"])
     yield {"machine": facts(request["threads"])}
     for raw in request["cases"]:
         case = Case(*raw)

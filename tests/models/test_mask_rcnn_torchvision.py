@@ -24,6 +24,7 @@ EXACT, FLOAT32 = 1e-9, 1e-6
 SIZES = [(75, 110), (94, 63)]  # of the images: landscape and portrait, no multiples of 32
 WHOLE = [(48, 80), (80, 64)]  # these are resized by 2 and by 1.5, factors that float32 has
 LIMITS = {"min_size": 96, "max_size": 160}
+BACKBONES = ["mobilenet_v2", pytest.param("resnet50", marks=pytest.mark.gate)]
 PROPOSALS, REGIONS, CLASSES = (300, 100), 64, 7
 
 
@@ -110,7 +111,7 @@ def recorded(model):
             hook.remove()
 
 
-@pytest.fixture(scope="module", params=["resnet50", pytest.param("mobilenet_v2", marks=pytest.mark.release)])
+@pytest.fixture(scope="module", params=BACKBONES)
 def evaluated(request):
     theirs, ours = network(request.param)
     theirs.eval(), ours.eval()
@@ -214,7 +215,7 @@ def drawn_by(sampler):
     return found
 
 
-@pytest.mark.parametrize("kind", ["resnet50", pytest.param("mobilenet_v2", marks=pytest.mark.release)])
+@pytest.mark.parametrize("kind", BACKBONES)
 def test_all_five_losses_and_every_gradient_agree_in_training(kind):
     theirs, ours = network(kind)
     theirs.train(), ours.train()

@@ -1,6 +1,6 @@
 """What every kernel needs on every chip, as recorded.
 
-``python tests/on_gpu/registers.py`` measures all anew, in some ten minutes; with names, ``max_pool2d.cu``, these files alone.
+``python tests/on_gpu/registers.py`` measures all anew, in some minutes; with names, ``max_pool2d.cu``, these files alone.
 """
 
 from __future__ import annotations

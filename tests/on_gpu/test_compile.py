@@ -28,10 +28,10 @@ def installed(major: str) -> bool:
         return False
 
 
-VERSIONS = [
-    pytest.param(major, marks=pytest.mark.skipif(not installed(major), reason=f"{package} is not installed"))
-    for major, package in PACKAGES.items()
-]
+PRESENT = {
+    major: pytest.mark.skipif(not installed(major), reason=f"{package} is not installed") for major, package in PACKAGES.items()
+}
+VERSIONS = [pytest.param(major, marks=mark) for major, mark in PRESENT.items()]
 
 
 def test_lines_are_no_longer_than_those_of_python():
@@ -46,9 +46,15 @@ def test_every_file_is_found():
 
 
 @pytest.mark.parametrize(
-    ("chips", "dtypes"), [(("90",), DTYPES[:1]), pytest.param(CHIPS, DTYPES, marks=pytest.mark.gate)], ids=["Hopper", "all"]
+    ("major", "chips", "dtypes"),
+    [
+        pytest.param("13", ("90",), DTYPES[:1], marks=PRESENT["13"], id="13-Hopper"),
+        *(
+            pytest.param(major, CHIPS, DTYPES, marks=[pytest.mark.gate, mark], id=f"{major}-all")
+            for major, mark in PRESENT.items()
+        ),
+    ],
 )
-@pytest.mark.parametrize("major", VERSIONS)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
 def test_a_file_compiles_without_spills(source, major, chips, dtypes):
     record = recorded()[source.path.name]["kernels"]

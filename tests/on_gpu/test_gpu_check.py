@@ -217,6 +217,7 @@ def test_the_gradients_of_a_network_are_compared(pretended_gpu, tmp_path, monkey
         models.gradients("unet")
 
 
+@pytest.mark.gate
 def test_steps_and_inferences_of_all_sides_are_timed(pretended_gpu, monkeypatch):
     from gpu import models
 

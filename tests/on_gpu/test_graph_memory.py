@@ -22,6 +22,15 @@ from rawseg_kernels._cuda import tables
 ELEMENTS, MIB = 1 << 18, 1 << 20  # of float32
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _collections_are_quick():
+    """What was there before is left out of them; there are many here, and PyTorch alone is a million objects."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def held() -> int:
     """Return the bytes that graphs have of the device, or had and did not give back."""
     gc.collect()

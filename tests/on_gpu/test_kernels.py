@@ -56,7 +56,6 @@ def room_of(case: CudaCall) -> str:
 
 CALLS = calls()
 ROOMS = sorted({room_of(case) for case in CALLS})
-QUICKEST = "adaptive_avg_pool2d"
 CASES = pytest.mark.parametrize("case", CALLS, ids=str)
 CALLED_BY_OTHERS = {
     "max_unpool2d.first_duplicate cuda",
@@ -166,8 +165,9 @@ def test_arrays_may_have_any_strides(case):
     assert_same_bits(case.run(*views), want)
 
 
+@pytest.mark.gate
 @pytest.mark.spec("all.memory-safety")
-@pytest.mark.parametrize("room", [pytest.param(room, marks=[] if room == QUICKEST else pytest.mark.gate) for room in ROOMS])
+@pytest.mark.parametrize("room", ROOMS)
 def test_under_sanitizers(room):
     """In a process of its own, which an error in one ends."""
     environment = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
