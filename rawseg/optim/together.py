@@ -52,16 +52,8 @@ def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepar
     found: dict[tuple, list[Prepared]] = {}
     alone, batches = [], []
     for item in prepared:
-        group, param, state, fresh = item
-        device = device_of(param.array)
-        arrays = [param.array, param.grad.array, *(state[slot] for slot in rule.slots(group))]
-        if device == "cpu" or not all(array.flags.c_contiguous for array in arrays):
-            alone.append(item)
-            continue
-        for slot, array in zip(rule.slots(group), arrays[2:]):
-            if device_of(array) != device:
-                raise DeviceError(rule.name, slot, f"{device}, the device of its parameter", device_of(array) or "no array")
-        found.setdefault((id(group), device, param.dtype, fresh, state.get("step")), []).append(item)
+        numbers = _numbers(rule, *item)
+        (found.setdefault(numbers, []) if numbers else alone).append(item)
     for number, items in enumerate(found.values()):
         table = _table(rule._tables, number, items, rule.slots(items[0][0]))
         if table.apart:
@@ -69,6 +61,18 @@ def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepar
         else:
             alone += items
     return batches, alone
+
+
+def _numbers(rule: Any, group: dict[str, Any], param: Any, state: dict[str, Any], fresh: bool) -> tuple[Any, ...]:
+    """Return what is equal for all parameters of a launch; nothing for one that is updated alone."""
+    device, slots = device_of(param.array), rule.slots(group)
+    arrays = [param.array, param.grad.array, *(state[slot] for slot in slots)]
+    if device == "cpu" or not all(array.flags.c_contiguous for array in arrays):
+        return ()
+    for slot, array in zip(slots, arrays[2:]):
+        if device_of(array) != device:
+            raise DeviceError(rule.name, slot, f"{device}, the device of its parameter", device_of(array) or "no array")
+    return id(group), device, param.dtype, fresh, state.get("step")
 
 
 def _knows_together(kind: type) -> bool:
