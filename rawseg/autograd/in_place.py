@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DTypeError, GraphError, ShapeError
+from ..errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from . import arithmetic, elementwise
 from .deferred import settle_readers
 from .grad_mode import modes
@@ -42,7 +42,13 @@ class InPlace:
             raise GraphError(op, "value", rule, "one with")
         if other.dtype != self.dtype and not isinstance(value, int):  # 0 and 1 are bools, but 0.5 is no integer
             raise DTypeError(op, "value", str(self.dtype), other.dtype)
-        self._write(op)[plain_index(index, self.device)] = other.array
+        try:
+            self._write(op)[plain_index(index, self.device)] = other.array
+        except (IndexError, ValueError) as error:
+            self._version[0] -= 1  # nothing was written
+            if isinstance(error, IndexError):
+                raise IndexRangeError(op, "index", f"positions in shape {self.shape}", str(error)) from None
+            raise ShapeError(op, "value", "a shape that broadcasts to the elements", str(error)) from None
         if modes.recorder is not None:
             modes.recorder.overwritten(self, index, other)
         return self

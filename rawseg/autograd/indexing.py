@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import array_module, device_of, move
+from ..errors import IndexRangeError
 from . import late
 from .function import Function
 
@@ -23,7 +24,10 @@ class GetItem(Function):
     @staticmethod
     def forward(ctx, x, *, index):
         ctx.index, ctx.shape = index, x.shape
-        return x[index]
+        try:
+            return x[index]
+        except IndexError as error:
+            raise IndexRangeError("getitem", "index", f"positions in shape {x.shape}", str(error)) from None
 
     @staticmethod
     def backward(ctx, grad_output):

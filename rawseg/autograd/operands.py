@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import array_module, device_of
-from ..errors import ArgumentTypeError, DeviceError, DTypeError, type_of
+from ..errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, type_of
 from . import late
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ def as_tensor(op: str, argument: str, value: Any, like: Tensor | None = None) ->
     if isinstance(value, late.Tensor):
         return value
     if isinstance(value, (bool, int, float)):
-        value = _weak(value, like)
+        try:
+            value = _weak(value, like)
+        except OverflowError:
+            dtype = "int64" if like is None else f"{like.dtype}, the dtype of the other operand"
+            raise ArgumentError(op, argument, f"a number of {dtype}", value) from None
     elif not device_of(value) and not isinstance(value, np.generic):
         raise ArgumentTypeError(op, argument, "a Tensor, an array or a Python number", type_of(value))
     if not has_numbers(value.dtype):

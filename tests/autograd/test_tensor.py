@@ -8,7 +8,7 @@ import torch
 
 import rawseg
 from rawseg.autograd.indexing import interleave
-from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
+from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, IndexRangeError, ShapeError
 
 
 def test_default_dtypes():
@@ -297,3 +297,34 @@ def test_rows_are_interleaved_and_their_gradients_go_back_to_where_they_came_fro
     assert first.grad.numpy().tolist() == [[5, 6], [1, 2]]
     assert second.grad.numpy().tolist() == [[3, 4]]
     assert third.grad.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: x < 256, ArgumentError, "less: other: expected a number of uint8, the dtype of the other operand, got 256"),
+        (lambda x: x == -1, ArgumentError, "equal: other: expected a number of uint8, .*, got -1"),
+        (lambda x: x[5], IndexRangeError, r"getitem: index: expected positions in shape \(3,\), got index 5 is out of"),
+        (
+            lambda x: x[np.array([True, False])],
+            IndexRangeError,
+            r"getitem: index: expected positions in shape \(3,\), got bool",
+        ),
+        (lambda x: x["a"], IndexRangeError, "getitem: index: .*only integers, slices"),
+        (lambda x: x.__setitem__(7, 1), IndexRangeError, r"setitem: index: expected positions in shape \(3,\), got index 7"),
+        (
+            lambda x: x.__setitem__(slice(2), np.zeros(3, np.uint8)),
+            ShapeError,
+            "setitem: value: expected a shape that broadcasts",
+        ),
+        (lambda x: x.__setitem__(0, 256), ArgumentError, "setitem: value: expected a number of uint8"),
+    ],
+)
+def test_wrong_numbers_and_positions_are_told_and_nothing_is_changed(call, error, message):
+    x = rawseg.tensor(np.arange(3, dtype=np.uint8))
+    before = list(x._version)
+    with pytest.raises(error, match=message):
+        call(x)
+    assert x.tolist() == [0, 1, 2]
+    assert x._version == before
+    assert [row.item() for row in x] == [0, 1, 2]
