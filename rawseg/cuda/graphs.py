@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import numpy as np
+
 from rawseg_kernels._capture import Capture, capturing
+from rawseg_kernels._cuda.order import by_merging
 
 from ..autograd import Function
 from ..device import gpu_module
@@ -123,6 +126,8 @@ def graph(cuda_graph: CUDAGraph, pool: Place | None = None) -> Iterator[None]:
     if pool is not None:
         cuda_graph._place = pool
     here, capture = cuda_graph.pool(), Capture()
+    with here.device:
+        by_merging(gpu_module("graph").zeros(2, np.int64))  # which the capture may need, but cannot compile
     with here.entered(), capturing(capture):
         here.stream.begin_capture()
         try:

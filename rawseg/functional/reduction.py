@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from rawseg_kernels._capture import current, refuse
 
 from ..autograd import Tensor
@@ -45,8 +47,12 @@ def check_probabilities(op: str, argument: str, tensor: Tensor, hint: str = "", 
     """Check that all elements are 0 to 1, or NaN if that may be; while a CUDA graph is captured, after each replay."""
     array = tensor.array
     wrong = (array < 0) | (array > 1) if nan else ~((array >= 0) & (array <= 1))
-    expected = f"probabilities, 0 to 1{hint}"
-    refuse(wrong, lambda: ArgumentError(op, argument, expected, f"values from {array.min()} to {array.max()}"))
+
+    def error() -> ArgumentError:
+        at = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
+        return ArgumentError(op, argument, f"probabilities, 0 to 1{hint}", f"{array[at]} at {at}")
+
+    refuse(wrong, error)
 
 
 def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:

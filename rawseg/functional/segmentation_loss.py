@@ -234,7 +234,9 @@ def weighted_cross_entropy(
     ids = target.array
     shares = (ids != ignore_index).astype(weights.dtype)
     if weight is not None:
-        shares = shares * as_tensor(op, "weight", weight).array[array_module(ids).where(ids == ignore_index, 0, ids)]
+        per_class = as_tensor(op, "weight", weight).array
+        known = array_module(ids).where(ids == ignore_index, 0, ids).clip(0, len(per_class) - 1)  # a replay checks at its end
+        shares = shares * per_class[known]
     total = (weights * shares).sum(dtype=np.float64)
     mean = mean_over(op, losses.sum(), total, empty)
     if not map_of_weights.requires_grad:

@@ -146,18 +146,22 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, index):
         self.device.check()
+        self._refuse_positions(index)
+        where = unwrapped(index)
+        return wrapped(run(lambda: self._host[where]))
+
+    @staticmethod
+    def _refuse_positions(index):
+        """Raise where a capture cannot have them."""
         if any(isinstance(part, ndarray) and part.dtype == bool for part in _parts(index)):
             refuse_capture("D2H")  # how many are True
         if any(isinstance(part, list) for part in _parts(index)):
             refuse_capture("H2D")
-        where = unwrapped(index)
-        return wrapped(run(lambda: self._host[where]))
 
     def __setitem__(self, index, value):
         self.device.check()
         where, new = unwrapped(index), unwrapped(value)
-        if any(isinstance(part, list) for part in _parts(index)):
-            refuse_capture("H2D")
+        self._refuse_positions(index)
         run(lambda: operator.setitem(self._host, where, new), written=())
 
     def __len__(self):

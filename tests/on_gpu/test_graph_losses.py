@@ -98,11 +98,13 @@ def target_of(value: float, ids: bool) -> Tensor:
 
 
 NOT_OF_2 = r"class ids 0\.\.1, got 7 at \(1, 2, 3\)"
-NO_PROBABILITY = r"targets?: expected probabilities, 0 to 1, got values from 0.0 to 7.0"
+NO_PROBABILITY = r"targets?: expected probabilities, 0 to 1, got 7.0 at \(1, 2, 3\)"
 WRONG: list[tuple[Criterion, bool, type[Exception], str]] = [
     (F.cross_entropy, True, IndexRangeError, NOT_OF_2),
     (F.focal_loss, True, IndexRangeError, NOT_OF_2),
     (probabilities(F.dice_loss), True, IndexRangeError, NOT_OF_2),
+    (class_weights(F.focal_loss), True, IndexRangeError, NOT_OF_2),
+    (class_weights(lambda x, t, **o: F.weighted_cross_entropy(x, t, x[:, 0] * 0 + 1, **o)), True, IndexRangeError, NOT_OF_2),
     (lambda x, t: F.dice_loss(F.softmax(x, 1)[:, :1], t[:, None]), False, ArgumentError, "target: expected 0 or 1"),
     (
         lambda x, t: F.dice_loss(t[:, None] + 0 * x[:, :1], t[:, None] * 0),

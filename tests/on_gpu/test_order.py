@@ -13,8 +13,10 @@ from hypothesis import example, given
 from hypothesis.extra import numpy as npst
 from on_gpu.pretended_cupy import ndarray
 
-from rawseg.cuda import CUDAGraph, graph
-from rawseg_kernels._cuda import emulator
+import rawseg
+from rawseg import functional as F
+from rawseg.cuda import CUDAGraph, graph, make_graphed_callables
+from rawseg_kernels._cuda import emulator, gpu
 from rawseg_kernels._cuda.kernel import Kernel
 from rawseg_kernels._cuda.order import by_merging, stable
 
@@ -39,26 +41,39 @@ def test_more_keys_than_a_grid_has_threads(monkeypatch):
     assert by_merging(keys).tolist() == np.argsort(keys, kind="stable").tolist()
 
 
-@pytest.mark.parametrize("captured", [False, True])
-def test_cupys_is_taken_wherever_it_may_wait(stand_in, monkeypatch, captured):
-    launched, launch = [], Kernel.launch
+@pytest.fixture
+def launched(stand_in, monkeypatch):
+    """Every launch of a kernel, by name; none has been compiled."""
+    names, launch = [], Kernel.launch
 
     def counted(self, *arguments, **options):
-        launched.append(self.name)
+        names.append(self.name)
         launch(self, *arguments, **options)
 
     monkeypatch.setattr(Kernel, "launch", counted)
-    keys = ndarray(np.array([2, 1, 2, 0, 1]))
-    by_merging(keys)
-    begun, made = len(launched), CUDAGraph()
-    if captured:
-        with graph(made):
-            order = stable(keys)
-        made.replay()
-    else:
+    gpu._function.cache_clear()
+    return names
+
+
+def test_in_a_graph_it_takes_the_place_of_cupys(launched):
+    keys, made = ndarray(np.array([2, 1, 2, 0, 1])), CUDAGraph()
+    with graph(made):
+        launched.clear()
         order = stable(keys)
+    assert launched == ["order_begin", *["order_merge"] * 3]
+    made.replay()
     assert order.get().tolist() == [3, 1, 4, 0, 2]
-    assert launched[begun:] == (["order_begin", *["order_merge"] * 3] if captured else [])
+
+
+def test_elsewhere_cupys_is_taken(launched):
+    assert stable(ndarray(np.array([2, 1, 2, 0, 1]))).get().tolist() == [3, 1, 4, 0, 2]
+    assert launched == []
+
+
+def test_what_sorts_can_be_captured_first_of_all(launched):
+    x, indices = rawseg.randn(1, 1, 2, 2).to("cuda"), rawseg.tensor(np.array([[[[3, 3], [0, 1]]]])).to("cuda")
+    graphed = make_graphed_callables(lambda x: F.max_unpool2d(x, indices, 2, duplicates="sum"), (x,))
+    assert graphed(x).tolist() == F.max_unpool2d(x, indices, 2, duplicates="sum").tolist()
 
 
 @pytest.mark.gate

@@ -1,5 +1,5 @@
-// The order of integers by merging: after every pass the sorted runs are twice as long. A thread an element: it counts by halving
-// how many of the neighbouring run come before it, and so knows its place. Equal ones stay in their order.
+// The order of integers by merging: after every pass the sorted runs are twice as long. A thread an element: it counts by
+// halving how many of the neighbouring run come before it, and so knows its place. Equal ones stay in their order.
 
 RS_KERNEL order_begin(int64* order, int64 count) {
     RS_FOR_EACH(i, count) order[i] = i;

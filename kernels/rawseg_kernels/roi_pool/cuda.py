@@ -28,8 +28,8 @@ def backward(grad_output, indices, batch, input_shape):
     plane = input_shape[2] * input_shape[3]
     planes = batch[:, None] * input_shape[1] + module_of(batch).arange(input_shape[1])  # (K, C)
     places = indices + (planes * plane)[:, :, None, None]
-    places[indices < 0] = -1  # before all places: nobody fetches it
-    return summed(grad_output, places, input_shape)
+    nowhere = module_of(indices).where(indices < 0, -1, places)  # before all places: nobody fetches it
+    return summed(grad_output, nowhere, input_shape)
 
 
 def gather(grad_grad_input, indices, batch):
