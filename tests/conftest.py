@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+import rawseg
 from rawseg.device import move
 from rawseg.errors import BackendError
 
@@ -60,6 +61,11 @@ def pytest_collection_modifyitems(config, items):
     evidence.count_examples(items)
     if plan := os.environ.get("RAWSEG_EVIDENCE_PLAN"):
         Path(plan).write_text(json.dumps(evidence.promised(items)))
+
+
+def pytest_runtest_setup():
+    """Whatever a test draws is the same, alone and after any others."""
+    rawseg.manual_seed(0)
 
 
 @pytest.hookimpl(hookwrapper=True)
