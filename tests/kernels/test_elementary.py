@@ -122,6 +122,7 @@ def test_edges_where_float32_is_asked_for():
 
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(rounded(exp, [-INF, -800, 0, -0.0, 88.8, INF, NAN]), [0, 0, 1, 1, INF, INF, NAN])
+    np.testing.assert_array_equal(applied(exp, [-INF, -709], np.float32), [0, 0])  # an infinity times it is NaN
     np.testing.assert_array_equal(rounded(exp, [np.log(2.0**-149)]), [2.0**-149])  # the smallest subnormal
     np.testing.assert_array_equal(rounded(expm1, [-INF, -50, 0, NAN]), [-1, -1, 0, NAN])
     np.testing.assert_array_equal(rounded(sigmoid, [-INF, -800, 0, 40, INF, NAN]), [0, 0, 0.5, 1, 1, NAN])
