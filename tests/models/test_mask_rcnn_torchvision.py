@@ -24,7 +24,7 @@ EXACT, FLOAT32 = 1e-9, 1e-6
 SIZES = [(75, 110), (94, 63)]  # of the images: landscape and portrait, no multiples of 32
 WHOLE = [(48, 80), (80, 64)]  # these are resized by 2 and by 1.5, factors that float32 has
 LIMITS = {"min_size": 96, "max_size": 160}
-BACKBONES = ["mobilenet_v2", pytest.param("resnet50", marks=pytest.mark.gate)]
+BACKBONES = [pytest.param("resnet50", marks=pytest.mark.gate), pytest.param("mobilenet_v2", marks=pytest.mark.release)]
 PROPOSALS, REGIONS, CLASSES = (300, 100), 64, 7
 
 
