@@ -51,14 +51,14 @@ def _launch(run, x, *arrays):
 @kernel
 def _forward(first, last, x, target, kept, sharp, smooth, losses, shifts, strip, strips):
     classes, pixels = x.shape[1], x.shape[2]
-    tops, totals, picks = np.empty(strip), np.empty(strip), np.empty(strip)
+    tops, totals = np.empty(strip, x.dtype), np.empty(strip)
     for task in range(first, last):
         b, start = task // strips, task % strips * strip
         end = min(start + strip, pixels)
-        top, total, picked = tops[: end - start], totals[: end - start], picks[: end - start]
+        top, total = tops[: end - start], totals[: end - start]
         ids, values = target[b, start:end], x[b, 0, start:end]
         for i in range(top.size):
-            top[i], total[i], picked[i] = values[i], 0.0, 0.0
+            top[i], total[i] = values[i], 0.0
         for k in range(classes):
             values = x[b, k, start:end]
             for i in range(top.size):
@@ -66,9 +66,7 @@ def _forward(first, last, x, target, kept, sharp, smooth, losses, shifts, strip,
         for k in range(classes):
             values = x[b, k, start:end]
             for i in range(top.size):
-                total[i] += exp(values[i] - top[i], values[i])
-            for i in range(top.size):
-                picked[i] = values[i] if ids[i] == k else picked[i]
+                total[i] += exp(np.float64(values[i]) - top[i], values[i])
         shift = shifts[b, start:end]
         for i in range(top.size):
             shift[i] = top[i] + log(total[i])
@@ -81,7 +79,7 @@ def _forward(first, last, x, target, kept, sharp, smooth, losses, shifts, strip,
                     total[i] += smooth[k] * (shift[i] - values[i])
         loss, weight, keep = losses[b, start:end], sharp[b, start:end], kept[b, start:end]
         for i in range(top.size):
-            value = weight[i] * (shift[i] - picked[i])
+            value = weight[i] * (shift[i] - x[b, ids[i], start + i])
             if smooth.size:
                 value += total[i]
             loss[i] = value if keep[i] else 0.0
