@@ -334,6 +334,7 @@ def _cuda() -> ModuleType:
         "Device": Device,
         "is_available": lambda: True,
         "runtime": runtime,
+        "nvrtc": type("nvrtc", (), {"getVersion": staticmethod(lambda: (12, 9))}),
         "driver": type("driver", (), {"CUDADriverError": type("CUDADriverError", (RuntimeError,), {})}),
         "memory": type("memory", (), {"OutOfMemoryError": memory.OutOfMemoryError}),
         "get_current_stream": streams.get_current_stream,
