@@ -89,7 +89,7 @@ def test_the_public_function_is_named_where_a_kernel_has_no_room(stand_in, room)
     with pytest.raises(MemoryError, match=r"pad: out: expected room for \d+ bytes for shape \(1, 1032, 1032\)"):
         rawseg.functional.pad(x, (512,) * 4)
     with pytest.raises(MemoryError, match="cuda: out: expected room"):
-        pad.forward(x.array, (512,) * 4)
+        pad.forward(x.array, ((0, 0), (0, 0), (512, 512), (512, 512)))
 
 
 def test_a_model_that_does_not_fit_stays_usable(stand_in, room):
