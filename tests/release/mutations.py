@@ -47,7 +47,7 @@ class Mutation(NamedTuple):
 
     @property
     def in_kernels(self) -> bool:
-        """Whether kernels are compiled anew: their cache carries a hash of all Python sources, and CUDA's names each source's."""
+        """Whether kernels are compiled anew: their cache has a hash of all Python sources; of CUDA's each has its own."""
         return self.file.startswith("kernels/") and self.file.endswith(".py")
 
     def applied(self, root: Path) -> str:

@@ -15,11 +15,13 @@ FAULTS = [
     ),
     (
         f"{ROOM}/max_pool2d/max_pool2d.cu",
+        "kernels/test_max_pool2d.py -k 'ties and cuda'",
+        [("wrong tie", "value > *best || is_nan(value)", "value >= *best || is_nan(value)")],
+    ),
+    (
+        f"{ROOM}/max_pool2d/max_pool2d.cu",
         LOOPS.format("max_pool2d"),
-        [
-            ("wrong tie", "value > *best || is_nan(value)", "value >= *best || is_nan(value)"),
-            ("height for width", "*tap = kh * kernel_w + kw", "*tap = kw * kernel_h + kh"),
-        ],
+        [("height for width", "*tap = kh * kernel_w + kw", "*tap = kw * kernel_h + kh")],
     ),
     (
         f"{ROOM}/pad/pad.cu",
@@ -60,8 +62,14 @@ FAULTS = [
         f"{ROOM}/nms/nms.cu",
         LOOPS.format("nms"),
         [
-            ("shared memory", "mask[(start + b) * words + word];\n        __syncthreads();", "mask[(start + b) * words + word];"),
-            ("off by one", "max(start, best + 1)", "max(start, best)"),
+            ("shared memory", "* words + word];\n        __syncthreads();", "* words + word];"),
+        ],
+    ),
+    (
+        f"{ROOM}/nms/nms.cu",
+        "kernels/test_nms.py -k cuda",
+        [
+            ("off by one", "max(start, best + 1)", "max(start, best + 2)"),
             ("wrong comparison", "> iou_threshold", ">= iou_threshold"),
         ],
     ),
