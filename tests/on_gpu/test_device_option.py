@@ -48,6 +48,7 @@ def test_with_cupy_the_tests_run_on_it_and_those_of_the_stand_in_are_left_out(tm
 # Says of every selected test whether it, its fixtures or the functions that these call know a part of the stand-in: by what its
 # names refer to, so that another name for it, or a fixture without the marker, is found as well.
 KNOWS = """
+import dis
 import inspect
 from types import FunctionType, ModuleType
 
@@ -65,7 +66,7 @@ def known(function, seen):
     codes, names = [function.__code__], set()
     while codes:
         code = codes.pop()
-        names |= {*code.co_names}
+        names |= {each.argval for each in dis.get_instructions(code) if each.opname == "LOAD_GLOBAL"}  # not attributes
         codes += [part for part in code.co_consts if inspect.iscode(part)]
     values = [(name, function.__globals__[name]) for name in names if name in function.__globals__]
     found = [name for name, value in values if is_stand_in(value)]

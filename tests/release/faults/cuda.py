@@ -102,7 +102,7 @@ FAULTS = [
     ),
     (
         f"{ROOM}/matmul/matmul_tiles.cu",
-        "on_gpu/test_tensor_cores.py",
+        "on_gpu/test_special_values.py -m 'not gate' -k 'matmul and tf32'",
         [("missing step", "PRODUCTS && !are_finite(sums)", "false")],
     ),
 ]
