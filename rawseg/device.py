@@ -10,6 +10,7 @@ import numpy as np
 from rawseg_kernels._arrays import device_of
 from rawseg_kernels._arrays import module_of as array_module
 from rawseg_kernels._capture import current
+from rawseg_kernels._memory import with_room
 
 from .errors import ArgumentError, ArgumentTypeError, BackendError
 
@@ -42,6 +43,8 @@ def move(array: Any, device: str) -> Any:
         If ``device`` is not such a name, or there are not as many GPUs.
     BackendError
         If CuPy or a GPU is missing.
+    MemoryError
+        If the GPU has no room, even after CuPy's free blocks have been given back.
     """
     if not isinstance(device, str):
         raise ArgumentTypeError("to", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device))
@@ -49,16 +52,16 @@ def move(array: Any, device: str) -> Any:
         return array if isinstance(array, np.ndarray) else array.get()
     cupy, there = named_gpu(device)
     with there:
-        return cupy.asarray(array)
+        return with_room("to", cupy, array.shape, array.dtype, lambda: cupy.asarray(array))
 
 
 def zeros(shape: tuple[int, ...], dtype: Any, device: str) -> Any:
-    """Return zeros on a device, which a GPU writes itself."""
+    """Return zeros on a device, which a GPU writes itself; see `move` for what is raised."""
     if device == "cpu":
         return np.zeros(shape, dtype)
     cupy, there = named_gpu(device)
     with there:
-        return cupy.zeros(shape, dtype)
+        return with_room("zeros", cupy, shape, np.dtype(dtype), lambda: cupy.zeros(shape, dtype))
 
 
 def drawn(draw: Callable[[], np.ndarray], device: str) -> Any:
@@ -68,7 +71,8 @@ def drawn(draw: Callable[[], np.ndarray], device: str) -> Any:
         return move(np.asarray(draw()), device)
     host, (cupy, there) = np.asarray(draw()), named_gpu(device)
     with there, cupy.cuda.using_allocator(cupy.get_default_memory_pool().malloc):
-        array = cupy.empty(host.shape, host.dtype)  # memory that nothing else in the graph writes to before this is read
+        # memory that nothing else in the graph writes to before this is read
+        array = with_room("to", cupy, host.shape, host.dtype, lambda: cupy.empty(host.shape, host.dtype))
     capture.drawn.append((array, draw))
     return array
 

@@ -1,10 +1,15 @@
-"""The limit on one array: an output that cannot fit is refused before anything is allocated, and so are tables."""
+"""The limit on one array: an output that cannot fit is refused before anything is allocated, and so are tables.
+
+And what is done where a GPU has no room.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -35,3 +40,22 @@ def check_size(op: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
 def check_tables(op: str, entries: int) -> None:
     """Raise MemoryError if tables of so many entries cannot be made: a side may be long where the output is empty or thin."""
     check_size(op, (entries, TABLE_COPIES), np.dtype(np.int64))
+
+
+def with_room(op: str, cupy: Any, shape: tuple[int, ...], dtype: np.dtype, make: Callable[[], Any]) -> Any:
+    """Return the array of this shape and dtype that ``make`` makes on CuPy's current device.
+
+    Raises
+    ------
+    MemoryError
+        If the GPU has no room, even after CuPy's free blocks have been given back.
+    """
+    for blocks_are_kept in (True, False):
+        try:
+            return make()
+        except cupy.cuda.memory.OutOfMemoryError:
+            if blocks_are_kept:  # a free block of another size is of no use here, and may make room as memory of the device
+                cupy.get_default_memory_pool().free_all_blocks()
+    free, total = cupy.cuda.runtime.memGetInfo()
+    wanted = f"{math.prod(shape) * dtype.itemsize} bytes for shape {shape}"
+    raise MemoryError(f"{op}: out: expected room for {wanted}, got {free} free of {total} on {cupy.cuda.Device()}")

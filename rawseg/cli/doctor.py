@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -92,10 +92,24 @@ def gpu() -> str:
         properties = cupy.cuda.runtime.getDeviceProperties(0)
         chip = f"{properties['name'].decode()}, compute capability {properties['major']}.{properties['minor']}"
         runtime, driver = (cuda_version(v()) for v in (cupy.cuda.runtime.runtimeGetVersion, cupy.cuda.runtime.driverGetVersion))
-        return f"{count} x {chip}; CUDA {runtime}, driver for {driver}, CuPy {cupy.__version__}\n{gpu_memory()}"
+        software = f"CUDA {runtime}, driver for {driver}, {compiler(cupy)}, CuPy {cupy.__version__}"
+        return f"{count} x {chip}; {software}\n{gpu_memory()}"
     except Exception as error:  # CuPy raises many kinds where a driver or library is missing; doctor reports, never fails
-        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        return f"CuPy finds no usable GPU: {type(error).__name__}: {first} (check the driver with nvidia-smi)"
+        return f"CuPy finds no usable GPU: {_said(error)} (check the driver with nvidia-smi)"
+
+
+def compiler(cupy: Any) -> str:
+    """Return the version of NVRTC, which CuPy loads when a kernel is compiled, or how to get it where it is missing."""
+    try:
+        return "NVRTC {}.{}".format(*cupy.cuda.nvrtc.getVersion())
+    except Exception as error:  # as above
+        extra = "cuda13-ctk" if _version("cupy-cuda13x") else "cuda12-ctk"
+        return f"NO COMPILER, without which no kernel runs: {_said(error)} (pip install 'rawseg[{extra}]' brings it)"
+
+
+def _said(error: Exception) -> str:
+    """Return the kind of an error and the first line of its words."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def gpu_memory() -> str:

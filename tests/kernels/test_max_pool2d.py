@@ -73,7 +73,7 @@ def test_overlapping_windows_add_up():
         ([np.nan, np.inf, 3], np.nan, 0),
     ],
 )
-@pytest.mark.parametrize("algorithm", ["direct", "reference"])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
 def test_ties_keep_the_first_index_and_nan_the_last(row, value, index, algorithm):
     out, indices = max_pool2d.forward(np.array(row, np.float32).reshape(1, 1, 1, 3), (1, 3), algorithm=algorithm)
     assert_same_bits(out, np.full((1, 1, 1, 1), value, np.float32))

@@ -22,7 +22,7 @@ def cupy(request):
 
 @pytest.fixture(scope="module")
 def stand_in():
-    """The stand-in for CuPy, even where there is a GPU."""
+    """The stand-in for CuPy, in tests that ``--device cuda`` leaves out, like those marked ``stand_in``."""
     with pretended() as module:
         yield module
 

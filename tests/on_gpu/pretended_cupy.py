@@ -96,6 +96,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         """As CuPy's, which has these arguments; what it returns, only `from_dlpack` here takes."""
         if dl_device not in (None, self.__dlpack_device__()):
             raise BufferError("an array on the device is exported there")
+        streams.hand_over(stream)
         return _Capsule(self._host.copy() if copy else self._host, self.device)
 
     def get(self) -> np.ndarray:
@@ -338,6 +339,7 @@ def _cuda() -> ModuleType:
         "Device": Device,
         "is_available": lambda: True,
         "runtime": runtime,
+        "nvrtc": type("nvrtc", (), {"getVersion": staticmethod(lambda: (12, 9))}),
         "driver": type("driver", (), {"CUDADriverError": type("CUDADriverError", (RuntimeError,), {})}),
         "memory": type("memory", (), {"OutOfMemoryError": memory.OutOfMemoryError}),
         "get_current_stream": streams.get_current_stream,
@@ -373,7 +375,10 @@ def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:
     """As CuPy's: of an exporter on the device, on its memory; the host's are refused."""
     if array.__dlpack_device__()[0] not in (2, 13):
         raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead.")
-    return ndarray(*array.__dlpack__(stream=1, max_version=(1, 0), dl_device=device, copy=copy))
+    if device is not None:
+        raise NotImplementedError("from_dlpack() does not support device yet.")
+    stream = streams.get_current_stream().ptr or 1  # the one that will read; DLPack's default stream is number 1
+    return ndarray(*array.__dlpack__(stream=stream, max_version=(1, 0), copy=copy))
 
 
 def _cupyx() -> dict[str, ModuleType]:

@@ -37,6 +37,18 @@ def get_current_stream() -> Stream:
     return _stack()[-1]
 
 
+def of_pointer(ptr: int) -> Stream:
+    """Return a stream by its address, or by DLPack's number of the default one."""
+    return Stream.null if ptr in (0, 1) else next(stream for stream in _streams if stream.ptr == ptr)
+
+
+def hand_over(ptr: int | None) -> None:
+    """Let the stream that will read, as DLPack's consumer names it, wait for the current one; -1 asks for nothing."""
+    reader, writer = of_pointer(1 if ptr is None else ptr) if ptr != -1 else None, get_current_stream()
+    if reader is not None and reader is not writer:
+        reader.wait_event(writer.record())
+
+
 class Stream:
     """An order of operations."""
 
@@ -52,6 +64,16 @@ class Stream:
         self.graph: Graph | None = None
         self._broken = False
         _streams.add(self)
+
+    @classmethod
+    def from_external(cls, obj: Any) -> Stream:
+        """Return the stream of anything that has CUDA's protocol for streams; here, of one that is known."""
+        version, ptr = obj.__cuda_stream__()
+        assert version == 0
+        return of_pointer(ptr)
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self.ptr
 
     def __enter__(self):
         _stack().append(self)

@@ -57,7 +57,7 @@ def on_host(params: list[rawseg.Tensor]) -> list[np.ndarray]:
     return [param.grad.to("cpu").numpy() for param in params]
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 @pytest.mark.parametrize("dtypes", [(np.float32,), (np.float64,), (np.float64, np.float32)], ids=["32", "64", "both"])
 @pytest.mark.parametrize("p", [2.0, 1.0, 3.0, 0.5, math.inf])
 def test_norm_and_gradients_are_the_cpus(p, dtypes):
@@ -70,7 +70,7 @@ def test_norm_and_gradients_are_the_cpus(p, dtypes):
         np.testing.assert_allclose(one, other, rtol=max(1e-13, 2 * np.finfo(one.dtype).eps), atol=0)
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 @pytest.mark.parametrize("p", [2.0, 1.0, math.inf])
 def test_norms_that_are_exact_give_the_cpus_bits(p):
     whole = [np.round(array * 8) for array in arrays(np.float32)]
@@ -90,14 +90,14 @@ def test_launches_do_not_grow_with_the_gradients_and_nobody_waits(launches, coun
     assert launches[3:] == ["clip_limit"]
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 def test_small_gradients_are_not_touched():
     params = with_gradients([np.array([3.0, 4.0], np.float32)])
     assert clip_grad_norm_(params, 6.0).item() == 5.0
     assert on_host(params)[0].tolist() == [3.0, 4.0]
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 @pytest.mark.parametrize("bad", [math.inf, math.nan])
 def test_a_norm_that_is_not_finite(bad):
     given = [np.array([1.0, bad]), np.array([2.0])]
@@ -111,7 +111,7 @@ def test_a_norm_that_is_not_finite(bad):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 @pytest.mark.parametrize("limit", [1.0, 0.3, 0.0])
 def test_values_are_cut_and_nan_stays(limit):
     given = [*arrays(np.float32, np.float64), np.array([-3.0, 0.5, np.nan, np.inf, -np.inf], np.float32)]
@@ -123,7 +123,7 @@ def test_values_are_cut_and_nan_stays(limit):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 def test_gradients_with_strides_and_shared_ones(launches):
     """A shared gradient is scaled as often as it is there, as on the CPU, and not by threads that meet in it."""
 
@@ -166,7 +166,7 @@ def test_copies_of_gradients_with_strides_live_until_they_are_read(stand_in, mon
     assert seen == [[True, True]]
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 def test_gradients_on_both_devices_have_one_norm():
     params = [*with_gradients([np.array([3.0])], "cpu"), *with_gradients([np.array([4.0])])]
     assert clip_grad_norm_(params, 2.5).item() == 5.0
@@ -175,7 +175,7 @@ def test_gradients_on_both_devices_have_one_norm():
     assert [array.tolist() for array in on_host(params)] == [[0.5], [0.5]]
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 def test_empty_gradients_have_no_norm():
     params = with_gradients([np.zeros((0, 2)), np.zeros(0)])
     for p in (1.0, 2.0, math.inf):
@@ -183,7 +183,7 @@ def test_empty_gradients_have_no_norm():
     clip_grad_value_(params, 1.0)
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 def test_clipping_counts_as_a_change_in_place_and_checks_its_arguments():
     params = with_gradients([np.array([3.0, 4.0])])
     version = params[0].grad._version[0]

@@ -9,12 +9,14 @@ import pkgutil
 from importlib import metadata
 
 import pytest
-from on_gpu.nvrtc import PACKAGES, compile_source
+from on_gpu import registers
+from on_gpu.nvrtc import PACKAGES, Compiled, compile_source
 from on_gpu.registers import CHIPS, DTYPES, compiled, recorded
 from on_gpu.sources import ROOT, SOURCES
 
 import rawseg_kernels
 from rawseg_kernels._algorithms import cuda_algorithms
+from rawseg_kernels._cuda.source import Source
 
 MOST_REGISTERS = 255  # of a thread: what does not fit is spilled
 MOST_SHARED = 48 * 1024  # bytes of a block, without asking for more
@@ -32,6 +34,13 @@ PRESENT = {
     major: pytest.mark.skipif(not installed(major), reason=f"{package} is not installed") for major, package in PACKAGES.items()
 }
 VERSIONS = [pytest.param(major, marks=mark) for major, mark in PRESENT.items()]
+
+
+def assert_fits(need: Compiled, registers: int) -> None:
+    """Raise if registers are spilled, or are many more than are recorded, or shared memory must be asked for."""
+    assert need.spilled == 0, need
+    assert need.shared <= MOST_SHARED, need
+    assert need.registers <= min(MOST_REGISTERS, registers + SLACK), need
 
 
 def test_lines_are_no_longer_than_those_of_python():
@@ -63,9 +72,7 @@ def test_a_file_compiles_without_spills(source, major, chips, dtypes):
             needs = dict(compiled(source, major, chip, dtype))
             assert {name.partition(" ")[0] for name in needs} == set(source.signatures)
             for name, need in needs.items():
-                assert need.spilled == 0, (name, chip, need)
-                assert need.shared <= MOST_SHARED
-                assert need.registers <= min(MOST_REGISTERS, record[name][CHIPS.index(chip)] + SLACK), (name, chip, need)
+                assert_fits(need, record[name][CHIPS.index(chip)])
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
@@ -78,6 +85,40 @@ def test_the_record_is_of_this_very_source(source):
 
 def test_nothing_else_is_recorded():
     assert set(recorded()) == {source.path.name for source in SOURCES}
+
+
+SPILLED = Source(__file__, "spilled_on_trial.cu")
+
+
+@pytest.mark.parametrize("major", VERSIONS)
+def test_a_planted_spill_is_refused(major):
+    for dtype in DTYPES:
+        needs = compile_source(major, SPILLED.whole, (*SPILLED.options(dtype), "-arch=sm_90"))["spilled_on_trial"]
+        assert needs.registers <= 32  # of 65,536, with two blocks of 1,024 threads
+        with pytest.raises(AssertionError, match=f"spilled={needs.spilled}"):
+            assert_fits(needs, MOST_REGISTERS)
+
+
+@pytest.mark.parametrize("major", VERSIONS)
+def test_a_spill_is_not_recorded(monkeypatch, major):
+    monkeypatch.setattr(registers, "SOURCES", [SPILLED])
+    monkeypatch.setattr(registers, "PACKAGES", {major: PACKAGES[major]})
+    monkeypatch.setattr(registers, "variants", lambda _source: ((),))
+    with pytest.raises(
+        ValueError, match=rf"spilled_on_trial float32, sm_75, NVRTC {major}: \d+ bytes of registers are spilled"
+    ):
+        registers.measure("spilled_on_trial.cu")
+
+
+@pytest.mark.parametrize(
+    "need",
+    [Compiled(80, 4, 0), Compiled(80 + SLACK + 1, 0, 0), Compiled(80, 0, MOST_SHARED + 1)],
+    ids=["spilled", "registers", "shared memory"],
+)
+def test_each_need_has_a_limit(need):
+    assert_fits(Compiled(80 + SLACK, 0, MOST_SHARED), 80)
+    with pytest.raises(AssertionError):
+        assert_fits(need, 80)
 
 
 @pytest.mark.parametrize("major", VERSIONS)

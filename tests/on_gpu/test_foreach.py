@@ -14,7 +14,7 @@ from rawseg_kernels._cuda import emulator
 from rawseg_kernels._foreach import table
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("rule", "options"), RULES, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_five_steps_have_the_bits_of_the_cpu(rule, options, dtype, monkeypatch):
@@ -26,7 +26,7 @@ def test_five_steps_have_the_bits_of_the_cpu(rule, options, dtype, monkeypatch):
         twins.assert_equal()
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_shapes_dtypes_groups_and_missing_gradients(data):
@@ -43,7 +43,7 @@ def test_any_shapes_dtypes_groups_and_missing_gradients(data):
     twins.assert_equal()
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("cupy")
 @pytest.mark.parametrize(("rule", "options"), [(optim.SGD, {"momentum": 0.9}), (optim.AdamW, {"amsgrad": True})])
 def test_arrays_longer_than_a_chunk(rule, options):
     size = table.CHUNK
@@ -53,7 +53,7 @@ def test_arrays_longer_than_a_chunk(rule, options):
     twins.assert_equal()
 
 
-def test_numbers_that_are_not_finite_are_the_cpus(stand_in):
+def test_numbers_that_are_not_finite_are_the_cpus(cupy):
     bad = np.array([np.nan, np.inf, -np.inf, 3e38, 1e-45, -0.0], np.float32)
     for rule, options in RULES:
         twins = Twins(rule, options, [bad, bad[::-1].copy()])

@@ -13,7 +13,7 @@ from rawseg import optim
 from rawseg.errors import DeviceError
 
 
-def test_strides_are_taken_alone_and_give_the_same(stand_in, launches):
+def test_strides_are_taken_alone_and_give_the_same(cupy, launches):
     twins = Twins(optim.Adam, {"weight_decay": 0.1}, arrays([(3, 4)] * 4, np.float32))
     twins.device[0].array = twins.device[0].array.T.copy().T
     for _ in range(3):
@@ -29,7 +29,7 @@ def test_strides_are_taken_alone_and_give_the_same(stand_in, launches):
 
 
 @pytest.mark.parametrize("rule", [optim.SGD, optim.Adam])
-def test_what_overlaps_is_taken_in_order(stand_in, launches, rule):
+def test_what_overlaps_is_taken_in_order(cupy, launches, rule):
     def shared(to):
         whole = rawseg.tensor(np.arange(8.0))
         array = to(whole).array
@@ -46,7 +46,7 @@ def test_what_overlaps_is_taken_in_order(stand_in, launches, rule):
     assert device.get().tobytes() == host.tobytes()
 
 
-def test_gradients_may_be_one_array_but_not_a_parameter(stand_in, launches):
+def test_gradients_may_be_one_array_but_not_a_parameter(cupy, launches):
     x, y = (rawseg.ones(3).to("cuda").requires_grad_() for _ in range(2))
     x.grad = y.grad = rawseg.ones(3).to("cuda")
     rule = optim.SGD([x, y], lr=0.5)
@@ -59,7 +59,7 @@ def test_gradients_may_be_one_array_but_not_a_parameter(stand_in, launches):
     assert (x.tolist(), y.tolist()) == ([0.0] * 3, [0.5] * 3)
 
 
-def test_neighbours_in_one_array_are_taken_together(stand_in, launches):
+def test_neighbours_in_one_array_are_taken_together(cupy, launches):
     whole = rawseg.tensor(np.arange(6.0)).to("cuda").array
     params = [rawseg.Tensor(part, requires_grad=True) for part in (whole[:2], whole[2:5], whole[5:])]
     for param in params:
@@ -69,7 +69,7 @@ def test_neighbours_in_one_array_are_taken_together(stand_in, launches):
     assert whole.get().tolist() == [-1, 0, 1, 2, 3, 4]
 
 
-def test_parameters_on_both_devices(stand_in, launches):
+def test_parameters_on_both_devices(cupy, launches):
     twins = Twins(optim.AdamW, {}, arrays(SHAPES, np.float64))
     mixed = [other if number % 2 else one for number, (one, other) in enumerate(zip(twins.host, twins.device))]
     rule = optim.AdamW(mixed)
@@ -84,12 +84,12 @@ def test_parameters_on_both_devices(stand_in, launches):
     )
 
 
-def test_a_slot_on_another_device_is_told(stand_in):
+def test_a_slot_on_another_device_is_told(cupy):
     x = rawseg.ones(2, requires_grad=True)
     x.grad = rawseg.ones(2)
     rule = optim.Adam([x])
     rule.step()
-    x.array, x.grad = stand_in.asarray(x.array), x.grad.to("cuda")
+    x.array, x.grad = cupy.asarray(x.array), x.grad.to("cuda")
     before = x.tolist()
     with pytest.raises(DeviceError, match="Adam: exp_avg: expected cuda:0, the device of its parameter, got cpu"):
         rule.step()
@@ -97,7 +97,7 @@ def test_a_slot_on_another_device_is_told(stand_in):
     assert rule.state[x]["step"] == 1
 
 
-def test_an_heir_that_changes_the_rule_is_heard(stand_in, launches):
+def test_an_heir_that_changes_the_rule_is_heard(cupy, launches):
     class Halved(optim.SGD):
         def update(self, group, state, x, gradient, fresh):
             super().update(group, state, x, gradient / 2, fresh)

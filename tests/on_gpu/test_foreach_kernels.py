@@ -177,6 +177,7 @@ def test_a_refused_array_leaves_the_table_as_it_was():
     assert one.uploads == 1
 
 
+@pytest.mark.stand_in
 def test_a_table_is_copied_anew_for_another_stream():
     """Which may not have waited for the copy on the first one."""
     with pretended() as cupy:
@@ -238,6 +239,7 @@ def test_arrays_that_overlap_are_found(read, written, apart):
     assert table._apart(starts[:, None], ends[:, None], len(read)) == apart
 
 
+@pytest.mark.stand_in
 def test_uploads_are_one_copy(monkeypatch):
     with pretended() as cupy:
         copies = []

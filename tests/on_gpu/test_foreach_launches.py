@@ -28,7 +28,7 @@ def test_a_group_costs_one_launch_and_no_other_call(stand_in, launches, monkeypa
     assert launches == [name] * 4
 
 
-def test_a_table_travels_once_while_arrays_stay(stand_in):
+def test_a_table_travels_once_while_arrays_stay(cupy):
     twins = Twins(optim.Adam, {}, arrays(SHAPES, np.float32))
     twins.step()
     rule, (params, one) = twins.rules[1], (twins.device, twins.rules[1]._tables[0])
@@ -51,7 +51,7 @@ def test_a_table_travels_once_while_arrays_stay(stand_in):
     assert len(kept) == len(params)
 
 
-def test_no_address_is_stale(stand_in):
+def test_no_address_is_stale(cupy):
     """Old arrays stay where they were, and are full of NaN."""
     twins = Twins(optim.SGD, {"momentum": 0.5}, arrays(SHAPES, np.float64))
     old = []
@@ -64,13 +64,13 @@ def test_no_address_is_stale(stand_in):
                 old.append(array)
                 if put is not None:
                     put["momentum_buffer"] = array.copy()
-            param.array = stand_in.asarray(host.array)
+            param.array = cupy.asarray(host.array)
             for array in old[-3:]:
                 array.fill(np.nan)
     assert len(old) == 4 * 3 * len(SHAPES)
 
 
-def test_old_gradients_are_not_kept(stand_in):
+def test_old_gradients_are_not_kept(cupy):
     """A table knows addresses, not arrays: the memory of a gradient is free when its parameter drops it."""
     import gc
     import weakref
@@ -83,7 +83,7 @@ def test_old_gradients_are_not_kept(stand_in):
     assert gone() is None
 
 
-def test_parameters_at_different_steps_and_new_groups(stand_in, launches):
+def test_parameters_at_different_steps_and_new_groups(cupy, launches):
     twins = Twins(optim.Adam, {"amsgrad": True}, arrays([(3,)] * 5, np.float32))
     twins.step(without=(1, 3))
     twins.step(without=(3,))
@@ -100,7 +100,7 @@ def test_parameters_at_different_steps_and_new_groups(stand_in, launches):
     twins.assert_equal()
 
 
-def test_a_buffer_that_begins_later_takes_the_whole_gradient(stand_in, launches):
+def test_a_buffer_that_begins_later_takes_the_whole_gradient(cupy, launches):
     twins = Twins(optim.SGD, {"momentum": 0.9, "dampening": 0.5}, arrays([(3,)] * 3, np.float32))
     twins.step(without=(1,))
     for _ in range(2):
@@ -109,7 +109,7 @@ def test_a_buffer_that_begins_later_takes_the_whole_gradient(stand_in, launches)
     assert launches == ["sgd_update"] * 4
 
 
-def test_each_dtype_has_a_launch(stand_in, launches):
+def test_each_dtype_has_a_launch(cupy, launches):
     twins = Twins(optim.Adam, {}, [*arrays(SHAPES, np.float32), *arrays(SHAPES, np.float64)])
     for _ in range(2):
         twins.step()

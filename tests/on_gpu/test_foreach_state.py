@@ -16,7 +16,7 @@ from rawseg_kernels._foreach import table
 @pytest.mark.parametrize(
     ("rule", "options"), [(optim.SGD, {"momentum": 0.9, "dampening": 0.5}), (optim.Adam, {"amsgrad": True})]
 )
-def test_checkpoints_go_from_device_to_device(stand_in, rule, options):
+def test_checkpoints_go_from_device_to_device(cupy, rule, options):
     twins = Twins(rule, options, arrays(SHAPES, np.float32))
     for _ in range(2):
         twins.step()
@@ -34,7 +34,7 @@ def test_checkpoints_go_from_device_to_device(stand_in, rule, options):
         assert other.array.get().tobytes() == one.array.tobytes()
 
 
-def test_a_step_that_has_no_room_for_its_table_changes_nothing(stand_in, monkeypatch):
+def test_a_step_that_has_no_room_for_its_table_changes_nothing(cupy, monkeypatch):
     twins = Twins(optim.Adam, {}, arrays(SHAPES, np.float32))
     twins.step()
     rule, before = twins.rules[1], [param.tolist() for param in twins.device]
@@ -53,7 +53,7 @@ def test_a_step_that_has_no_room_for_its_table_changes_nothing(stand_in, monkeyp
     assert {state["step"] for state in rule.state.values()} == {2}
 
 
-def test_a_step_counts_as_a_change_in_place(stand_in):
+def test_a_step_counts_as_a_change_in_place(cupy):
     x = rawseg.ones(2).to("cuda").requires_grad_()
     x.grad, version = rawseg.ones(2).to("cuda"), x._version[0]
     optim.SGD([x]).step()

@@ -10,6 +10,7 @@ from rawseg import cuda
 from rawseg.cli import doctor
 from rawseg.errors import ArgumentError, ArgumentTypeError, BackendError
 
+pytestmark = pytest.mark.stand_in
 MIB = 2**20
 
 
@@ -68,10 +69,23 @@ def test_doctor_tells_the_gpus_memory_and_software(cupy, monkeypatch):
     cuda.empty_cache()
     held = rawseg.zeros(2 * MIB // 4).to("cuda")
     first, second = doctor.gpu().split("\n")
-    assert first == "1 x Pretended, compute capability 9.0; CUDA 12.9, driver for 12.9, CuPy 14.2.0"
+    assert first == "1 x Pretended, compute capability 9.0; CUDA 12.9, driver for 12.9, NVRTC 12.9, CuPy 14.2.0"
     pool = cuda.memory_reserved() // MIB
     assert pool >= held.array.nbytes // MIB
     assert second == f"memory: 4096 of 8192 MiB free; CuPy's pool holds {pool} MiB, {pool} MiB in use"
+
+
+@pytest.mark.parametrize(("package", "extra"), [("cupy-cuda12x", "cuda12-ctk"), ("cupy-cuda13x", "cuda13-ctk")])
+def test_doctor_names_the_extra_with_the_compiler_where_there_is_none(cupy, monkeypatch, package, extra):
+    def missing():
+        raise RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: libnvrtc.so.12: cannot open shared object file")
+
+    monkeypatch.setattr(cupy.cuda.nvrtc, "getVersion", missing)
+    monkeypatch.setattr(doctor, "_version", lambda name: "14.2.0" if name == package else "")
+    first, _ = doctor.gpu().split("\n")
+    told = "NO COMPILER, without which no kernel runs: RuntimeError: CuPy failed to load libnvrtc.so.12"
+    assert first.startswith(f"1 x Pretended, compute capability 9.0; CUDA 12.9, driver for 12.9, {told}")
+    assert f"(pip install 'rawseg[{extra}]' brings it)" in first
 
 
 def test_doctor_reports_what_is_missing(monkeypatch):

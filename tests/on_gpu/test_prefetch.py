@@ -1,15 +1,15 @@
-"""Batches from pinned memory, sent ahead: the loader's own, on a pretended GPU whose copies land when they are waited for."""
+"""Batches from pinned memory, sent ahead: the loader's own; copies of the stand-in land only when they are waited for."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from on_gpu import pretended_memory
-from on_gpu.pretended_cupy import pretended
 from on_gpu.pretended_streams import Event, Stream
 from PIL import Image
 
@@ -33,12 +33,6 @@ class Numbers:
         if self.failing and index == 5:
             raise OSError("unreadable")
         return np.full((1, 2, 3), index, np.float32), np.full((2, 3), index, np.int64)
-
-
-@pytest.fixture
-def cupy():
-    with pretended() as module:
-        yield module
 
 
 def content(batches: Any) -> list[tuple[bytes, bytes]]:
@@ -70,6 +64,7 @@ def test_batches_are_on_the_gpu_and_stay_what_they_are(cupy):
     assert [int(masks[0, 0, 0]) for _, masks in held] == [0, 2, 4, 6]
 
 
+@pytest.mark.stand_in
 def test_a_copy_is_under_way_while_the_last_batch_is_at_work(cupy):
     ahead = Prefetcher(Loader(Numbers(6), 2, shuffle=False, workers=0, pin_memory=True))
     batches = iter(ahead)
@@ -91,6 +86,7 @@ def test_an_error_comes_at_its_batchs_turn(cupy):
         next(batches)
 
 
+@pytest.mark.stand_in
 def test_pinned_memory_is_used_again_but_not_before_its_copy_has_landed(cupy, monkeypatch):
     monkeypatch.setattr(pretended_memory._Pinned, "free", {})
     made = []
@@ -102,6 +98,7 @@ def test_pinned_memory_is_used_again_but_not_before_its_copy_has_landed(cupy, mo
     assert blocks <= 8
 
 
+@pytest.mark.stand_in
 def test_the_stand_in_finds_what_is_not_waited_for(cupy):
     """Leave out one wait after the other: each would be a race on a GPU."""
     stream, source = Stream(non_blocking=True), pretended_memory.empty_pinned((3,), np.float32)
@@ -133,12 +130,14 @@ def test_a_prefetcher_is_for_a_gpu(cupy, device, error):
         Prefetcher(Loader(Numbers(2), 1), device)
 
 
+@pytest.mark.stand_in
 def test_a_prefetcher_is_for_a_gpu_that_is_there(cupy):
     with pytest.raises(ArgumentError, match="Prefetcher: device: expected 'cuda:0', of which CuPy sees 1, got 'cuda:9'"):
         Prefetcher(Loader(Numbers(2), 1), "cuda:9")
 
 
-def test_without_a_gpu_pinned_memory_is_a_warning_as_in_pytorch():
+def test_without_a_gpu_pinned_memory_is_a_warning_as_in_pytorch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.warns(UserWarning, match="pin_memory=True has no effect: Loader: device: expected CuPy to be installed"):
         pinned = Loader(Numbers(5), 2, pin_memory=True)
     assert content(pinned) == content(Loader(Numbers(5), 2))

@@ -11,7 +11,8 @@ from promises import outputs_of
 
 from rawseg_kernels._errors import ArgumentError
 
-SPECIAL = np.array([np.nan, np.inf, -np.inf, 1e-40, -0.0], np.float32)
+# NaN comes first and last: what looks for the largest begins with one, and meets the other.
+SPECIAL = np.array([np.nan, np.inf, -np.inf, 1e-40, -0.0, np.nan], np.float32)
 # A product of whole matrices multiplies what is padded, too: an infinite weight and a padded 0 are NaN.
 SPOILED = [case for case in CALLS if case.algorithm != "cuda_im2col"]
 QUICK = ("max_pool2d.forward", "conv2d.forward", "batch_norm.forward_train", "roi_align.forward", "softmax.forward")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -23,6 +24,20 @@ def test_the_page_holds_the_table():
     assert with_table(page) == page, "python tests/on_gpu/table.py writes it anew"
 
 
+def test_the_debugger_stops_where_the_page_says():
+    """At the first statement of a function of the source, with the arguments that it has."""
+    page, lines = PAGE.read_text(), SOURCE.text.splitlines()
+    stop = re.search(r"'break (\w+)'.*\n.*Breakpoint 1, (\w+) \((.*), \.\.\.\n(\d+)\t(.*)\n", page)
+    assert stop is not None
+    function, stopped_in, arguments, number, line = stop.groups()
+    assert function == stopped_in
+    assert lines[int(number) - 1] == line
+    head = SOURCE.text.partition(f" {function}(")[2].partition(") {\n")[0]
+    assert SOURCE.text.partition(head)[0].count("\n") + head.count("\n") + 2 == int(number)
+    parameters = [part.split()[-1].lstrip("*") for part in head.split(",")]
+    assert [part.partition("=")[0] for part in arguments.split(", ")] == parameters[: arguments.count("=")]
+
+
 def test_a_kernel_is_verified_by_a_run_of_its_very_source():
     assert on_a_gpu(SOURCE, []) == "not yet"
     assert on_a_gpu(SOURCE, [result("2026-01-01T", SOURCE.digest)]) == "verified: A GPU, 2026-01-01"
@@ -38,6 +53,7 @@ def test_a_call_that_is_wrong_or_left_out_verifies_nothing(what):
     assert len(checks_of(SOURCE)) > 5
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
 def test_every_file_has_checks_that_gpu_check_makes(source):
     assert checks_of(source)

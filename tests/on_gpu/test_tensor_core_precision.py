@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from convolution_cases import normals
-from on_gpu.pretended_cupy import Device, ndarray, pretended
+from on_gpu.pretended_cupy import Device, ndarray
 
 import rawseg
 from rawseg_kernels import conv2d, conv_transpose2d, matmul
@@ -36,19 +36,13 @@ def as_before():
     rawseg.set_precision("fast")
 
 
-@pytest.fixture
-def cupy():
-    with pretended() as module:
-        yield module
-
-
 def on_gpu(call, *arrays, **options) -> bytes:
     return call(*map(ndarray, arrays), **options).get().tobytes()
 
 
 @pytest.mark.spec("all.tensor-cores")
 @EVERY_CALL
-def test_auto_follows_it_on_a_gpu(cupy, monkeypatch, call, one, other):
+def test_auto_follows_it_on_a_gpu(stand_in, monkeypatch, call, one, other):
     named = {at: call(one, other, algorithm=name).tobytes() for at, name in PRECISIONS.items()}
     assert len(set(named.values())) == 3
     for at in PRECISIONS:
@@ -64,7 +58,7 @@ def test_auto_follows_it_on_a_gpu(cupy, monkeypatch, call, one, other):
 
 
 @EVERY_CALL
-def test_it_changes_nothing_on_the_cpu_and_in_float64(cupy, call, one, other):
+def test_it_changes_nothing_on_the_cpu_and_in_float64(stand_in, call, one, other):
     wide = one.astype(np.float64), other.astype(np.float64)
     want, of_wide = call(one, other).tobytes(), on_gpu(call, *wide)
     for at, name in PRECISIONS.items():
@@ -74,7 +68,7 @@ def test_it_changes_nothing_on_the_cpu_and_in_float64(cupy, call, one, other):
 
 
 @EVERY_CALL
-def test_a_gpu_without_them_refuses_the_algorithm(cupy, monkeypatch, call, one, other):
+def test_a_gpu_without_them_refuses_the_algorithm(stand_in, monkeypatch, call, one, other):
     monkeypatch.setattr(Device, "compute_capability", "75")
     message = "algorithm: expected a GPU of compute capability 8.0 or higher for 'cuda_tiles_tf32', got 7.5 of cuda:0"
     with pytest.raises(BackendError, match=message) as found:
@@ -85,7 +79,7 @@ def test_a_gpu_without_them_refuses_the_algorithm(cupy, monkeypatch, call, one, 
     assert on_gpu(call, one, other, algorithm="cuda_tiles_tf32") == call(one, other, algorithm="cuda_tiles_tf32").tobytes()
 
 
-def test_depthwise_sums_are_no_matrix_products(cupy):
+def test_depthwise_sums_are_no_matrix_products(stand_in):
     x, weight = normals(1, (1, 4, 5, 6), (4, 1, 3, 3))
     want = conv2d.forward(x, weight, groups=4, algorithm="cuda_depthwise").tobytes()
     rawseg.set_tensor_core_precision("tf32")
@@ -110,7 +104,7 @@ def test_the_environment_sets_it_from_the_start():
     assert "RAWSEG_TENSOR_CORES: expected one of ('fp32', '3xtf32', 'tf32'), got 'fast'" in said("fast").stderr
 
 
-def test_the_driver_is_not_asked_by_who_lets_no_tensor_core_in(cupy, monkeypatch):
+def test_the_driver_is_not_asked_by_who_lets_no_tensor_core_in(stand_in, monkeypatch):
     asked: list[int] = []
     monkeypatch.setattr(Device, "compute_capability", property(lambda device: asked.append(device.id) or "90"))
     want = on_gpu(matmul.forward, A, B)

@@ -12,6 +12,7 @@ from release.faults import (
     activations,
     autograd,
     boxes,
+    cuda,
     data,
     detectors,
     functional,
@@ -46,8 +47,8 @@ class Mutation(NamedTuple):
 
     @property
     def in_kernels(self) -> bool:
-        """Whether kernels are compiled anew: their cache carries a hash of all sources of the package."""
-        return self.file.startswith("kernels/")
+        """Whether kernels are compiled anew: their cache has a hash of all Python sources; of CUDA's each has its own."""
+        return self.file.startswith("kernels/") and self.file.endswith(".py")
 
     def applied(self, root: Path) -> str:
         """Return the faulty source."""
@@ -73,6 +74,7 @@ FAMILIES = (
     data,
     networks,
     detectors,
+    cuda,
 )
 GROUPS: list[Group] = [group for family in FAMILIES for group in family.FAULTS]
 MUTATIONS = [Mutation(family, file, old, new, tests) for file, tests, faults in GROUPS for family, old, new in faults]

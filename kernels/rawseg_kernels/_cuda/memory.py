@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _arena
 from .._arrays import module_of
+from .._memory import with_room
 
 
 def empty(like: Any, shape: Any, dtype: Any = None) -> Any:
@@ -23,18 +24,7 @@ def empty(like: Any, shape: Any, dtype: Any = None) -> Any:
         return _arena.empty(shape, dtype)
     cupy = module_of(like)
     with like.device:
-        try:
-            return cupy.empty(shape, dtype)
-        except cupy.cuda.memory.OutOfMemoryError:
-            cupy.get_default_memory_pool().free_all_blocks()
-        try:
-            return cupy.empty(shape, dtype)
-        except cupy.cuda.memory.OutOfMemoryError:
-            free, total = cupy.cuda.runtime.memGetInfo()
-            size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-            raise MemoryError(
-                f"cuda: out: expected room for {size} bytes for shape {shape}, got {free} free of {total} on {like.device}"
-            ) from None
+        return with_room("cuda", cupy, shape, dtype, lambda: cupy.empty(shape, dtype))
 
 
 def zeros(like: Any, shape: Any, dtype: Any = None) -> Any:
