@@ -12,13 +12,17 @@ import gpu_check
 import numpy as np
 import pytest
 import torch
+from benchmark.test_cases import SMALL
 from on_gpu import foreach_calls
 from on_gpu.pretended_cupy import pretended
 
 import rawseg
-from rawseg.benchmark.cases import Case
+from rawseg.benchmark.cases import Case, parse
+from rawseg.benchmark.worker import passes_of
+from rawseg.errors import DeviceError
 
 pytestmark = pytest.mark.stand_in
+FEW = {"batch_norm_relu", "cross_entropy", "sgd", "nms", "roi_align"}  # the others' tests take longer in all
 
 
 @pytest.fixture
@@ -176,6 +180,8 @@ def timing(pretended_gpu, monkeypatch):
     from gpu import timing
 
     monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor: tensor)
+    rates = {"copy_TB_s": 4.0, "matmul_TFLOP_s": 50.0, "matmul_tf32_TFLOP_s": 400.0}
+    monkeypatch.setattr(timing.device, "measured", lambda: rates)
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
     yield timing
     torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = before
@@ -193,7 +199,79 @@ def test_times_are_of_equal_accuracy(timing, monkeypatch):
     assert groups[:2] == [without, (True, ["cuda_tiles_tf32", *(f"{name} tf32" for name in theirs)])]
     assert torch.backends.cudnn.allow_tf32
     assert [row["pass"] for row in found["rows"]] == ["forward", "grad input", "grad weight"]
-    assert found["said"].startswith("forward 5.00 TF32 2.00; ")
+    assert found["said"].startswith("forward 5.00 TF32 2.00, 0% of bytes; ")
+
+
+def timed_by(timing, monkeypatch, op: str) -> list[dict]:
+    """Return the rows of an operation's least case, all calls of which take a microsecond."""
+    monkeypatch.setattr(timing, "microseconds_of", lambda calls: [float(call is not None) for call in calls])
+    return timing.time(parse(op, SMALL[op]))["rows"]
+
+
+@pytest.mark.parametrize("op", [pytest.param(op, marks=[] if op in FEW else [pytest.mark.gate]) for op in SMALL])
+def test_every_operation_is_compared_and_timed_on_the_device(timing, monkeypatch, op):
+    """Tensors of rawseg and PyTorch's state, too; a pass without times would be no row, or a row without ours."""
+    rows = timed_by(timing, monkeypatch, op)
+    items = passes_of(parse(op, SMALL[op]))
+    assert [row["pass"] for row in rows] == [item.name for item in items]
+    for row, item in zip(rows, items):
+        sides = {name for name in row["us"] if not name.startswith("torch")}
+        assert sides
+        assert (item.theirs is not None) == ("torch" in row["us"])
+        assert row["bytes_in"] > 0
+        assert row["bytes_out"] > 0
+        assert set(row["reached"]) == set(row["us"])
+
+
+def test_products_of_tensors_are_timed_at_every_accuracy(timing, monkeypatch):
+    for row in timed_by(timing, monkeypatch, "linear"):
+        assert list(row["us"]) == ["composed", "composed_3xtf32", "torch", "composed_tf32", "torch tf32"]
+
+
+def test_a_step_without_a_row_fails(timing, monkeypatch):
+    monkeypatch.setattr(timing, "passes_of", lambda _case: [])
+    with pytest.raises(AssertionError, match="nothing was timed"):
+        timing.time(parse("add", SMALL["add"]))
+    monkeypatch.setattr(timing.sides, "result", lambda *_: None)
+    from gpu import beside
+
+    with pytest.raises(AssertionError, match="forward: no algorithm has this geometry"):
+        beside.compare(parse("relu", SMALL["relu"]))
+
+
+def test_host_and_device_mixed_up_is_no_missing_geometry(timing, monkeypatch):
+    from rawseg.benchmark import planes
+
+    monkeypatch.setattr(planes, "beside", lambda _like, given: given)
+    with pytest.raises(DeviceError):
+        timing.time(parse("roi_align", SMALL["roi_align"]))
+
+
+def test_limits_are_the_larger_of_bytes_and_flops(pretended_gpu):
+    from gpu import limits
+
+    rates = {"copy_TB_s": 4.0, "matmul_TFLOP_s": 50.0, "matmul_tf32_TFLOP_s": 300.0}
+    found = limits.reached({"cuda": 4.0, "cuda_tiles_tf32": 2.0, "torch": 1.0}, 1e8, 4_000_000, rates)
+    assert found["limit"] == {
+        "fp32": {"us": 2.0, "by": "flops"},
+        "3xtf32": {"us": 1.0, "by": "bytes"},
+        "tf32": {"us": 1.0, "by": "bytes"},
+    }
+    assert found["reached"] == {"cuda": 50.0, "cuda_tiles_tf32": 50.0, "torch": 200.0}
+
+
+def test_ceilings_are_of_both_accuracies(pretended_gpu, monkeypatch):
+    from gpu import device
+
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor: tensor)
+    monkeypatch.setattr(device, "SIDE", 8)
+    monkeypatch.setattr(device, "ELEMENTS", 64)
+    monkeypatch.setattr(device, "microseconds", lambda call, repeats=20: 2.0 if call() is None else 4.0)
+    flops = 2 * 8**3 / 1e6
+    found = device.ceilings()
+    assert found["matmul_TFLOP_s"] == found["matmul_tf32_TFLOP_s"] == flops / 4
+    assert found["copy_TB_s"] == 2 * 256 / 2 / 1e6
+    assert "with TF32" in found["said"]
 
 
 def test_a_wrong_kernel_is_not_timed(timing, monkeypatch):
