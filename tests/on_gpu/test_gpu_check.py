@@ -18,6 +18,8 @@ from on_gpu.pretended_cupy import pretended
 
 import rawseg
 from rawseg.benchmark.cases import Case, parse
+from rawseg.benchmark.model_steps import TOLERANCE, gradient_differences
+from rawseg.benchmark.subjects import Pair
 from rawseg.benchmark.worker import passes_of
 from rawseg.errors import DeviceError
 
@@ -305,12 +307,79 @@ def test_steps_and_inferences_of_all_sides_are_timed(pretended_gpu, monkeypatch)
         return {"train": lambda: None, "infer": lambda: None}
 
     monkeypatch.setattr(models, "torch_modes", of_torch)
+    monkeypatch.setattr(models.graphed, "torch_step", lambda *_, channels_last: {"train graphed": lambda: None})
     monkeypatch.setattr(torch.nn.Module, "cuda", lambda module: module)
     request = {"model": "unet", "width": 2, "size": 16, "batch": 2}
     found = models.timed(request)
-    sides = ("rawseg", "torch")
-    assert list(found["us"]) == [f"{m}, {a}, {s}" for a in models.PRECISIONS for s in sides for m in ("train", "infer")]
+    eager = [f"{m}, {{}}, {s}" for s in ("rawseg", "torch") for m in ("train", "infer")]
+    replayed = [f"train graphed, {{}}, {s}" for s in ("rawseg", "torch", "torch channels_last")]
+    assert list(found["us"]) == [key.format(a) for a in models.PRECISIONS for key in (*eager, *replayed)]
     assert list(found["failed"]) == [f"{accuracy}, torch channels_last" for accuracy in models.PRECISIONS]
     assert found["failed"]["fp32, torch channels_last"] == "RuntimeError: this side has no such kernel"
     assert found["said"].startswith("torch / rawseg: train, fp32 ")
+    assert "train graphed, tf32" in found["said"]
     assert rawseg.get_tensor_core_precision() == "fp32"
+
+
+def on_the_device(models, name: str, **sizes):
+    """Return a small network on the stand-in, its subject and its data."""
+    subject = models.OnDevice(name)
+    request = {"model": name, **models.SMALL[name], **sizes}
+    return subject, models.pair(request).ours.to("cuda"), subject.data(request, np.random.default_rng(1))
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize("name", ["segnet_basic", "context"])
+def test_a_graphed_step_of_a_network_is_the_step(pretended_gpu, name):
+    from gpu import models
+
+    assert name in models.GRAPHED
+    subject, net, data = on_the_device(models, name, size=32)
+    modes = models.graphed.rawseg_step(subject, net, data)  # which compares the gradients
+    before = [p.to("cpu").numpy() for p in net.parameters()]
+    modes["train graphed"]()
+    assert any((p.to("cpu").numpy() != old).any() for p, old in zip(net.parameters(), before))
+
+
+def test_a_graph_with_other_gradients_is_not_timed(pretended_gpu, monkeypatch):
+    from gpu import models
+
+    bits = iter(([b"one"], [b"another"]))
+    monkeypatch.setattr(models.graphed, "_bytes_of_gradients", lambda _model: next(bits))
+    with pytest.raises(AssertionError, match="the gradients of the graph have other bits than the call's"):
+        models.graphed.rawseg_step(*on_the_device(models, "unet", width=2, size=16))
+
+
+LARGE_TWINS = "encoder_unet", "resnet18", "segnet", "deeplabv3", "resnet50", "dilated_vgg16", "mobilenet_v3_large"
+
+
+def network_names() -> list:
+    """Return the networks that are written in PyTorch's functions; the large ones' tests are gates."""
+    names = ("segnet_basic", "context", "mobilenet_v1", "mobilenet_v3_small")
+    return [*names, *(pytest.param(name, marks=pytest.mark.gate) for name in LARGE_TWINS)]
+
+
+@pytest.mark.parametrize("name", network_names())
+def test_networks_and_their_twins_have_equal_gradients(pretended_gpu, name):
+    """In float64; batch norm of maps of one pixel magnifies roundings."""
+    from gpu import networks
+
+    subject = networks.WRITTEN[name]
+    request = {"model": name, **subject.small}
+    both = Pair(*(net.double() for net in networks.pair(request)))
+    data = subject.data(request, np.random.default_rng(1))
+    subject.loss(both.ours, *subject.for_rawseg(data, np.float64)).backward()
+    subject.torch_loss(both.twin, *subject.for_torch(data, np.float64, torch.contiguous_format)).backward()
+    assert max(gradient_differences(both))[0] < TOLERANCE
+    for held, buffer in both.twin.held_buffers.items():
+        assert "running_mean" not in held or both.twin._buffers[buffer].abs().max() > 0  # the twin updates its own, too
+
+
+def test_every_written_network_is_timed_and_compared(pretended_gpu):
+    from gpu import models, networks
+
+    names = {param if isinstance(param, str) else param.values[0] for param in network_names()}
+    assert names == set(networks.WRITTEN)
+    assert [name for name, _ in models.steps()][: len(models.LARGE)] == [f"model {name}" for name in models.LARGE]
+    assert {"segnet", "deeplabv3", "resnet50", "mobilenet_v3_large"} <= models.GRAPHED
+    assert {f"gradients of {name}" for name in models.LARGE} == {name for name, _ in models.checks()}

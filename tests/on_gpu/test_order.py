@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 from on_gpu.pretended_cupy import ndarray
 
 from rawseg.cuda import CUDAGraph, graph
-from rawseg_kernels._cuda import emulator
+from rawseg_kernels._cuda import emulator, gpu
 from rawseg_kernels._cuda.kernel import Kernel
 from rawseg_kernels._cuda.order import by_merging, stable
 
@@ -59,6 +59,17 @@ def test_cupys_is_taken_wherever_it_may_wait(stand_in, monkeypatch, captured):
         order = stable(keys)
     assert order.get().tolist() == [3, 1, 4, 0, 2]
     assert launched[begun:] == (["order_begin", *["order_merge"] * 3] if captured else [])
+
+
+def test_nothing_is_compiled_during_a_capture(stand_in):
+    """Whoever sorts for the first time in a capture: a call before it, which CuPy sorted for, has compiled nothing of this."""
+    gpu._function.cache_clear()
+    keys, made = ndarray(np.array([2, 1, 0])), CUDAGraph()
+    assert stable(keys).get().tolist() == [2, 1, 0]
+    with graph(made):
+        order = stable(keys)
+    made.replay()
+    assert order.get().tolist() == [2, 1, 0]
 
 
 @pytest.mark.gate
