@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from rawseg_kernels._capture import Capture, capturing
+from rawseg_kernels._cuda import order
 
 from ..autograd import Function
 from ..device import gpu_module
@@ -124,6 +125,7 @@ def graph(cuda_graph: CUDAGraph, pool: Place | None = None) -> Iterator[None]:
         cuda_graph._place = pool
     here, capture = cuda_graph.pool(), Capture()
     with here.entered(), capturing(capture):
+        order.load(here.device.id)
         here.stream.begin_capture()
         try:
             yield

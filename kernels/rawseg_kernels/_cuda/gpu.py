@@ -47,6 +47,11 @@ def run(kernel: Kernel, grid: tuple[int, ...], block: tuple[int, ...], given: Se
         raise _failed(kernel, given, error) from error
 
 
+def load(kernel: Kernel, device: int) -> None:
+    """Compile a kernel for a device, if it is not yet: during a capture that is too late."""
+    _function(kernel, device)
+
+
 @lru_cache(maxsize=1024)
 def _function(kernel: Kernel, _device: int) -> Any:
     """Return the compiled kernel; CuPy keeps the machine code on disk."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._capture import current
+from . import gpu
 from .memory import empty
 from .source import Source
 
@@ -19,6 +20,12 @@ def stable(keys: Any) -> Any:
     if current() is not None and not isinstance(keys, np.ndarray):
         return by_merging(keys)
     return keys.argsort(kind="stable").astype(np.int64, copy=False)
+
+
+def load(device: int) -> None:
+    """Compile what `by_merging` launches: no call before a capture has used it, since `stable` takes CuPy's there."""
+    for name in ("order_begin", "order_merge"):
+        gpu.load(kernel(name, ANY), device)
 
 
 def by_merging(keys: Any) -> Any:
