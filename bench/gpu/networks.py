@@ -16,7 +16,7 @@ from rawseg.benchmark.subjects import Pair, Request, Subject
 
 
 class Layers(written.Weights):
-    """What `written_in_torch` takes its weights from: those of a module, whose running statistics are updated as PyTorch does."""
+    """Weights of a module as `written_in_torch` takes them; running statistics are updated, as by PyTorch's own layers."""
 
     def __init__(self, module: Written) -> None:
         own = module._parameters, module._buffers  # looked up without a check: this is timed

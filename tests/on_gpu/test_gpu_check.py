@@ -59,7 +59,28 @@ def test_steps_are_written_as_they_end(pretended_gpu, tmp_path, capsys):
     assert path.name.startswith(f"gpu_{found['when'][:10]}_Pretended_cuda12090_")
     (row,) = found["steps"]
     assert row["ok"]
+    assert "a wrong element: differs by " in row["said"]
     assert "allowed 1e-06" in row["said"]
+    assert "a bit of the last run: run 21 has other bits than the first, float32" in row["said"]
+
+
+def test_a_fault_that_is_not_found_fails_the_run(pretended_gpu, monkeypatch):
+    from gpu import checks
+
+    with monkeypatch.context() as blind:
+        blind.setattr(checks, "difference", lambda *_: 0.0)
+        with pytest.raises(AssertionError, match="wrong element: not found"):
+            checks.planted()
+    monkeypatch.setattr(checks, "repeated", lambda run, _dtype: run())
+    with pytest.raises(AssertionError, match="other bit: not found"):
+        checks.planted()
+
+
+def test_what_the_tests_need_is_told_in_a_line(pretended_gpu, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu_check, "find_spec", lambda name: None if name in ("pytest", "torch") else name)
+    assert gpu_check.main(["--out", str(tmp_path / "none")]) == 0
+    assert "there is no pytest, no torch (pip install -e '.[cuda12,test]')" in capsys.readouterr().out
+    assert not (tmp_path / "none").exists()
 
 
 def test_launches_over_many_arrays_are_checked(pretended_gpu, tmp_path, capsys, monkeypatch):
@@ -169,7 +190,8 @@ def test_the_sanitized_process_makes_every_call(pretended_gpu, monkeypatch, caps
         *(call.name for call in foreach_calls.CALLS),
         *(f"clip norm {p:g}" for p in foreach_calls.NORMS),
     ]
-    assert printed == [*(f"{name} {dtype}" for dtype in ("float32", "float64") for name in of_all), ""]
+    sorted_keys = [f"order of {size} int64" for size in calls.SIZES]
+    assert printed == [*(f"{name} {dtype}" for dtype in ("float32", "float64") for name in of_all), *sorted_keys, ""]
     assert allocators == [None]
 
 
