@@ -72,10 +72,10 @@ def why_not() -> str:
 
 def steps() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
     """Return all steps by name: what must be right first, what costs least to lose last."""
-    from gpu import beside, checks, device, models, sanitizer, timing
+    from gpu import checks, device, models, sanitizer, timing
 
-    right = [*checks.steps(), *beside.steps(), *models.checks(), *sanitizer.steps()]
-    return [("ceilings", device.ceilings), *right, *timing.steps(), *models.steps()]
+    right = [*checks.steps(), *models.checks(), *sanitizer.steps()]
+    return [("ceilings", device.ceilings), *right, *timing.steps(), *models.steps(), *models.more_checks()]
 
 
 def state(row: dict[str, Any]) -> str:

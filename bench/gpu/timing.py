@@ -6,29 +6,41 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import cupy  # type: ignore[import-not-found]
 import numpy as np
 
 from gpu import device, limits, sides
-from gpu.beside import label, right
+from gpu.beside import compare, label, passes, right
 from gpu.clock import microseconds_of
 from gpu.sides import is_tf32
 from rawseg.benchmark.cases import Case, named
 from rawseg.benchmark.passes import Pass
-from rawseg.benchmark.worker import passes_of
 
 
 def steps() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
-    """Return a step for every case of the bench."""
-    return [(f"time {label(case)}", partial(time, case)) for case in named([], [])]
+    """Return two steps for every case of the bench: it is compared with PyTorch, and then timed beside it."""
+    found = []
+    for case in named([], []):
+        found += [(f"beside PyTorch {label(case)}", partial(compare, case)), (f"time {label(case)}", partial(time, case))]
+    return found
 
 
 def time(case: Case) -> dict[str, Any]:
     """Time all passes of a case, every algorithm of the device's and PyTorch's in two layouts, with TF32 and without."""
     may_be_timed = right(case)  # a wrong kernel is not
-    rows = [timed_pass(case, item, may_be_timed[item.name]) for item in passes_of(case)]
+    rows = [timed_pass(case, item, may_be_timed[item.name]) for item in passes(case)]
     if not rows:
         raise AssertionError(f"{label(case)}: nothing was timed")
+    free()
     return {"rows": rows, "said": "; ".join(map(ratio, rows))}
+
+
+def free() -> None:
+    """Give both sides' memory back: neither sees what the other keeps."""
+    import torch
+
+    cupy.get_default_memory_pool().free_all_blocks()
+    torch.cuda.empty_cache()
 
 
 def timed_pass(case: Case, item: Pass, names: list[str]) -> dict[str, Any]:
