@@ -50,7 +50,6 @@ MORE = (  # where an option changes what is right
     ("interpolate", "1x2x4x4 scale=3 mode=nearest"),
     ("avg_pool2d", "1x2x7x7 kernel_size=3 stride=2 padding=1"),
     ("pad", "1x2x5x5 width=2"),
-    ("roi_pool", "2x3x8x8 boxes=6 output_size=3 spatial_scale=0.5"),
 )
 LAYOUTS = "torch", "torch channels_last"
 
