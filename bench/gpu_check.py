@@ -1,8 +1,8 @@
 """What a GPU makes of rawseg: builds every kernel, checks it, proves that its bits repeat, and times it beside PyTorch.
 
 ``python bench/gpu_check.py --budget 520 --out bench/results`` writes one JSON file, anew after every step: a run that is killed
-keeps what it had. Steps that the time is too short for are listed as skipped. Without a GPU it says why and writes nothing.
-The end is an error if any check failed.
+keeps what it had. Steps that the time is too short for are listed as skipped. Without a GPU, or without what the tests need
+(``pip install -e '.[cuda12,test]'``), it says so and writes nothing. The end is an error if any check failed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "kernels"), str(ROOT / "tests"), str(ROOT / "bench")]
 
+NEEDED = ("pytest", "hypothesis", "torch")  # of the tests' catalogue of calls, and of all that is compared with PyTorch
+INSTALL = "pip install -e '.[cuda12,test]'"
 LEAST = 15  # seconds that must be left for another step
 
 
@@ -59,9 +62,12 @@ def why_not() -> str:
     try:
         import cupy  # type: ignore[import-not-found]
 
-        return "" if cupy.cuda.is_available() else "CuPy finds no GPU (nvidia-smi shows the driver)"
+        if not cupy.cuda.is_available():
+            return "CuPy finds no GPU (nvidia-smi shows the driver)"
     except Exception as error:  # CuPy raises many kinds where a library is missing
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error} ({INSTALL})"
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    return f"there is no {', no '.join(missing)} ({INSTALL})" if missing else ""
 
 
 def steps() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
@@ -69,7 +75,7 @@ def steps() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
     from gpu import checks, device, models, sanitizer, timing
 
     right = [*checks.steps(), *models.checks(), *sanitizer.steps()]
-    return [("ceilings", device.ceilings), *right, *timing.steps(), *models.steps()]
+    return [("ceilings", device.ceilings), *right, *timing.steps(), *models.steps(), *models.more_checks()]
 
 
 def state(row: dict[str, Any]) -> str:

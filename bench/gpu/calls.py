@@ -8,6 +8,9 @@ from on_gpu import foreach_calls
 from on_gpu.test_kernels import CALLS
 
 from rawseg.errors import BackendError
+from rawseg_kernels._cuda.order import by_merging
+
+SIZES = 1, 2, 1000  # of keys that are sorted
 
 
 def main() -> None:
@@ -26,6 +29,9 @@ def main() -> None:
         for p in foreach_calls.NORMS:
             begin(f"clip norm {p:g}", dtype)
             foreach_calls.norm_of([[*map(cupy.asarray, foreach_calls.arrays(1, dtype)[0])]], p, 0.5)
+    for size in SIZES:
+        begin(f"order of {size}", np.int64)
+        by_merging(cupy.asarray(np.random.default_rng(size).integers(-size, size + 1, size)))
     cupy.cuda.get_current_stream().synchronize()
 
 

@@ -76,18 +76,28 @@ def spoil() -> None:
     del blocks
 
 
+def repeated(run: Callable[[], list[np.ndarray]], dtype: str) -> list[np.ndarray]:
+    """Return the results of a run, which is repeated on memory that is spoiled anew, or raise where bits differ."""
+    spoil()
+    first = run()
+    for repeat in range(REPEATS):
+        spoil()
+        if any(one.tobytes() != other.tobytes() for one, other in zip(first, run(), strict=True)):
+            raise AssertionError(f"run {repeat + 2} has other bits than the first, {dtype}")
+    return first
+
+
+def _called(case: CudaCall, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the results of a call with copies of its arrays."""
+    return on_host(case.run(*on_device(arrays)))
+
+
 def check(call: int) -> dict[str, Any]:
     """Compare with the loops in float32 and float64, and with itself."""
     case, worst = CALLS[call], {}
     for dtype in loops.DTYPES:
         arrays = case.entry.arrays(np.dtype(dtype).type)
-        spoil()
-        first = on_host(case.run(*on_device(arrays)))
-        for repeat in range(REPEATS):
-            spoil()
-            again = on_host(case.run(*on_device(arrays)))
-            if any(one.tobytes() != other.tobytes() for one, other in zip(first, again, strict=True)):
-                raise AssertionError(f"run {repeat + 2} has other bits than the first, {dtype}")
+        first = repeated(partial(_called, case, arrays), dtype)
         worst[dtype] = worst_of(case, dtype, first, loops.plain(call, dtype))
     return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
 
@@ -122,30 +132,28 @@ def check_foreach(call: foreach_calls.ForeachCall) -> dict[str, Any]:
         want = foreach_calls.arrays(call.columns, dtype)
         for row in zip(*want):
             call.loops(*row)
-        runs = []
-        for _ in range(REPEATS + 1):
-            spoil()
-            columns = [on_device(column) for column in foreach_calls.arrays(call.columns, dtype)]
-            foreach_calls.called(call, columns)
-            runs.append([array.get() for column in columns for array in column])
-        if any(one.tobytes() != other.tobytes() for run in runs for one, other in zip(run, runs[0], strict=True)):
-            raise AssertionError(f"runs differ in their bits, {dtype.__name__}")
+        found = repeated(partial(_changed, call, dtype), dtype.__name__)
         whole = [array for column in want for array in column]
-        worst[dtype.__name__] = max(map(partial(difference, FUNCTIONS), runs[0], whole))
+        worst[dtype.__name__] = max(map(partial(difference, FUNCTIONS), found, whole))
     return {"worst": worst, "said": f"float32 {worst['float32']:.1e}, float64 {worst['float64']:.1e}, {REPEATS + 1} runs equal"}
+
+
+def _changed(call: foreach_calls.ForeachCall, dtype: Any) -> list[np.ndarray]:
+    """Return what a launch makes of many arrays."""
+    columns = [on_device(column) for column in foreach_calls.arrays(call.columns, dtype)]
+    foreach_calls.called(call, columns)
+    return [array.get() for column in columns for array in column]
 
 
 def check_norm(p: float) -> dict[str, Any]:
     """Compare the norm of many arrays, and the factor that it asks for, with the loops', and with itself."""
     columns = [foreach_calls.arrays(1, dtype)[0] for dtype in foreach_calls.DTYPES]
     want = foreach_calls.reference.norm([array for column in columns for array in column], p)
-    runs = []
-    for _ in range(REPEATS + 1):
-        spoil()
-        runs.append([array.get() for array in foreach_calls.norm_of([on_device(column) for column in columns], p, 0.5)])
-    if any(one.tobytes() != other.tobytes() for run in runs for one, other in zip(run, runs[0], strict=True)):
-        raise AssertionError("runs differ in their bits")
-    worst = difference(FUNCTIONS, runs[0][0], np.asarray(want, np.float64))
+
+    def run() -> list[np.ndarray]:
+        return [array.get() for array in foreach_calls.norm_of([on_device(column) for column in columns], p, 0.5)]
+
+    worst = difference(FUNCTIONS, repeated(run, "both dtypes")[0], np.asarray(want, np.float64))
     return {"worst": worst, "said": f"{worst:.1e}, {REPEATS + 1} runs equal"}
 
 
@@ -179,13 +187,36 @@ def difference(allowed: float, got: np.ndarray, want: np.ndarray) -> float:
 
 
 def planted() -> dict[str, Any]:
-    """Prove that a wrong kernel would not pass: the first call's result with one element changed."""
-    case, want = CALLS[0], loops.plain(0, "float32")[0]
-    arrays = case.entry.arrays(np.float32)
-    got = on_host(case.run(*on_device(arrays)))[0]
-    got.reshape(-1)[-1] += np.abs(want).max()
+    """Prove that neither a wrong kernel would pass, nor one whose bits differ in one of the runs."""
+    return {"said": f"a wrong element: {_found(_wrong_element)}; a bit of the last run: {_found(_other_bit)}"}
+
+
+def _found(fault: Callable[[], Any]) -> str:
+    """Return what the check says of a fault, or raise if it says nothing."""
     try:
-        difference(FUNCTIONS, got, want)
+        fault()
     except AssertionError as error:
-        return {"said": str(error)}
-    raise AssertionError("a wrong element was not found")
+        return str(error)
+    raise AssertionError(f"{fault.__name__.strip('_').replace('_', ' ')}: not found")
+
+
+def _wrong_element() -> None:
+    """Compare the first call's result with the loops', one element changed."""
+    case, want = CALLS[0], loops.plain(0, "float32")[0]
+    got = _called(case, case.entry.arrays(np.float32))[0]
+    got.reshape(-1)[-1] += np.abs(want).max()
+    difference(FUNCTIONS, got, want)
+
+
+def _other_bit() -> None:
+    """Repeat the first call, the last of whose runs has one bit that differs: less than a comparison with the loops sees."""
+    case, runs = CALLS[0], 0
+
+    def run() -> list[np.ndarray]:
+        nonlocal runs
+        results = _called(case, case.entry.arrays(np.float32))
+        results[0].reshape(-1).view(np.uint8)[0] ^= runs == REPEATS
+        runs += 1
+        return results
+
+    repeated(run, "float32")

@@ -1,7 +1,8 @@
 """Whole networks on the device: gradients are the CPU's, a second pass has the same bits; steps and inferences are timed.
 
-Beside PyTorch in two layouts: fp32 and 3xTF32 beside PyTorch without TF32, TF32 beside PyTorch with it; one image also as a
-CUDA graph of either side. A side that fails says why, and the others are timed.
+Beside PyTorch in two layouts: fp32 and 3xTF32 beside PyTorch without TF32, TF32 beside PyTorch with it; a training step and one
+image also as a CUDA graph of either side. A side that fails says why, and the others are timed. Mask R-CNN chooses its boxes on
+the CPU, and has no graph.
 """
 
 from __future__ import annotations
@@ -15,15 +16,21 @@ import cupy  # type: ignore[import-not-found]
 import numpy as np
 
 import rawseg
+from gpu import graphed, sides
 from gpu.clock import microseconds_of
-from rawseg.benchmark.model_steps import MODELS, pair, rawseg_modes, torch_modes
+from gpu.networks import NETWORKS, ROWS, pair
+from rawseg.benchmark.model_steps import rawseg_modes, torch_modes
 
 LARGE: dict[str, dict[str, Any]] = {
     "unet": {"width": 64, "size": 256, "batch": 2},
     "mobilenet_v2": {"width": 1.0, "size": 224, "batch": 32},
+    **{row.name: {"size": row.size, "batch": row.batch} for row in ROWS[:4]},
     "mask_rcnn": {"size": 800, "batch": 2},
+    **{row.name: {"size": row.size, "batch": row.batch} for row in ROWS[4:]},
 }
-SMALL = {name: {**LARGE[name], **MODELS[name].small} for name in LARGE} | {"unet": {"width": 8, "size": 64, "batch": 2}}
+FIRST = "unet", "mobilenet_v2", "mask_rcnn"
+GRAPHED = set(LARGE) - {"mask_rcnn"}
+SMALL = {name: {**LARGE[name], **NETWORKS[name].small} for name in LARGE} | {"unet": {"width": 8, "size": 64, "batch": 2}}
 ONE = {"mobilenet_v2": {"width": 1.0, "size": 224, "batch": 1}, "unet": {"width": 32, "size": 256, "batch": 1}}
 CLOSE = 1e-4  # of the largest gradient, in float64: through 50 batch norms of tiny maps
 PRECISIONS = ("fp32", "3xtf32", "tf32")
@@ -35,7 +42,7 @@ class OnDevice:
     """A model of the bench whose data lie on the device, on either side."""
 
     def __init__(self, name: str) -> None:
-        self.subject = MODELS[name]
+        self.subject = NETWORKS[name]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.subject, name)
@@ -59,8 +66,13 @@ def moved(part: Any, move: Callable[[Any], Any]) -> Any:
 
 
 def checks() -> list[Step]:
-    """Return the steps that compare."""
-    return [(f"gradients of {name}", partial(gradients, name)) for name in SMALL]
+    """Return the steps that compare the first networks, which have most kinds of layers."""
+    return [(f"gradients of {name}", partial(gradients, name)) for name in FIRST]
+
+
+def more_checks() -> list[Step]:
+    """Return those of the others, whose passes on the CPU, compiled first, take longer than all that a GPU does here."""
+    return [(f"gradients of {name}", partial(gradients, name)) for name in SMALL if name not in FIRST]
 
 
 def steps() -> list[Step]:
@@ -72,7 +84,7 @@ def steps() -> list[Step]:
 def gradients_on(name: str, device: str) -> list[np.ndarray]:
     """Return the gradients of all parameters after one backward pass in float64."""
     request = {"model": name, **SMALL[name]}
-    subject = OnDevice(name) if device == "cuda" else MODELS[name]
+    subject = OnDevice(name) if device == "cuda" else NETWORKS[name]
     both = pair(request)
     subject.draw_alike(both)
     net = both.ours.double().to(device)
@@ -94,47 +106,48 @@ def gradients(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def precision(name: str) -> Iterator[None]:
+def accuracy_of(name: str) -> Iterator[None]:
     """Let both sides compute at an accuracy."""
-    import torch
-
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name == "tf32"
-    torch.backends.cudnn.benchmark = True
-    before = rawseg.get_tensor_core_precision()
-    rawseg.set_tensor_core_precision(name)
-    try:
+    sides.let_torch(name == "tf32")
+    with sides.precision(name):
         yield
-    finally:
-        rawseg.set_tensor_core_precision(before)
 
 
 def timed(request: dict[str, Any]) -> dict[str, Any]:
-    """Time forward, backward and Adam, and an inference, of all sides at every accuracy."""
+    """Time forward, backward and Adam, call by call and graphed, and an inference, of all sides at every accuracy."""
     found: dict[str, float] = {}
     failed: dict[str, str] = {}
     for accuracy in PRECISIONS:
-        with precision(accuracy):
-            for side, modes in sides(request).items():
+        with accuracy_of(accuracy):
+            for (side, kind), modes in modes_of(request).items():
                 try:
                     found |= {f"{mode}, {accuracy}, {side}": us for mode, us in times(modes).items()}
                 except Exception as error:  # the other sides have their turn
-                    failed[f"{accuracy}, {side}"] = f"{type(error).__name__}: {error}"[:300]
-        cupy.get_default_memory_pool().free_all_blocks()
-    if not found:
-        raise AssertionError(f"nothing ran: {failed}")
+                    failed[f"{kind}{accuracy}, {side}"] = f"{type(error).__name__}: {error}"[:300]
+                cupy.get_default_memory_pool().free_all_blocks()
+    if not any(key.endswith(", rawseg") for key in found):
+        raise AssertionError(f"nothing of rawseg ran: {failed}")
     return {"request": request, "us": found, "failed": failed, "said": ratios(found)}
 
 
-def sides(request: dict[str, Any]) -> dict[str, Callable[[], dict[str, Callable[[], Any]]]]:
-    """Return what makes the training step and the inference of each side."""
+def modes_of(request: dict[str, Any]) -> dict[tuple[str, str], Callable[[], dict[str, Callable[[], Any]]]]:
+    """Return what makes the training step and the inference of each side, and its graphed step: by side and kind."""
     subject: Any = OnDevice(request["model"])
     both, data = pair(request), subject.data(request, np.random.default_rng(1))
     ours, twin = both.ours.to("cuda"), both.twin.cuda()
-    return {
-        "rawseg": partial(rawseg_modes, subject, ours, data),
-        "torch": partial(torch_modes, subject, twin, data, channels_last=False),
-        "torch channels_last": partial(torch_modes, subject, twin, data, channels_last=True),
+    found: dict[tuple[str, str], Any] = {
+        ("rawseg", ""): partial(rawseg_modes, subject, ours, data),
+        ("torch", ""): partial(torch_modes, subject, twin, data, channels_last=False),
+        ("torch channels_last", ""): partial(torch_modes, subject, twin, data, channels_last=True),
     }
+    if request["model"] in GRAPHED:
+        graphs = {
+            ("rawseg", "graphed, "): partial(graphed.rawseg_step, subject, ours, data),
+            ("torch", "graphed, "): partial(graphed.torch_step, subject, twin, data, channels_last=False),
+            ("torch channels_last", "graphed, "): partial(graphed.torch_step, subject, twin, data, channels_last=True),
+        }
+        found |= graphs
+    return found
 
 
 def times(modes: Callable[[], dict[str, Callable[[], Any]]]) -> dict[str, float]:
@@ -143,7 +156,7 @@ def times(modes: Callable[[], dict[str, Callable[[], Any]]]) -> dict[str, float]
 
     found = {}
     for mode, call in modes().items():
-        with torch.set_grad_enabled(mode == "train"):
+        with torch.set_grad_enabled(mode.startswith("train")):
             found[mode] = microseconds_of([call], repeats=5)[0]
     return found
 
@@ -161,7 +174,7 @@ def timed_inference(request: dict[str, Any]) -> dict[str, Any]:
         subject.for_rawseg(data, np.float32),
         subject.for_torch(data, np.float32, torch.contiguous_format),
     )
-    with precision("fp32"), rawseg.no_grad(), torch.no_grad():
+    with accuracy_of("fp32"), rawseg.no_grad(), torch.no_grad():
         graphed, graph = rawseg.cuda.make_graphed_callables(ours, (x,)), torch.cuda.CUDAGraph()
         if graphed(x).to("cpu").numpy().tobytes() != ours(x).to("cpu").numpy().tobytes():
             raise AssertionError("the graph's answer has other bits than the call's")

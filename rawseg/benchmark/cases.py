@@ -88,6 +88,8 @@ def _unet() -> list[Case]:
     cases.append(Case("cat", "unet", "64 and 64 at 256", (2, 64, 256, 256), {}))
     cases.append(Case("cross_entropy", "unet", "2 classes at 256", (4, 2, 256, 256), {}))
     cases.append(Case("cross_entropy", "unet", "21 classes at 256", (4, 21, 256, 256), {}))
+    cases.append(Case("cross_entropy", "unet", "21 classes at 512", (2, 21, 512, 512), {}))
+    cases.append(Case("softmax", "unet", "21 classes at 512", (2, 21, 512, 512), {}))
     cases.append(Case("adam", "unet", "7.8 million parameters", (7_800_000,), {}))
     return cases
 
@@ -143,11 +145,35 @@ def _mask_rcnn() -> list[Case]:
         name = f"{boxes} boxes to {size}x{size}, 256 at 50x76"
         options = {"boxes": boxes, "output_size": size, "sampling_ratio": 2, "spatial_scale": 0.0625}
         cases.append(Case("roi_align", family, name, (2, 256, 50, 76), options))
+    options = {"boxes": 512, "output_size": 7, "spatial_scale": 0.0625}
+    cases.append(Case("roi_pool", family, "512 boxes to 7x7, 256 at 50x76", (2, 256, 50, 76), options))
+    cases.append(Case("nms", family, "1000 boxes", (1000,), {"iou_threshold": 0.7}))
+    cases.append(Case("box_iou", family, "1000 boxes and 1000", (1000,), {"others": 1000}))
+    cases.append(Case("paste_masks", family, "8 of 28x28 in 800x800", (8, 1, 28, 28), {"size": (800, 800)}))
     cases.append(Case("linear", family, "12544-1024 (box head)", (512, 12544), {"out_features": 1024}))
     return cases
 
 
-FAMILIES = {"unet": _unet, "mobilenet_v2": _mobilenet_v2, "mask_rcnn": _mask_rcnn}
+def _others() -> list[Case]:
+    """Operations that these three networks do not have, at the shapes of others that do."""
+    family = "others"
+    return [
+        # Wu and He 2018: a ResNet-50 with 32 groups
+        Case("group_norm", family, "32 groups of 256 at 56", (4, 256, 56, 56), {"num_groups": 32}),
+        # ConvNeXt-T (Liu et al. 2022), whose maps have their channels last
+        Case("layer_norm", family, "96 of 8x56x56 pixels", (8 * 56 * 56, 96), {}),
+        # DenseNet-121 (Huang et al. 2017): between its first two blocks
+        Case("avg_pool2d", family, "2x2 128 at 56", (8, 128, 56, 56), {"kernel_size": 2}),
+        # CycleGAN (Zhu et al. 2017): its residual blocks
+        Case("pad", family, "reflect 1 256 at 64", (2, 256, 64, 64), {"width": 1, "mode": "reflect"}),
+        Case("unfold", family, "3x3 64 at 128", (2, 64, 128, 128), {"kernel_size": 3, "padding": 1}),
+        Case("grid_sample", family, "64 at 128", (2, 64, 128, 128), {}),
+        # ResNet-50 (He et al. 2016)
+        Case("sgd", family, "25.6 million parameters", (25_600_000,), {}),
+    ]
+
+
+FAMILIES = {"unet": _unet, "mobilenet_v2": _mobilenet_v2, "mask_rcnn": _mask_rcnn, "others": _others}
 
 
 def named(families: list[str], ops: list[str]) -> list[Case]:

@@ -146,7 +146,7 @@ def _torch_backward(which: int, shape: tuple[int, ...], geometry: tuple[Any, ...
 
         strided = grad_output.is_contiguous(memory_format=torch.channels_last) and not grad_output.is_contiguous()
         layout = torch.channels_last if strided else torch.contiguous_format
-        wanted = torch.empty(shape, dtype=grad_output.dtype).to(memory_format=layout)
+        wanted = grad_output.new_empty(shape).to(memory_format=layout)
         x, weight = (wanted, operand) if which == 0 else (operand, wanted)
         mask = [which == 0, which == 1, False]
         run = torch.ops.aten.convolution_backward

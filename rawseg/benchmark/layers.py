@@ -1,4 +1,4 @@
-"""The passes of batch norm, activations, sums, products, losses and optimisers."""
+"""The passes of batch norm, activations, sums, products and losses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from rawseg_kernels import activation, batch_norm
 
-from .. import cat, optim, tensor
+from .. import cat, tensor
 from .. import functional as F
 from ..autograd import no_grad
 from ..testing.rounding.bounds import gamma
-from .passes import Bound, Pass, normals, nothing, relative, sum_of
+from .passes import Bound, Pass, beside, normals, nothing, relative, sum_of
 
 EPS, MOMENTUM = 1e-5, 0.1
 LIMITS = {"": (-math.inf, math.inf), "relu": (0.0, math.inf), "relu6": (0.0, 6.0)}
@@ -36,6 +36,10 @@ def batch_norm_passes(shape: tuple[int, ...], after: str = "") -> list[Pass]:
             return batch_norm.normalise(x, weight, bias, mean, inv_std, low, high)
 
         return run
+
+    def ours_backward(f: Any, g: Any, x: Any, weight: Any, bias: Any) -> Callable[[], Any]:
+        saved = beside(x, (mean, inv_std))
+        return lambda: batch_norm.backward_train(g, x, weight, *saved, bias=bias, low=low, high=high)
 
     def theirs(x: Any, weight: Any, bias: Any) -> Callable[[], Any]:
         return lambda: clamp(aten.native_batch_norm(x, weight, bias, None, None, True, MOMENTUM, EPS)[0])
@@ -59,7 +63,7 @@ def batch_norm_passes(shape: tuple[int, ...], after: str = "") -> list[Pass]:
         Pass(
             "grad input",
             (g, x, weight, bias),
-            lambda f, g, x, w, b: lambda: batch_norm.backward_train(g, x, w, mean, inv_std, bias=b, low=low, high=high),
+            ours_backward,
             theirs_backward,
             9.0 * x.size,
             _normalised_gradient_bound,
@@ -216,42 +220,6 @@ def cross_entropy_passes(shape: tuple[int, ...]) -> list[Pass]:
     return [Pass("forward and grad", (x, target), setup, theirs, 8.0 * x.size, bound)]
 
 
-def adam_passes(shape: tuple[int, ...]) -> list[Pass]:
-    """Return a step of Adam with PyTorch's defaults."""
-    import torch
-
-    p, g = normals(0, shape, shape)
-    rate = 1e-3
-
-    def setup(f: Any, p: Any, g: Any) -> Callable[[], Any]:
-        parameter = tensor(p.copy(), requires_grad=True)
-        parameter.grad = tensor(g)
-        optimizer = optim.Adam([parameter], rate)
-
-        def run() -> Any:
-            optimizer.step()
-            return parameter
-
-        return run
-
-    def theirs(p: Any, g: Any) -> Callable[[], Any]:
-        parameter = p.clone().requires_grad_()
-        parameter.grad = g.clone()
-        optimizer = torch.optim.Adam([parameter], rate)
-
-        def run() -> Any:
-            optimizer.step()
-            return parameter
-
-        return run
-
-    def bound(algorithm: str, item: Pass, exact: np.ndarray) -> np.ndarray:
-        """Bound the first step, lr g / (|g| + eps): some 16 roundings of a number below lr, and one of the sum."""
-        return gamma(1, np.float32) * np.abs(exact) + gamma(16, np.float32) * rate
-
-    return [Pass("step", (p, g), setup, theirs, 12.0 * p.size, bound)]
-
-
 PASSES: dict[str, Callable[..., list[Pass]]] = {
     "batch_norm": batch_norm_passes,
     "batch_norm_relu": lambda shape: batch_norm_passes(shape, "relu"),
@@ -262,5 +230,4 @@ PASSES: dict[str, Callable[..., list[Pass]]] = {
     "cat": cat_passes,
     "linear": linear_passes,
     "cross_entropy": cross_entropy_passes,
-    "adam": adam_passes,
 }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rawseg_kernels._arena import empty
+from rawseg_kernels._arrays import module_of
 
 from ..testing.rounding.bounds import gamma, product_gamma, smallest
 
@@ -40,6 +41,8 @@ class Pass:
         The algorithm that "auto" is; the room's first, unless told.
     oracle : callable, optional
         The exact result of operands in double precision, where PyTorch has no such operation.
+    where : {"cpu", "cuda"}
+        Where PyTorch computes the exact result.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Pass:
     verb: str = ""
     chosen: str = ""
     oracle: Callable[..., np.ndarray] | None = None
+    where: str = "cpu"
 
     def __post_init__(self) -> None:
         if not self.chosen:
@@ -71,7 +75,10 @@ class Pass:
         if self.oracle is not None:
             return self.oracle(*wide)
         assert self.theirs is not None
-        return first(self.theirs(*map(torch.from_numpy, wide))()).numpy()
+        tensors = [torch.from_numpy(array) for array in wide]
+        if self.where == "cuda":
+            tensors = [tensor.cuda() for tensor in tensors]
+        return first(self.theirs(*tensors)()).cpu().numpy()
 
 
 def first(result: Any) -> Any:
@@ -84,6 +91,14 @@ def array(result: Any) -> np.ndarray:
     """Return that of rawseg as an array."""
     result = first(result)
     return result if isinstance(result, np.ndarray) else result.numpy()
+
+
+def beside(like: Any, given: Any) -> Any:
+    """Return an array, or a tuple with arrays, where another array lies: a copy on its GPU, or the same one on the CPU."""
+    if isinstance(given, tuple):
+        parts = [beside(like, part) for part in given]
+        return type(given)(*parts) if hasattr(given, "_fields") else tuple(parts)
+    return module_of(like).asarray(given) if isinstance(given, np.ndarray) else given
 
 
 def sum_of(terms: int) -> Bound:

@@ -10,7 +10,7 @@ import numpy as np
 from rawseg_kernels import adaptive_avg_pool2d, max_pool2d, max_unpool2d, resize, roi_align
 
 from ..errors import BackendError
-from .passes import Pass, by_autograd, normals, nothing, sum_of
+from .passes import Pass, beside, by_autograd, normals, nothing, sum_of
 from .torchvision_on_cpu import torchvision
 
 
@@ -28,7 +28,7 @@ def max_pool2d_passes(shape: tuple[int, ...], kernel_size: Any, stride: Any = No
     covering = math.prod(-(-kernel // step) for kernel, step in zip(*pairs[:2]))  # windows that see one pixel
 
     def theirs(g: Any, indices: Any) -> Any:
-        like = torch.empty(shape, dtype=g.dtype).to(memory_format=torch.preserve_format)
+        like = g.new_empty(shape)
         if not g.is_contiguous():
             like = like.contiguous(memory_format=torch.channels_last)
         return lambda: aten.max_pool2d_with_indices_backward(g, like, *pairs, False, indices)
@@ -80,7 +80,7 @@ def max_unpool2d_passes(shape: tuple[int, ...], kernel_size: Any) -> list[Pass]:
             "grad input",
             (g, indices),
             lambda f, g, i: lambda: f(g, i),
-            lambda g, i: by_autograd(lambda x, i: unpool(x, i, kernel_size))(g, torch.empty(shape, dtype=g.dtype), i),
+            lambda g, i: by_autograd(lambda x, i: unpool(x, i, kernel_size))(g, g.new_empty(shape), i),
             0.0,
             nothing,
             max_unpool2d,
@@ -112,7 +112,7 @@ def adaptive_avg_pool2d_passes(shape: tuple[int, ...], output_size: Any) -> list
             "grad input",
             (g,),
             lambda f, g: lambda: f(g, shape),
-            lambda g: by_autograd(lambda x: pool(x, output_size))(g, torch.zeros(shape, dtype=g.dtype)),
+            lambda g: by_autograd(lambda x: pool(x, output_size))(g, g.new_zeros(shape)),
             float(x.size),
             sum_of(terms),
             adaptive_avg_pool2d,
@@ -145,7 +145,7 @@ def interpolate_passes(shape: tuple[int, ...], scale: int, mode: str) -> list[Pa
             "grad input",
             (g,),
             lambda f, g: lambda: f(g, shape[2:], mode),
-            lambda g: by_autograd(lambda x: resized(x, size, mode=mode))(g, torch.zeros(shape, dtype=g.dtype)),
+            lambda g: by_autograd(lambda x: resized(x, size, mode=mode))(g, g.new_zeros(shape)),
             flops,
             sum_of(4 * (scale + 1) ** 2),
             resize,
@@ -182,12 +182,25 @@ def roi_align_passes(
     compiled, options = compiled_operations(), (spatial_scale, output_size, output_size)
     given = torch.from_numpy(rois)
     wide = grid._replace(row_weights=grid.row_weights.astype(np.float64), column_weights=grid.column_weights.astype(np.float64))
+
+    def ours(f: Any, operand: Any) -> Any:
+        there = beside(operand, grid)
+        return lambda: f(operand, there)
+
+    def their_forward(x: Any) -> Any:
+        there = given.to(x.device)
+        return lambda: compiled.roi_align(x, there, *options, sampling_ratio, True)
+
+    def their_backward(g: Any) -> Any:
+        there = given.to(g.device)
+        return lambda: compiled._roi_align_backward(g, there, *options, *shape, sampling_ratio, True)
+
     return [
         Pass(
             "forward",
             (x,),
-            lambda f, x: lambda: f(x, grid),
-            compiled and (lambda x: lambda: compiled.roi_align(x, given, *options, sampling_ratio, True)),
+            ours,
+            compiled and their_forward,
             flops,
             sum_of(4 * sampling_ratio**2 + 1),
             roi_align,
@@ -197,8 +210,8 @@ def roi_align_passes(
         Pass(
             "grad input",
             (g,),
-            lambda f, g: lambda: f(g, grid),
-            compiled and (lambda g: lambda: compiled._roi_align_backward(g, given, *options, *shape, sampling_ratio, True)),
+            ours,
+            compiled and their_backward,
             flops,
             sum_of(4 * sampling_ratio**2 * output_size**2 * boxes + 1),
             roi_align,

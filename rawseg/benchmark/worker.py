@@ -20,9 +20,11 @@ from rawseg_kernels._arena import memory_stats, reset_peak_memory_stats
 
 from ..errors import ArgumentError, RawsegError
 from ..testing.adapters import imported
+from .boxes import PASSES as BOXES
 from .cases import Case
 from .convolutions import conv2d_passes, conv_transpose2d_passes
 from .layers import PASSES as LAYERS
+from .optimisers import PASSES as OPTIMISERS
 from .passes import Pass, array
 from .planes import (
     adaptive_avg_pool2d_passes,
@@ -31,7 +33,9 @@ from .planes import (
     max_unpool2d_passes,
     roi_align_passes,
 )
+from .rows import PASSES as ROWS
 from .timing import measure
+from .windows import PASSES as WINDOWS
 
 PASSES: dict[str, Callable[..., list[Pass]]] = {
     "conv2d": conv2d_passes,
@@ -42,6 +46,10 @@ PASSES: dict[str, Callable[..., list[Pass]]] = {
     "interpolate": interpolate_passes,
     "roi_align": roi_align_passes,
     **LAYERS,
+    **ROWS,
+    **WINDOWS,
+    **BOXES,
+    **OPTIMISERS,
 }
 # Loops without vectors, for reading: they are timed where they end soon, and where they are asked for.
 PLAIN = {("rawseg_kernels.conv2d", "direct"), ("rawseg_kernels.conv_transpose2d", "direct")}
@@ -98,8 +106,9 @@ def load(name: str) -> tuple[str, Any] | None:
 
 def check(item: Pass, algorithm: str, result: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
     """Return the largest error over its bound, and what is wrong with a result that cannot be right."""
-    if result.shape != exact.shape or result.dtype != np.float32:
-        return {"wrong": f"{result.dtype} {result.shape}, expected float32 {exact.shape}"}
+    dtype = np.float32 if exact.dtype.kind == "f" else exact.dtype
+    if result.shape != exact.shape or result.dtype != dtype:
+        return {"wrong": f"{result.dtype} {result.shape}, expected {np.dtype(dtype)} {exact.shape}"}
     error = np.abs(result.astype(np.float64) - exact)
     bound = np.broadcast_to(item.bound(algorithm, item, exact), error.shape)
     bad = ~(error <= bound)

@@ -18,7 +18,7 @@ REGRESSION = 1  # exit code where --compare found something slower, or a kernel 
 
 def bench(
     op: Annotated[Texts, typer.Option(help="An operation, e.g. conv2d; may be given again.")] = [],  # noqa: B006 (typer's)
-    family: Annotated[Texts, typer.Option(help="Layers of unet, mobilenet_v2 or mask_rcnn; all, unless named.")] = [],  # noqa: B006
+    family: Annotated[Texts, typer.Option(help="Layers of unet, mobilenet_v2, mask_rcnn or others; all, unless named.")] = [],  # noqa: B006
     shape: Annotated[
         Texts, typer.Option(help="A case of --op instead: '2x64x128x128 out_channels=64 kernel_size=3 padding=1'.")
     ] = [],  # noqa: B006
