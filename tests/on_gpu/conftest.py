@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from on_gpu.pretended_cupy import pretended
 
@@ -39,3 +42,14 @@ def launches(monkeypatch):
 
     monkeypatch.setattr(Kernel, "launch", counted)
     return seen
+
+
+@pytest.fixture
+def pretended_gpu(monkeypatch):
+    with pretended() as cupy:
+        from gpu import loops
+
+        monkeypatch.setattr(loops, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))  # has compiled kernels already
+        yield cupy
+    for name in [name for name in sys.modules if name == "gpu" or name.startswith("gpu.")]:
+        del sys.modules[name]  # they hold the stand-in
