@@ -160,6 +160,7 @@ def test_a_wrong_kernel_is_not_timed(timing, monkeypatch):
         timing.time(conv2d_case())
 
 
+@pytest.mark.gate
 def test_the_gradients_of_a_network_are_compared(pretended_gpu, tmp_path, monkeypatch, capsys):
     from gpu import models
 
