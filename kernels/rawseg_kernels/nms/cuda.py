@@ -1,6 +1,7 @@
 """Suppression in CUDA: a bit for every pair of boxes that overlaps too much, and one block that settles them; see ``nms.cu``.
 
 The decisions are those of the loops. Bits are made for so many boxes at a time that their memory grows with N, not its square.
+Nothing of them comes to the host, but at the end how many boxes are kept: the size of the result.
 """
 
 from __future__ import annotations
