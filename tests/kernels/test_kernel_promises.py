@@ -18,7 +18,6 @@ from promises import assert_promises
 import rawseg_kernels
 from rawseg_kernels import _algorithms
 
-DTYPES = [np.float32, np.float64]
 CALLS = [pytest.param(entry, id=entry.name, marks=pytest.mark.proves(entry.op, "determinism", "cpu")) for entry in KERNELS]
 ROOMS = [name for _, name, package in pkgutil.iter_modules(rawseg_kernels.__path__) if package and name[0] != "_"]
 
@@ -29,7 +28,7 @@ def test_names_are_one_of_a_kind():
 
 
 @pytest.mark.spec("all.fresh", "all.strides", "all.bits")
-@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.gate)], ids=["float32", "float64"])
 @pytest.mark.parametrize("entry", CALLS)
 def test_promises(monkeypatch, entry, dtype):
     assert_promises(monkeypatch, entry.call, *entry.arrays(dtype))
@@ -78,6 +77,7 @@ def run_catalogue(module: str, *arguments: str, **environment: str) -> subproces
     )
 
 
+@pytest.mark.gate
 @pytest.mark.spec("all.bits")
 def test_processes_and_threads_give_the_same_bits():
     digests = []
@@ -90,7 +90,7 @@ def test_processes_and_threads_give_the_same_bits():
 
 
 @pytest.mark.spec("all.memory-safety")
-@pytest.mark.parametrize("side", ["front", "end"])
+@pytest.mark.parametrize("side", [pytest.param("front", marks=pytest.mark.gate), "end"])
 def test_no_kernel_leaves_its_memory(side):
     """Inputs and outputs lie flush against pages that kill the process when touched; outputs are made of NaN."""
     done = run_catalogue("catalogue.guarded", side)

@@ -54,21 +54,13 @@ def test_every_file_is_found():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize(
-    ("major", "chips", "dtypes"),
-    [
-        pytest.param("13", ("90",), DTYPES[:1], marks=PRESENT["13"], id="13-Hopper"),
-        *(
-            pytest.param(major, CHIPS, DTYPES, marks=[pytest.mark.gate, mark], id=f"{major}-all")
-            for major, mark in PRESENT.items()
-        ),
-    ],
-)
+@pytest.mark.gate
+@pytest.mark.parametrize("major", VERSIONS)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.path.stem)
-def test_a_file_compiles_without_spills(source, major, chips, dtypes):
+def test_a_file_compiles_without_spills(source, major):
     record = recorded()[source.path.name]["kernels"]
-    for chip in chips:
-        for dtype in dtypes:
+    for chip in CHIPS:
+        for dtype in DTYPES:
             needs = dict(compiled(source, major, chip, dtype))
             assert {name.partition(" ")[0] for name in needs} == set(source.signatures)
             for name, need in needs.items():

@@ -85,6 +85,7 @@ def pytest_collection_finish(session):
 """
 
 
+@pytest.mark.gate
 def test_no_test_of_the_stand_in_is_left_beside_a_real_cupy(tmp_path):
     (tmp_path / "as_if_installed.py").write_text(AS_IF_INSTALLED)
     (tmp_path / "knows.py").write_text(KNOWS)

@@ -136,7 +136,11 @@ def test_every_verb_of_a_room_is_called():
 
 
 @CASES
-@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.release)], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype",
+    [pytest.param(np.float32, marks=pytest.mark.gate), pytest.param(np.float64, marks=pytest.mark.release)],
+    ids=["float32", "float64"],
+)
 def test_as_the_loops_in_any_order_of_threads(case, dtype):
     arrays = case.entry.arrays(dtype)
     before = [array.tobytes() for array in arrays]

@@ -44,6 +44,7 @@ def second(call: Any, arrays: list[Tensor], wanted: tuple[bool, ...]) -> tuple[l
     return outputs, list(first), list(grad(sum((g * g).sum() for g in again), inputs, allow_unused=True))  # type: ignore[arg-type]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("entry", OPS, ids=lambda entry: entry.name)
 def test_every_operation_and_its_derivatives(cupy, entry):
     wanted = differentiable(entry)
