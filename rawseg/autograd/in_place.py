@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DTypeError, GraphError, IndexRangeError, ShapeError
+from ..errors import ArgumentError, DTypeError, GraphError, IndexRangeError, ShapeError
 from . import arithmetic, elementwise
 from .deferred import settle_readers
 from .grad_mode import modes
@@ -48,6 +48,8 @@ class InPlace:
             self._version[0] -= 1  # nothing was written
             if isinstance(error, IndexError):
                 raise IndexRangeError(op, "index", f"positions in shape {self.shape}", str(error)) from None
+            if not getattr(self.array.flags, "writeable", True):
+                raise ArgumentError(op, "tensor", "an array that may be written to", "a read-only one") from None
             raise ShapeError(op, "value", "a shape that broadcasts to the elements", str(error)) from None
         if modes.recorder is not None:
             modes.recorder.overwritten(self, index, other)

@@ -328,3 +328,13 @@ def test_wrong_numbers_and_positions_are_told_and_nothing_is_changed(call, error
     assert x.tolist() == [0, 1, 2]
     assert x._version == before
     assert [row.item() for row in x] == [0, 1, 2]
+
+
+def test_a_read_only_array_is_told_and_counts_no_change():
+    array = np.zeros(3, np.float32)
+    array.flags.writeable = False
+    x = rawseg.Tensor(array)
+    before = list(x._version)
+    with pytest.raises(ArgumentError, match="setitem: tensor: expected an array that may be written to, got a read-only one"):
+        x[0] = 1
+    assert x._version == before

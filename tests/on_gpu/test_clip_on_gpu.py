@@ -18,19 +18,6 @@ SHAPES = [(3, 4), (), (50,), (0, 2), (4200,), (1,)]
 
 
 @pytest.fixture
-def launches(monkeypatch):
-    seen: list[str] = []
-    launch = Kernel.launch
-
-    def counted(self, *arguments, **options):
-        seen.append(self.name)
-        launch(self, *arguments, **options)
-
-    monkeypatch.setattr(Kernel, "launch", counted)
-    return seen
-
-
-@pytest.fixture
 def no_number_on_the_host(monkeypatch):
     def refused(*_arguments):
         raise AssertionError("a number of the device was asked for, which waits for it")
