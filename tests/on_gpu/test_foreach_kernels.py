@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from on_gpu.foreach_calls import CALLS, DTYPES, NORMS, SIZES, arrays, called, norm_of
 from on_gpu.pretended_cupy import ndarray, pretended
+from on_gpu.sanitized_process import sanitized
 from promises import assert_same_bits
 
 from rawseg_kernels._cuda import emulator
@@ -256,10 +254,6 @@ def test_uploads_are_one_copy(monkeypatch):
 @pytest.mark.gate
 @pytest.mark.spec("all.memory-safety")
 def test_under_sanitizers():
-    environment = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "on_gpu.sanitized", "_foreach"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines() or ["nothing"]
-    assert done.returncode == 0, f"died in {lines[-1]}: {done.stderr}"
+    lines = sanitized("_foreach")
     assert len(lines) == 2 * (len(CALLS) + len(NORMS))
     assert SIZES[2] > CHUNK

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib import import_module
 from typing import NamedTuple
 
@@ -12,6 +9,7 @@ import numpy as np
 import pytest
 from catalogue.collected import KERNELS
 from catalogue.entry import KernelCall
+from on_gpu.sanitized_process import sanitized
 from promises import assert_same_bits, outputs_of
 
 from rawseg_kernels import _algorithms
@@ -173,10 +171,5 @@ def test_arrays_may_have_any_strides(case):
 @pytest.mark.spec("all.memory-safety")
 @pytest.mark.parametrize("room", ROOMS)
 def test_under_sanitizers(room):
-    """In a process of its own, which an error in one ends."""
-    environment = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "on_gpu.sanitized", room]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines() or ["nothing"]
-    assert done.returncode == 0, f"died in {lines[-1]}: {done.stderr}"
+    lines = sanitized(room)
     assert len(lines) == 2 * sum(room_of(case) == room for case in CALLS)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from on_gpu.pretended_cupy import ndarray
+from on_gpu.sanitized_process import sanitized
 
 from rawseg.cuda import CUDAGraph, graph
 from rawseg_kernels import grid_sample, max_pool2d, max_unpool2d, roi_pool
-from rawseg_kernels._cuda import emulator
 from rawseg_kernels._errors import IndexRangeError
 from rawseg_kernels.cross_entropy.cuda import kernel as of_cross_entropy
 from rawseg_kernels.grid_sample.cuda import kernel as of_grid_sample
@@ -217,9 +213,5 @@ def run_far() -> None:
 @pytest.mark.gate
 @pytest.mark.spec("all.memory-safety")
 def test_under_sanitizers():
-    environment: dict[str, Any] = {**os.environ, **emulator.sanitizers(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "on_gpu.sanitized", "wrong_indices"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines() or ["nothing"]
-    assert done.returncode == 0, f"died in {lines[-1]}: {done.stderr}"
+    lines = sanitized("wrong_indices")
     assert len(lines) == len(LAUNCHES) * len((*NEAR, *FAR))
