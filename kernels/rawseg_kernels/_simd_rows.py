@@ -14,9 +14,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ._simd import _INDEX, _Emitter, _same_dtype, vector_code
+from ._simd import _INDEX, VECTOR_BYTES, _Emitter, _same_dtype, vector_code
 
 BLOCK = 16  # pixels
+MASKS_ARE_BITS = VECTOR_BYTES == 64  # AVX-512 has registers for them, and operations that take them; others compare lanes
 TAPS = (9, 4, 2, 1)  # that are taken at once: their weights, or sums, stay in registers
 _ALIGNMENT = ir.IntType(32)
 
@@ -28,7 +29,7 @@ class _MaskedEmitter(_Emitter):
         super().__init__(context, builder, dtype)
         self.parts = BLOCK // self.lanes
         self.kind = ir.VectorType(ir.IntType(1), self.lanes)
-        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        self.zero, self.negative_zero = (ir.Constant(self.vector, [zero] * self.lanes) for zero in (0.0, -0.0))
         pointer, name = self.vector.as_pointer(), f"v{self.lanes}f{dtype.bitwidth}.p0"
         reads = ir.FunctionType(self.vector, [pointer, _ALIGNMENT, self.kind, self.vector])
         writes = ir.FunctionType(ir.VoidType(), [self.vector, pointer, _ALIGNMENT, self.kind])
@@ -38,15 +39,21 @@ class _MaskedEmitter(_Emitter):
     def masks(self, pointer, at):
         """Return the masks of a block's vectors."""
         bits = self.builder.load(self.builder.gep(pointer, [at]))
-        parts = [self.builder.lshr(bits, bits.type(part * self.lanes)) for part in range(self.parts)]
-        if self.lanes < BLOCK:
-            parts = [self.builder.trunc(part, ir.IntType(self.lanes)) for part in parts]
-        return [self.builder.bitcast(part, self.kind) for part in parts]
+        if MASKS_ARE_BITS:
+            parts = [self.builder.lshr(bits, bits.type(part * self.lanes)) for part in range(self.parts)]
+            return [self.builder.bitcast(self.builder.trunc(part, ir.IntType(self.lanes)), self.kind) for part in parts]
+        lane = ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
+        undefined = ir.Constant(lane, ir.Undefined)
+        wide = self.builder.insert_element(undefined, self.builder.zext(bits, lane.element), ir.IntType(32)(0))
+        wide, none = self.shuffle(wide, undefined, [0] * self.lanes), ir.Constant(lane, [0] * self.lanes)
+        places = [[1 << part * self.lanes + i for i in range(self.lanes)] for part in range(self.parts)]
+        return [self.builder.icmp_signed("!=", self.builder.and_(wide, ir.Constant(lane, place)), none) for place in places]
 
     def first(self, count):
         """Return the mask of the first ``count`` lanes."""
-        lane = ir.VectorType(_INDEX, self.lanes)
+        lane = ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
         undefined = ir.Constant(lane, ir.Undefined)
+        count = count if self.itemsize == 8 else self.builder.trunc(count, lane.element)
         limit = self.shuffle(self.builder.insert_element(undefined, count, ir.IntType(32)(0)), undefined, [0] * self.lanes)
         return self.builder.icmp_signed("<", ir.Constant(lane, list(range(self.lanes))), limit)
 
@@ -76,9 +83,13 @@ class _MaskedEmitter(_Emitter):
         self.builder.call(self.masked_store, [value, place, _ALIGNMENT(self.itemsize), mask])
 
     def add_product(self, mask, one, other, cell):
-        """``cell += one * other`` in the lanes of the mask."""
+        """``cell += one * other`` in the lanes of the mask; in all others ``other`` must be 0."""
         held = self.builder.load(cell)
-        self.builder.store(self.builder.select(mask, self.builder.call(self.fma, [one, other, held]), held), cell)
+        if MASKS_ARE_BITS:
+            total = self.builder.select(mask, self.builder.call(self.fma, [one, other, held]), held)
+        else:  # the other lanes add -0, which changes nothing, and no sum waits for a choice
+            total = self.builder.call(self.fma, [self.builder.select(mask, one, self.negative_zero), other, held])
+        self.builder.store(total, cell)
 
 
 @vector_code
@@ -140,9 +151,8 @@ def _sum_block(emitter, block, begins, resumes, factors, views, rows, to):
     cells = [cgutils.alloca_once(builder, emitter.vector) for _ in places]
     for cell in cells:
         builder.store(begins, cell)
-    alive = rows.existing()
     with builder.if_then(resumes):
-        for cell, place, mask in zip(cells, places, alive):
+        for cell, place, mask in zip(cells, places, rows.existing()):
             builder.store(emitter.read(to, place, mask), cell)
     with builder.if_else(rows.whole()) as (whole, parted):
         with whole:
@@ -156,8 +166,13 @@ def _sum_block(emitter, block, begins, resumes, factors, views, rows, to):
             for t, (factor, view) in enumerate(zip(factors, views)):
                 for cell, place, mask in zip(cells, places, rows.of(t)):
                     emitter.add_product(mask, factor, emitter.read(view, place, mask), cell)
-            for cell, place, mask in zip(cells, places, alive):
-                emitter.write(builder.load(cell), to, place, mask)
+            with builder.if_else(rows.all_exist()) as (full, partial):
+                with full:
+                    for cell, place in zip(cells, places):
+                        emitter.store(builder.load(cell), to, place)
+                with partial:  # some CPUs take long to write vectors in part
+                    for cell, place, mask in zip(cells, places, rows.existing()):
+                        emitter.write(builder.load(cell), to, place, mask)
 
 
 class _Masks:
@@ -172,9 +187,16 @@ class _Masks:
     def existing(self):
         return self.emitter.masks(self.pointer, self.builder.sub(self.row, _INDEX(2)))
 
+    def all_exist(self):
+        bits = self._column(2)
+        return self.builder.icmp_unsigned("==", bits, bits.type((1 << BLOCK) - 1))
+
     def whole(self):
-        flag = self.builder.load(self.builder.gep(self.pointer, [self.builder.sub(self.row, _INDEX(1))]))
+        flag = self._column(1)
         return self.builder.icmp_unsigned("!=", flag, flag.type(0))
+
+    def _column(self, last):
+        return self.builder.load(self.builder.gep(self.pointer, [self.builder.sub(self.row, _INDEX(last))]))
 
 
 @vector_code

@@ -25,7 +25,7 @@ class Tables(NamedTuple):
     steps: (
         np.ndarray
     )  # (taps, 2), phase after phase: from a result to the pixel under the tap, and the tap's place in the kernel
-    masks: np.ndarray  # uint16, a phase's blocks x (taps + 2)
+    masks: np.ndarray  # uint32, a phase's blocks x (taps + 2)
     pitch: int
     plane: int  # elements of a source plane of one residue
     results: int  # elements of a phase's results
@@ -45,7 +45,7 @@ def _masks(phase: Phase, pitch: int, step: Pair, size: Pair) -> np.ndarray:
         h, w = row * step[0] + off_h, column * step[1] + off_w
         masks.append(exists & (h >= 0) & (h < size[0]) & (w >= 0) & (w < size[1]))
     bits = np.stack([*masks, exists]).reshape(len(masks) + 1, -1, BLOCK)
-    packed = (bits << np.arange(BLOCK, dtype=np.uint16)).sum(axis=2, dtype=np.uint16)
+    packed = (bits << np.arange(BLOCK, dtype=np.uint32)).sum(axis=2, dtype=np.uint32)
     return np.ascontiguousarray(np.stack([*packed, bits.all(axis=(0, 2))]).T)
 
 

@@ -14,6 +14,7 @@ from . import direct
 from ._correlation import correlate
 from ._patches import are_patches, to_channels, to_pixels
 from ._phases import adjoint_phases, forward_phases
+from ._point_sums import sum_points
 from ._weight_sums import sum_over_pixels
 
 ONE = (1, 1)
@@ -91,6 +92,8 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
         seen = to_channels(x, kernel_size)
         return backward_weight(grad_output, seen, points, ONE, padding, dilation, groups).reshape(weight_shape)
     seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
+    if kernel_size == ONE and step == ONE and seen.shape[2:] == grad_output.shape[2:]:
+        return sum_points(grad_output, seen, weight_shape, groups)
     grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
     if not finite(grad_weight):
         return direct.backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups)

@@ -1,0 +1,91 @@
+"""Vector code for products of rows with rows: sums along both of them, where no row needs to be laid out anew.
+
+An element goes to lane ``i % lanes`` of LANE_BYTES of lanes, whatever the width of the vectors, and the lanes are added up by
+halves at the end: neither that width nor the shape of the tile reaches the bits. Places count elements and nothing is checked,
+as in `_simd`.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from ._simd import _INDEX, _LANE, VECTOR_BYTES, _same_dtype, vector_code
+from ._simd_rows import _MaskedEmitter
+
+LANE_BYTES = 64  # of a sum
+# rows of a and of b: the sums, the vectors of a and one of b fill the registers of AVX-512 (4 * 4 + 4 + 1 of 32), of AVX2
+# (2 * 3 * 2 + 2 + 1 of 16), and with vectors of 16 bytes (1 * 3 * 4 + 1 + 1)
+DOT_ROWS, DOT_COLUMNS = {64: (4, 4), 32: (3, 2), 16: (1, 3)}[VECTOR_BYTES]
+
+
+@vector_code
+def add_dots(typing_context, rows, columns, count, a, a_at, a_step, b, b_at, b_step, to, to_at, row_step, column_step):
+    """``to[r][c] += sum over i of a[r][i] * b[c][i]`` for ``count`` elements i of some rows of a and of b.
+
+    There are up to DOT_ROWS ``rows`` of a, ``a_step`` elements apart, and DOT_COLUMNS ``columns``, which are rows of b. A lane
+    is one chain of fused multiply-adds, begun at 0.
+    """
+    dtype = _same_dtype(a, b, to)
+    place = types.int64
+    signature = types.void(*[place] * 3, a, place, place, b, place, place, to, *[place] * 3)
+
+    def generate(context, builder, signature, arguments):
+        rows, columns, count, _, _, a_step, _, _, b_step, _, _, row_step, column_step = arguments
+        emitter = _MaskedEmitter(context, builder, dtype)
+        a, b, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (3, 6, 9))
+        for height, width in product(range(1, DOT_ROWS + 1), range(1, DOT_COLUMNS + 1)):
+            fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (columns, width))]
+            with builder.if_then(builder.and_(*fits)):
+                left = [builder.gep(a, [builder.mul(a_step, _INDEX(r))]) for r in range(height)]
+                right = [builder.gep(b, [builder.mul(b_step, _INDEX(c))]) for c in range(width)]
+                for (r, c), total in _sums(emitter, count, left, right).items():
+                    at = builder.add(builder.mul(row_step, _INDEX(r)), builder.mul(column_step, _INDEX(c)))
+                    cell = builder.gep(to, [at])
+                    builder.store(builder.fadd(builder.load(cell), total), cell)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _sums(emitter, count, left, right):
+    """Return {(row, column): the sum of its products}."""
+    builder, parts = emitter.builder, LANE_BYTES // VECTOR_BYTES
+    pairs = list(product(range(len(left)), range(len(right))))
+    cells = {pair: [cgutils.alloca_once_value(builder, emitter.zero) for _ in range(parts)] for pair in pairs}
+
+    def add(at, masks):
+        for part, mask in enumerate(masks):
+            place = builder.add(at, _INDEX(part * emitter.lanes))
+            held = [emitter.read(row, place, mask) for row in left]
+            for c, row in enumerate(right):
+                seen = emitter.read(row, place, mask)
+                for r, value in enumerate(held):
+                    cell = cells[r, c][part]
+                    builder.store(builder.call(emitter.fma, [value, seen, builder.load(cell)]), cell)
+
+    lanes = parts * emitter.lanes
+    whole = builder.mul(builder.sdiv(count, _INDEX(lanes)), _INDEX(lanes))
+    with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(lanes), intp=_INDEX) as (i, _):
+        add(i, [None] * parts)
+    with builder.if_then(builder.icmp_signed("<", whole, count)):
+        rest = builder.sub(count, whole)
+        add(whole, [emitter.first(builder.sub(rest, _INDEX(part * emitter.lanes))) for part in range(parts)])
+    return {pair: _added(emitter, [builder.load(cell) for cell in cells[pair]]) for pair in pairs}
+
+
+def _added(emitter, parts):
+    """Return the sum of all lanes, by halves."""
+    builder = emitter.builder
+    while len(parts) > 1:
+        half = len(parts) // 2
+        parts = [builder.fadd(lower, upper) for lower, upper in zip(parts[:half], parts[half:])]
+    (lanes,), half = parts, emitter.lanes // 2
+    while half:
+        undefined = ir.Constant(lanes.type, ir.Undefined)
+        lower, upper = (emitter.shuffle(lanes, undefined, list(range(at, at + half))) for at in (0, half))
+        lanes, half = builder.fadd(lower, upper), half // 2
+    return builder.extract_element(lanes, _LANE(0))

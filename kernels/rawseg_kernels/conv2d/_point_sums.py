@@ -1,0 +1,148 @@
+"""The gradient of 1 x 1 kernels: each is the product of two planes, summed over their pixels.
+
+    grad_weight[k, c] = sum over images and pixels of grad_output[image, k, pixel] * x[image, c, pixel]
+
+Both are read along the rows where they lie, in chunks of pixels. Planes smaller than a chunk are first put side by side,
+several images of one channel in a row. A task owns some channels of either side and a share of the chunks; chunks, and then
+shares, are added in order. All of this follows from the shape alone, so neither threads nor vector widths reach the bits.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .._arena import zeros
+from .._jit import kernel, piece
+from .._simd import copy, fill
+from .._simd_dots import DOT_COLUMNS, DOT_ROWS, LANE_BYTES, add_dots
+from .._threads import get_num_threads, launch
+
+CHUNK = 64 * 1024  # elements of the input at once, which stay in the second-level cache, and
+LEAST_PIXELS, MOST_PIXELS = 512, 1024  # of a row of them
+MOST_CHANNELS = CHUNK // LEAST_PIXELS  # of the input
+LEAST_CHANNELS = 32  # of the output, which a task is worth it for
+NEAR = 6 * 1024  # elements of grad_output that stay in the first-level cache
+SHARE_PIXELS = 384  # of a task, at least
+ENOUGH_TASKS = 16  # pixels are shared out until there are as many
+TASKS_PER_THREAD = 4  # channels, too, which nobody can see in the result
+
+
+class Chunks(NamedTuple):
+    """The numbers that the kernel computes with."""
+
+    pixels: int  # of a plane, in a chunk
+    pieces: int  # chunks that cover a plane
+    images: int  # whose planes make one chunk, if they are small
+    count: int  # of all chunks
+    shares: int  # of them
+    width: int  # of a row of planes side by side
+    near: int  # output channels at once
+    into: int  # input channels of a task
+    into_blocks: int  # that cover a group's
+    out: int  # output channels of a task
+    out_blocks: int  # that cover a group's
+
+
+def _parts(whole: int, most: int, unit: int = 1) -> tuple[int, int]:
+    """Return the size of equal parts of at most ``most``, of whole units, and how many there are."""
+    size = -(-whole // (-(-whole // most) * unit)) * unit
+    return size, -(-whole // size)
+
+
+@lru_cache(maxsize=1024)
+def chunks(images: int, plane: int, out: int, into: int, groups: int, itemsize: int, threads: int) -> Chunks:
+    """Lay out one geometry; only ``out`` and ``out_blocks`` depend on the number of threads."""
+    lanes = LANE_BYTES // itemsize
+    into, into_blocks = _parts(into, MOST_CHANNELS)
+    most = min(MOST_PIXELS, CHUNK // into)
+    pixels, pieces = (plane, 1) if plane <= most else _parts(plane, most, lanes)
+    together = min(images, max(1, most // plane))
+    count = -(-images // together) * pieces
+    parallel = groups * into_blocks * max(1, out // LEAST_CHANNELS)  # tasks that pixels need not be shared out for
+    few = min(count, images * plane // SHARE_PIXELS)
+    shares = max(1, min(few, -(-ENOUGH_TASKS // parallel)))
+    out_blocks = -(-TASKS_PER_THREAD * threads // (shares * groups * into_blocks)) if threads > 1 else 1
+    out, out_blocks = _parts(out, -(-out // out_blocks), DOT_ROWS)
+    width = -(-together * pixels // lanes) * lanes + lanes  # one more: rows a power of two apart would clash
+    near = max(1, NEAR // (DOT_ROWS * width)) * DOT_ROWS
+    return Chunks(pixels, pieces, together, count, shares, width, near, into, into_blocks, out, out_blocks)
+
+
+@piece
+def side_by_side(source, at, channels, first, rows, images, plane, to, width):
+    """Lay planes of ``images`` images side by side for each of some channels, ``width`` apart, and zeros behind them."""
+    for i in range(images):  # as they lie in memory
+        for r in range(rows):
+            copy(source, (at + (first + i) * channels + r) * plane, 1, to, r * width + i * plane, 1, plane)
+    for r in range(rows):
+        fill(to, r * width + images * plane, (r + 1) * width, 0)
+
+
+@piece
+def add_near(left, left_at, left_step, rows, right, right_at, right_step, into, count, total, at, depth):
+    """Add the products of ``count`` pixels of some rows, which stay near, and of every row of the input."""
+    i = 0
+    while i < into:
+        columns = -(-(into - i) // -(-(into - i) // DOT_COLUMNS))  # of equal tiles: a narrow one has few products a load
+        for r in range(0, rows, DOT_ROWS):
+            operands = left, left_at + r * left_step, left_step, right, right_at + i * right_step, right_step
+            add_dots(min(DOT_ROWS, rows - r), columns, count, *operands, total, at + r * depth + i, depth, 1)
+        i += columns
+
+
+@piece
+def add_chunk(number, planes, gradients, grad_output, x, k, c, out, into, sizes, chunk, total, at):
+    """Add a chunk's products for ``out`` output channels from k on and ``into`` input channels from c on."""
+    images, channels_out, channels_in, plane, depth = sizes
+    first, start = number // chunk.pieces * chunk.images, number % chunk.pieces * chunk.pixels
+    images = min(chunk.images, images - first)
+    count = images * min(chunk.pixels, plane - start)
+    right, right_at, right_step = x, (first * channels_in + c) * plane + start, plane
+    if chunk.images > 1:
+        side_by_side(x, c, channels_in, first, into, images, plane, planes, chunk.width)
+        right, right_at, right_step = planes, 0, chunk.width
+    for r in range(0, out, chunk.near):
+        rows = min(chunk.near, out - r)
+        left, left_at, left_step = grad_output, (first * channels_out + k + r) * plane + start, plane
+        if chunk.images > 1:
+            side_by_side(grad_output, k + r, channels_out, first, rows, images, plane, gradients, chunk.width)
+            left, left_at, left_step = gradients, 0, chunk.width
+        operands = left, left_at, left_step, rows, right, right_at, right_step, into
+        add_near(*operands, count, total, at + r * depth, depth)
+
+
+@kernel
+def sum_products(first, last, scratch, grad_output, x, total, sizes, groups, chunk):
+    """Compute the tasks ``first <= task < last``, each a share of the chunks for some channels of one group."""
+    _, channels_out, _, _, depth = sizes
+    group_out = channels_out // groups
+    planes, gradients = scratch[: chunk.into * chunk.width], scratch[chunk.into * chunk.width :]
+    for task in range(first, last):
+        rest, c = task // chunk.into_blocks, task % chunk.into_blocks * chunk.into
+        rest, k = rest // chunk.out_blocks, rest % chunk.out_blocks * chunk.out
+        share, group = rest // groups, rest % groups
+        into, out = min(chunk.into, depth - c), min(chunk.out, group_out - k)
+        k += group * group_out
+        at = (share * channels_out + k) * depth + c
+        for number in range(share * chunk.count // chunk.shares, (share + 1) * chunk.count // chunk.shares):
+            add_chunk(number, planes, gradients, grad_output, x, k, group * depth + c, out, into, sizes, chunk, total, at)
+
+
+def sum_points(grad_output, x, weight_shape, groups):
+    """Return ``grad_weight``, in the shape of the weights; ``x`` has the size of ``grad_output``."""
+    n, channels_out, height, width = grad_output.shape
+    depth, plane = weight_shape[1], height * width
+    if n * plane == 0:
+        return zeros(tuple(weight_shape), x.dtype)
+    chunk = chunks(n, plane, channels_out // groups, depth, groups, x.itemsize, get_num_threads())
+    shares = zeros((chunk.shares, *weight_shape), x.dtype)
+    arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
+    sizes = n, channels_out, x.shape[1], plane, depth
+    tasks = chunk.shares * groups * chunk.into_blocks * chunk.out_blocks
+    scratch = (chunk.into + chunk.near) * chunk.width if chunk.images > 1 else 0
+    launch(sum_products, tasks, *arrays, sizes, groups, chunk, work=2 * shares[0].size * n * plane, scratch=(scratch, x.dtype))
+    grad_weight = shares[0].copy() if chunk.shares > 1 else shares[0]
+    for share in shares[1:]:
+        grad_weight += share
+    return grad_weight
