@@ -28,6 +28,8 @@ LARGE = [
     ("stride longer than the kernel", Convolution((2, 5, 23, 26), (9, 5, 2, 1), (3, 4), (0, 0), (1, 1), 1)),
     ("a stride that one column never takes", Convolution((1, 3, 7, 1), (9, 3, 1, 1), (1, 2), (0, 0), (1, 1), 1)),
     ("a stride that one row never takes", Convolution((2, 3, 1, 6), (2, 3, 1, 1), (3, 1), (0, 0), (1, 1), 1)),
+    ("planes side by side", Convolution((8, 130, 10, 15), (37, 130, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
+    ("planes in pieces", Convolution((2, 22, 37, 61), (14, 11, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
 ]
 
 

@@ -93,25 +93,7 @@ def pass_inside(gradient, row, centre, scale, shift, low, high, target):
 
 
 @piece
-def add_gradient(gradient, row, centre, sums, moments):
-    """Add a gradient to one array of lanes, and its products with the distances of a row from a centre to another."""
-    for i in range(row.size):
-        sums[i] += gradient[i]
-    for i in range(row.size):
-        moments[i] += gradient[i] * (row[i] - centre)
-
-
-@piece
 def subtract_line(row, centre, scale, shift, slope, target):
     """Turn a gradient into ``scale * (gradient - shift - (row - centre) * slope)``, in place."""
     for i in range(target.size):
         target[i] = scale * (target[i] - shift - (row[i] - centre) * slope)
-
-
-@piece
-def lanes_for(length, lanes):
-    """Return as many lanes, a power of two, as a row of this length fills: the others would be added as zeros."""
-    count = 1
-    while count < min(length, lanes.size):
-        count *= 2
-    return lanes[: min(count, lanes.size)]

@@ -106,3 +106,24 @@ def sum_squares(typing_context, row, at, count, centre):
         return emitter.added(builder.load(lanes))
 
     return types.float64(row, types.int64, types.int64, types.float64), generate
+
+
+@vector_code
+def sum_distances(typing_context, factors, factors_at, row, at, count, centre):
+    """Return the sum of the distances of ``count`` elements from a centre, each times its factor."""
+    dtype = _same_dtype(factors, row)
+    place = types.int64
+
+    def generate(context, builder, signature, arguments):
+        emitter = _SumEmitter(context, builder, dtype)
+        factors, row = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (0, 2))
+        lanes, centre = cgutils.alloca_once_value(builder, _ZERO), emitter.everywhere(arguments[5])
+
+        def add(i, mask):
+            product = builder.fmul(emitter.read(factors, i, mask), builder.fsub(emitter.read(row, i, mask), centre))
+            builder.store(builder.fadd(builder.load(lanes), product), lanes)
+
+        emitter.row(arguments[4], add)
+        return emitter.added(builder.load(lanes))
+
+    return types.float64(factors, place, row, place, place, types.float64), generate

@@ -201,6 +201,7 @@ outputs = [
     z, conv2d.backward_input(z, thin, x.shape, groups=5, **options),
     conv2d.backward_weight(z, x, thin.shape, groups=5, **options),
     matmul.forward(x, x, transpose_b=True),
+    *(conv2d.backward_weight(x[:, :3, :h], x[:, :, :h], (3, 5, 1, 1)) for h in (4, 70)),
 ]
 for thin, options in ((thin, {"padding": 1}), (draw((10, 1, 5, 4), np.float32), {"stride": (2, 2), "padding": (2, 1)})):
     for dtype in (np.float32, np.float64):

@@ -1,6 +1,6 @@
 """Batch normalisation, one channel a task: its pixels stay in the cache from the sums to the normalised values.
 
-Sums run in double precision over LANES partial sums (`_row_moments`), one image of the batch after the other.
+Sums run in double precision over the lanes of `_simd_sums`, one image of the batch after the other.
     // per pixel: forward 3 reads (2 of them cached) and 1 write, backward 4 reads (2 of them cached) and 1 write, 4 bytes each
 """
 
@@ -12,20 +12,13 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
-from .._row_moments import (
-    add_gradient,
-    lanes_for,
-    normalise_and_clamp,
-    pass_inside,
-    subtract_line,
-    total,
-)
 from .._row_moments import normalise as normalise_row
-from .._simd_sums import sum_row, sum_squares
+from .._row_moments import normalise_and_clamp, pass_inside, subtract_line
+from .._simd_sums import sum_distances, sum_row, sum_squares
 from .._threads import launch
 from . import gathered
 
-LANES = 512  # 4 KiB of partial sums: long enough to hide a slice's cost, small enough for the first-level cache
+NEAR = 1024  # elements at once: what they give is still in the first-level cache when it is summed
 
 
 def forward_train(x, weight, bias, eps):
@@ -77,7 +70,7 @@ def _inverse_deviation(running_var, eps):
 def _backward(grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics):
     grads = empty(x.shape, x.dtype), empty(x.shape[1], x.dtype), empty(x.shape[1], x.dtype)
     arrays = grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics, *grads
-    run = gathered.backward if x.shape[2] < gathered.SHORT else _backward_channels
+    run = gathered.backward if x.shape[2] < gathered.SHORTER else _backward_channels
     launch(run, x.shape[1], *arrays, work=4 * x.size)
     return grads
 
@@ -121,20 +114,20 @@ def _backward_channels(
     grad_weight,
     grad_bias,
 ):
-    spare, count = np.zeros((2, LANES), np.float64), max(x.shape[0] * x.shape[2], 1)
-    sums, moments = lanes_for(x.shape[2], spare[0]), lanes_for(x.shape[2], spare[1])
-    clamped = low > -np.inf or high < np.inf
+    flat, rows, (n, channels, size) = grad_output.reshape(-1), x.reshape(-1), x.shape
+    clamped, count = low > -np.inf or high < np.inf, max(n * size, 1)
+    given = grad_input.reshape(-1) if clamped else flat
     for k in range(first, last):
         centre, scale = mean[k], inv_std[k] * weight[k]
-        for b in range(x.shape[0]):
-            for start in range(0, x.shape[2], LANES):
-                given, row = grad_output[b, k, start : start + LANES], x[b, k, start : start + LANES]
+        summed = moment = 0.0
+        for b in range(n):
+            for start in range(0, size, NEAR):
+                at, length = (b * channels + k) * size + start, min(NEAR, size - start)
                 if clamped:  # what passes is written where the result will be, and read from there
-                    passed = grad_input[b, k, start : start + LANES]
-                    pass_inside(given, row, centre, scale, bias[k], low, high, passed)
-                    given = passed
-                add_gradient(given, row, centre, sums, moments)
-        summed, moment = total(sums), total(moments)
+                    there = slice(at, at + length)
+                    pass_inside(flat[there], rows[there], centre, scale, bias[k], low, high, given[there])
+                summed += sum_row(given, at, length)
+                moment += sum_distances(given, at, rows, at, length, centre)
         grad_bias[k], grad_weight[k] = summed, moment * inv_std[k]
         if not through_statistics:  # the statistics are constants
             _normalise(grad_output, grad_input, k, 0.0, scale, 0.0)
@@ -144,9 +137,13 @@ def _backward_channels(
             if clamped:  # apart: arrays that overlap would not be read in vectors
                 subtract_line(x[b, k], centre, scale, shift, slope, grad_input[b, k])
                 continue
-            given, row, target = grad_output[b, k], x[b, k], grad_input[b, k]
-            for i in range(target.size):
-                target[i] = scale * (given[i] - shift - (row[i] - centre) * slope)
+            _subtract_line(grad_output[b, k], x[b, k], centre, scale, shift, slope, grad_input[b, k])
+
+
+@piece
+def _subtract_line(gradient, row, centre, scale, shift, slope, target):
+    for i in range(target.size):
+        target[i] = scale * (gradient[i] - shift - (row[i] - centre) * slope)
 
 
 @piece

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from .._jit import kernel, piece
-from .._row_moments import add_gradient, lanes_for, pass_inside, subtract_line, total
-from .._simd_sums import sum_row, sum_squares
+from .._row_moments import pass_inside, subtract_line
+from .._simd_sums import sum_distances, sum_row, sum_squares
 
-SHORT = 32  # elements of a plane; sums over longer ones are worth a loop of their own
-LINE, LANES = 2048, 512  # elements: three lines of float32 and the lanes fit the first-level cache
+SHORT, SHORTER = 128, 32  # elements of a plane: sums, and gradients, of longer ones are worth a loop of their own
+LINE = 2048  # elements: three lines of float32 fit the first-level cache
 
 
 @piece
@@ -96,17 +96,15 @@ def backward(
 ):
     """Write the gradients of input, scale and shift."""
     n, images, count = x.shape[0], images_of(x), max(x.shape[0] * x.shape[2], 1)
-    lines, spare = np.empty((3, images * x.shape[2]), x.dtype), np.zeros((2, LANES), np.float64)
+    lines = np.empty((3, images * x.shape[2]), x.dtype)
     given, row, passed = lines[0], lines[1], lines[2]
-    sums, moments = lanes_for(row.size, spare[0]), lanes_for(row.size, spare[1])
     for k in range(first, last):
         centre, scale, held = mean[k], inv_std[k] * weight[k], 0
+        summed = moment = 0.0
         for b in range(0, n, images):
             held = _gradient(grad_output, x, k, b, centre, scale, bias[k], low, high, given, row, passed)
-            for start in range(0, held, LANES):
-                stop = min(start + LANES, held)
-                add_gradient(passed[start:stop], row[start:stop], centre, sums, moments)
-        summed, moment = total(sums), total(moments)
+            summed += sum_row(passed, 0, held)
+            moment += sum_distances(passed, 0, row, 0, held, centre)
         grad_bias[k], grad_weight[k] = summed, moment * inv_std[k]
         shift, slope = summed / count, moment * inv_std[k] * inv_std[k] / count
         for b in range(0, n, images):

@@ -97,7 +97,9 @@ FAULTS = [
             ("wrong formula", "inv_std[k] = 1 / np.sqrt(variance[k] + eps)", "inv_std[k] = 1 / (np.sqrt(variance[k]) + eps)"),
             ("= for +=", "total += sum_row(", "total = sum_row("),
             ("= for +=", "total += sum_squares(", "total = sum_squares("),
-            ("missing step", "scale * (given[i] - shift - (row", "scale * (given[i] - (row"),
+            ("missing step", "scale * (gradient[i] - shift - (row", "scale * (gradient[i] - (row"),
+            ("= for +=", "summed += sum_row(given", "summed = sum_row(given"),
+            ("off by one", "sum_distances(given, at, rows, at, length", "sum_distances(given, at, rows, at, length - 1"),
             (
                 "count",
                 "slope = summed / count, moment * inv_std[k] * inv_std[k] / count",
@@ -115,6 +117,7 @@ FAULTS = [
             ("off by one", "list(range(LANES))), count)", "list(range(1, LANES + 1))), count)"),
             ("missing step", "square if mask is None else builder.select(mask, square, _ZERO)", "square"),
             ("wrong order", "for at in (0, half))", "for at in (0, 0))"),
+            ("missing step", "builder.fsub(emitter.read(row, i, mask), centre))", "emitter.read(row, i, mask))"),
         ],
     ),
     (
@@ -125,7 +128,7 @@ FAULTS = [
             ("= for +=", "summed += sum_row(line, 0, held)", "summed = sum_row(line, 0, held)"),
             ("missing step", "pass_inside(given[:held], row[:held], centre", "pass_inside(given[:held], given[:held], centre"),
             ("missing step", "                    passed[i] = passed[i] * scale", "                    passed[i] = passed[i]"),
-            ("off by one", "for start in range(0, held, LANES):", "for start in range(0, held - LANES, LANES):"),
+            ("= for +=", "moment += sum_distances(", "moment = sum_distances("),
         ],
     ),
     (

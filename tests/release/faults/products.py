@@ -66,11 +66,8 @@ FAULTS = [
         f"{ROOM}/_simd_rows.py",
         DEPTHWISE,
         [
-            (
-                "missing check",
-                "self.builder.select(mask, self.builder.call(self.fma, [one, other, held]), held)",
-                "self.builder.call(self.fma, [one, other, held])",
-            ),
+            ("wrong mask", "self.builder.add(self.tap, _INDEX(t)))", "self.tap)"),
+            ("missing check", "bits, bits.type((1 << BLOCK) - 1))", "bits, bits)"),
             ("wrong order", "[2 * lane + half for lane", "[2 * lane + 1 - half for lane"),
             ("= for +=", "builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))", "builder.load(cell)"),
             ("wrong order", "lane // 2 + lane % 2 * lanes + i", "lane // 2 + (1 - lane % 2) * lanes + i"),
@@ -165,6 +162,26 @@ FAULTS = [
         [
             ("= for +=", "total[place] += results[", "total[place] = results["),
             ("off by one", "for share in shares[1:]:", "for share in shares[2:]:"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_point_sums.py",
+        CONV_CUT,
+        [
+            ("missing step", "r * width + i * plane, 1, plane)", "r * width + i * plane, 1, plane - 1)"),
+            ("off by one", "for share in shares[1:]:", "for share in shares[2:]:"),
+            ("missing check", "count = images * min(chunk.pixels, plane - start)", "count = images * chunk.pixels"),
+            ("wrong axis", "k += group * group_out", "k += group * depth"),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_dots.py",
+        CONV_CUT,
+        [
+            ("missing step", "        add(whole, [emitter.first(", "        0 and add(whole, [emitter.first("),
+            ("= for +=", "builder.store(builder.fadd(builder.load(cell), total), cell)", "builder.store(total, cell)"),
+            ("wrong order", "for at in (0, half))", "for at in (0, 0))"),
+            ("swapped axes", "builder.mul(row_step, _INDEX(r))", "builder.mul(row_step, _INDEX(c))"),
         ],
     ),
     (f"{ROOM}/conv2d/__init__.py", CONV, [("height for width", "(sides[0], sides[2])", "(sides[0], sides[1])")]),
