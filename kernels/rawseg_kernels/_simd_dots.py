@@ -1,8 +1,9 @@
 """Vector code for products of rows with rows: sums along both of them, where no row needs to be laid out anew.
 
-An element goes to lane ``i % lanes`` of LANE_BYTES of lanes, whatever the width of the vectors, and the lanes are added up by
-halves at the end: neither that width nor the shape of the tile reaches the bits. Places count elements and nothing is checked,
-as in `_simd`.
+In `add_dots` an element goes to lane ``i % lanes`` of LANE_BYTES of lanes, whatever the width of the vectors, and the lanes are
+added up by halves at the end; in `chain_dots` a sum is one chain in order, and squares of elements are turned in registers.
+Neither the width of the vectors nor the shape of a tile reaches the bits. Places count elements and nothing is checked, as in
+`_simd`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ._simd import _INDEX, _LANE, VECTOR_BYTES, _same_dtype, vector_code
+from ._simd import _INDEX, _LANE, VECTOR_BYTES, _interleaved, _same_dtype, vector_code
 from ._simd_rows import _MaskedEmitter
 
 LANE_BYTES = 64  # of a sum
 # rows of a and of b: the sums, the vectors of a and one of b fill the registers of AVX-512 (4 * 4 + 4 + 1 of 32), of AVX2
 # (2 * 3 * 2 + 2 + 1 of 16), and with vectors of 16 bytes (1 * 3 * 4 + 1 + 1)
 DOT_ROWS, DOT_COLUMNS = {64: (4, 4), 32: (3, 2), 16: (1, 3)}[VECTOR_BYTES]
+CHAINS = 4  # rows of a, each of whose sums with a vector of rows of b fills a register
 
 
 @vector_code
@@ -89,3 +91,47 @@ def _added(emitter, parts):
         lower, upper = (emitter.shuffle(lanes, undefined, list(range(at, at + half))) for at in (0, half))
         lanes, half = builder.fadd(lower, upper), half // 2
     return builder.extract_element(lanes, _LANE(0))
+
+
+@vector_code
+def chain_dots(typing_context, rows, count, a, a_at, a_step, b, b_at, b_step, to, to_at, to_step):
+    """``to[r][c] = sum over i of a[r][i] * b[c][i]`` for up to CHAINS ``rows`` of a and one vector of rows of b.
+
+    One chain of fused multiply-adds in order of i, begun at 0. Rows of a have whole vectors of elements: those behind ``count``
+    must be -0, which changes no sum; of b nothing is read there.
+    """
+    dtype = _same_dtype(a, b, to)
+    place = types.int64
+    signature = types.void(place, place, a, place, place, b, place, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        rows, count, _, _, a_step, _, _, b_step, _, _, to_step = arguments
+        emitter = _MaskedEmitter(context, builder, dtype)
+        a, b, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (2, 5, 8))
+        columns = [builder.gep(b, [builder.mul(b_step, _INDEX(c))]) for c in range(emitter.lanes)]
+        whole = builder.mul(builder.sdiv(count, _INDEX(emitter.lanes)), _INDEX(emitter.lanes))
+        for height in range(1, CHAINS + 1):
+            with builder.if_then(builder.icmp_signed("==", rows, _INDEX(height))):
+                left = [builder.gep(a, [builder.mul(a_step, _INDEX(r))]) for r in range(height)]
+                cells = [cgutils.alloca_once(builder, emitter.vector) for _ in left]
+                for cell in cells:
+                    builder.store(emitter.zero, cell)
+                with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(emitter.lanes), intp=_INDEX) as (i, _):
+                    _chain_square(emitter, left, columns, i, None, cells)
+                with builder.if_then(builder.icmp_signed("<", whole, count)):
+                    _chain_square(emitter, left, columns, whole, emitter.first(builder.sub(count, whole)), cells)
+                for r, cell in enumerate(cells):
+                    emitter.store(builder.load(cell), to, builder.mul(to_step, _INDEX(r)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _chain_square(emitter, left, columns, at, mask, cells):
+    """As many elements of every chain as a vector has."""
+    builder = emitter.builder
+    turned = _interleaved(emitter, [emitter.read(column, at, mask) for column in columns])
+    for i, vector in enumerate(turned):
+        for row, cell in zip(left, cells):
+            factor = emitter.broadcast(builder.load(builder.gep(row, [builder.add(at, _INDEX(i))])))
+            builder.store(builder.call(emitter.fma, [factor, vector, builder.load(cell)]), cell)

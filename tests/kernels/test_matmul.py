@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -167,11 +170,47 @@ def test_promises(monkeypatch, flags):
     assert_promises(monkeypatch, lambda a, b: matmul.forward(a, b, *flags), a, b)
 
 
+@pytest.mark.proves("matmul", "determinism")
+def test_promises_of_a_few_rows(monkeypatch):
+    a, b = normals(2, (3, 5, 40), (1, 300, 40))
+    assert_promises(monkeypatch, lambda a, b: matmul.forward(a, b, transpose_b=True), a, b)
+
+
+GUARDED = """
+import numpy as np
+from convolution_cases import integers
+from guard_pages import guarded
+from rawseg_kernels import matmul
+a, b = integers(4, (2, 7, 33), (1, 21, 33))
+for end in (True, False):
+    got = matmul.forward(guarded(a, end), guarded(b, end), transpose_b=True)
+    np.testing.assert_array_equal(got, a @ b.transpose(0, 2, 1))
+"""
+
+
+@pytest.mark.spec("all.memory-safety")
+def test_a_few_rows_read_nothing_beyond_the_arrays():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", GUARDED], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_what_is_no_number_stays_in_its_row_and_column():
+    a, b = integers(5, (3, 9), (20, 9))
+    a[1, 8], b[7, 8] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(matmul.forward(a, b, transpose_b=True), a @ b.T)
+
+
 def test_a_product_does_not_depend_on_its_neighbours():
     a, b = normals(3, (2, 90, 300), (300, 70))
     whole = matmul.forward(a, b)
     assert_same_bits(matmul.forward(a[1], b), whole[1])
     assert_same_bits(matmul.forward(a[:, 5:6], b[:, 60:]), whole[:, 5:6, 60:])
+    turned = np.ascontiguousarray(b.T)  # a few rows are multiplied otherwise
+    for rows in (1, 3, 8, 9, 90):
+        assert_same_bits(matmul.forward(a[:, :rows], turned, transpose_b=True), whole[:, :rows])
+    assert_same_bits(matmul.forward(a[:, 5:6], turned[23:], transpose_b=True), whole[:, 5:6, 23:])
 
 
 @pytest.mark.proves("matmul", "complex step")

@@ -13,6 +13,7 @@ from .._jit import kernel, piece
 from .._panels import DEPTH_BLOCK, SHALLOW, multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
 from .._threads import launch
+from . import few_rows
 
 TILE_ROWS = 512  # rows of a tile, at most
 TILE_BYTES = VECTOR_BYTES * VECTORS  # of its width: of one panel of vectors, which the block lays out side by side, or
@@ -103,6 +104,8 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     """Pack the left matrices, then let every task compute one tile of one product."""
     rows, depth = (a.shape[2], a.shape[1]) if transpose_a else (a.shape[1], a.shape[2])
     columns = b.shape[1] if transpose_b else b.shape[2]
+    if few_rows.fits(rows, depth, columns, a.itemsize, transpose_a, transpose_b):
+        return few_rows.forward(a, b, pairs)
     out = empty((pairs.shape[0], rows, columns), a.dtype)
     if out.size == 0:
         return out

@@ -245,6 +245,15 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/matmul/few_rows.py",
+        "kernels/test_matmul.py -k 'cut_up or neighbours or few_rows'",
+        [
+            ("off by one", "there = min(column, columns - lanes)", "there = min(column, columns - lanes + 1)"),
+            ("missing step", "r * lanes + column - there, 1, out", "r * lanes, 1, out"),
+            ("swapped numbers", "pairs[pair, 1] * columns", "pairs[pair, 0] * columns"),
+        ],
+    ),
+    (
         f"{ROOM}/_threads.py",
         "kernels/test_foundation.py -k 'launch or task'",
         [
