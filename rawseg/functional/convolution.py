@@ -10,7 +10,7 @@ from typing import Any
 
 from rawseg_kernels import conv2d as conv2d_room
 from rawseg_kernels import conv_transpose2d as conv_transpose2d_room
-from rawseg_kernels._epilogue import NOTHING
+from rawseg_kernels._epilogue import NOTHING, Epilogue
 
 from ..autograd import Function, Tensor
 from ..autograd.deferred import Deferred, may_defer
@@ -39,13 +39,13 @@ class DeferredConvolution(Deferred):
         """Return another that is ``(y - centre) * scale + shift``, float64 arrays of shape (C,); None after a clamp."""
         if self._after is not NOTHING:
             return None
-        return self._then(self._after._replace(centre=centre, scale=scale, shift=shift))
+        return self._then(Epilogue(centre, scale, shift, NOTHING.low, NOTHING.high))
 
     def clamped(self, low, high):
         """Return another that is held between two numbers; None after a clamp."""
         if self._after[3:] != NOTHING[3:]:
             return None
-        return self._then(self._after._replace(low=low, high=high))
+        return self._then(Epilogue(*self._after[:3], low, high))
 
     def _then(self, after):
         return DeferredConvolution(self.shape, self._run, after, *self.sources)

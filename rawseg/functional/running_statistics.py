@@ -18,6 +18,8 @@ from ..errors import ArgumentError
 
 def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, updating: bool) -> list[Tensor]:
     """Return the running statistics as two Tensors on the caller's memory, or none, which only those who update may pass."""
+    if not updating and _fit(x, running_mean) and _fit(x, running_var):
+        return [running_mean, running_var]
     if (running_mean is None) != (running_var is None) or (running_mean is None and not updating):
         missing = "running_mean" if running_mean is None else "running_var"
         raise ArgumentError(op, missing, "running_mean and running_var, or neither, in training only", None)
@@ -34,6 +36,12 @@ def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, 
     if updating:  # who only normalises by them has them checked by the kernel
         batch_norm_room.check_statistics(*(tensor.array for tensor in tensors))
     return tensors
+
+
+def _fit(x: Tensor, statistic: Any) -> bool:
+    """Return whether a statistic is a Tensor on the CPU that fits x: the usual case, soon told."""
+    array = statistic._array if isinstance(statistic, Tensor) else None
+    return isinstance(array, np.ndarray) and array.dtype == x.dtype and array.shape == x.shape[1:2] and x.dtype.kind == "f"
 
 
 def checked_momentum(op: str, momentum: Any) -> float:

@@ -143,14 +143,22 @@ def fold(weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float
 
     For whoever computes x and can normalise it before storing it. Parameters as in `forward_eval`.
     """
-    _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    device = _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     _arrays.check_array(OP, "running_mean", running_mean)
-    shape, xp = running_mean.shape, _arrays.module_of(running_mean)
+    shape = running_mean.shape
     for name, array in (("running_var", running_var), ("weight", weight), ("bias", bias)):
         if array is not None:
             _arrays.check_shape(OP, name, array, shape)
+    eps = _epsilon(eps)
+    if device == "cpu" and len(shape) == 1:
+        from .direct import folded  # numba
+
+        found = folded(running_mean, running_var, weight, bias, eps)
+        if found is not None:
+            return found
     check_statistics(running_mean, running_var)
-    scale = 1 / xp.sqrt(running_var.astype(np.float64) + _epsilon(eps))
+    xp = _arrays.module_of(running_mean)
+    scale = 1 / xp.sqrt(running_var.astype(np.float64) + eps)
     shift = xp.zeros(shape) if bias is None else bias.astype(np.float64)
     return running_mean.astype(np.float64), scale if weight is None else scale * weight, shift
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .. import _arrays
 from .._arena import empty
 from .._jit import kernel, piece
 from .._row_moments import normalise as normalise_row
@@ -49,6 +50,14 @@ def forward_eval(x, weight, bias, running_mean, running_var, eps):
     inv_std = _inverse_deviation(running_var, eps)
     launch(_forward_eval, x.shape[1], x, weight, bias, running_mean.astype(np.float64), inv_std, out, work=x.size)
     return out
+
+
+def folded(running_mean, running_var, weight, bias, eps):
+    """Return centre, scale and shift of every channel in float64, or None if a statistic is not what it may be."""
+    nothing = running_mean[:0]
+    given = [nothing if array is None else _arrays.contiguous(array) for array in (running_mean, running_var, weight, bias)]
+    out = np.empty((3, running_mean.size))
+    return (out[0], out[1], out[2]) if _fold(*given, eps, out) else None
 
 
 def backward_train(grad_output, x, weight, bias, mean, inv_std, low, high):
@@ -95,6 +104,18 @@ def _normalise_channels(first, last, x, weight, bias, mean, inv_std, low, high, 
 def _forward_eval(first, last, x, weight, bias, mean, inv_std, out):
     for k in range(first, last):
         _normalise(x, out, k, mean[k], inv_std[k] * weight[k], bias[k])
+
+
+@kernel
+def _fold(running_mean, running_var, weight, bias, eps, out):
+    for k in range(running_mean.size):
+        mean, variance = out.dtype.type(running_mean[k]), out.dtype.type(running_var[k])
+        if not (np.isfinite(mean) and np.isfinite(variance) and variance >= 0):
+            return False
+        scale = 1 / np.sqrt(variance + eps)
+        out[0, k], out[1, k] = mean, scale * weight[k] if weight.size else scale
+        out[2, k] = bias[k] if bias.size else 0
+    return True
 
 
 @kernel
