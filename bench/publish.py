@@ -23,7 +23,7 @@ MODELS = {
     "mask_rcnn": ("mask_rcnn", "--repeats", "3"),
     "mask_rcnn_mobilenet_v2": ("mask_rcnn_mobilenet_v2", "--repeats", "3"),
 }
-FAMILIES = ("unet", "mobilenet_v2", "mask_rcnn")
+FAMILIES = ("unet", "mobilenet_v2", "mask_rcnn", "others")
 
 
 def commands(folder: Path) -> Iterator[list[str]]:

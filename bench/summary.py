@@ -17,7 +17,7 @@ from rawseg.benchmark.report import ratio, tuned_ratio
 from rawseg.benchmark.timing import median
 
 COLUMNS = ("default", "channels_last", "best, tuned")
-FAMILIES = ("unet", "mobilenet_v2", "mask_rcnn")
+FAMILIES = ("unet", "mobilenet_v2", "mask_rcnn", "others")
 MODELS = {
     "unet32": "U-Net, 32 channels, 256 x 256, batch 2",
     "unet64": "U-Net, 64 channels, 256 x 256, batch 2",

@@ -17,6 +17,7 @@ from .._jit import kernel, piece
 from .._simd import copy, fill
 from .._simd_dots import DOT_COLUMNS, DOT_ROWS, LANE_BYTES, add_dots
 from .._threads import get_num_threads, launch
+from ._weight_sums import added
 
 CHUNK = 64 * 1024  # elements of the input at once, which stay in the second-level cache, and
 LEAST_PIXELS, MOST_PIXELS = 512, 1024  # of a row of them
@@ -142,7 +143,4 @@ def sum_points(grad_output, x, weight_shape, groups):
     tasks = chunk.shares * groups * chunk.into_blocks * chunk.out_blocks
     scratch = (chunk.into + chunk.near) * chunk.width if chunk.images > 1 else 0
     launch(sum_products, tasks, *arrays, sizes, groups, chunk, work=2 * shares[0].size * n * plane, scratch=(scratch, x.dtype))
-    grad_weight = shares[0].copy() if chunk.shares > 1 else shares[0]
-    for share in shares[1:]:
-        grad_weight += share
-    return grad_weight
+    return added(shares)

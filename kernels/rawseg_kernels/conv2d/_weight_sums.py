@@ -214,7 +214,12 @@ def sum_over_pixels(grad_output, x, weight_shape, stride, padding, dilation, gro
     strip = tile.strip_h * tile.strip_w * tile.block + tile.run_columns
     scratch = panels * (tile.runs * tile.run_columns + tile.rows * tile.columns) + strip, x.dtype
     launch(sum_weights, tasks, *arrays, sizes, padding, stride, groups, tile, steps, starts, work=work, scratch=scratch)
-    grad_weight = shares[0].copy() if tile.shares > 1 else shares[0]
+    return added(shares)
+
+
+def added(shares):
+    """Return the sum of what the shares of the pixels gave, one after the other; it keeps no memory of theirs."""
+    total = shares[0].copy() if len(shares) > 1 else shares[0]
     for share in shares[1:]:
-        grad_weight += share
-    return grad_weight
+        total += share
+    return total

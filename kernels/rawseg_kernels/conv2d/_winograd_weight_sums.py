@@ -21,6 +21,7 @@ from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._simd_winograd import map_gradient, map_input, map_total
 from .._threads import launch
+from ._weight_sums import added
 from ._winograd_grid import apart
 
 RESULTS = 96 * 96  # output times input channels of a task: with its points 1.3 MB, and a block's tiles beside it
@@ -262,6 +263,4 @@ def sum_over_tiles(size, grad_output, x, weight_shape, padding, groups):
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
     scratch = made.points * (made.result_step + made.seen_step + made.given_step), x.dtype
     launch(sum_tiles, tasks, *arrays, steps, starts, made, work=work, scratch=scratch)
-    for share in shares[1:]:
-        shares[0] += share
-    return shares[0] if made.shares == 1 else shares[0].copy()
+    return added(shares)

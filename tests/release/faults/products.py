@@ -169,7 +169,6 @@ FAULTS = [
         CONV_CUT,
         [
             ("missing step", "r * width + i * plane, 1, plane)", "r * width + i * plane, 1, plane - 1)"),
-            ("off by one", "for share in shares[1:]:", "for share in shares[2:]:"),
             ("missing check", "count = images * min(chunk.pixels, plane - start)", "count = images * chunk.pixels"),
             ("wrong axis", "k += group * group_out", "k += group * depth"),
         ],
@@ -356,7 +355,6 @@ FAULTS = [
             ("swapped axes", "i * sums.size + r - sums.top", "i * sums.size + r - sums.left"),
             ("missing zero", "add_block(m, block - first_block, v", "add_block(m, 1, v"),
             ("= for +=", "add_block(m, block - first_block, v", "add_block(m, 0, v"),
-            ("= for +=", "shares[0] += share", "shares[0] = share"),
             (
                 "group offset",
                 "x_at = ((image * sums.groups + group) * sums.depth + c) * plane",
