@@ -29,6 +29,7 @@ LARGE = [
     ("a stride that one column never takes", Convolution((1, 3, 7, 1), (9, 3, 1, 1), (1, 2), (0, 0), (1, 1), 1)),
     ("a stride that one row never takes", Convolution((2, 3, 1, 6), (2, 3, 1, 1), (3, 1), (0, 0), (1, 1), 1)),
     ("planes side by side", Convolution((8, 130, 10, 15), (37, 130, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
+    ("more pieces than shares", Convolution((2, 3, 130, 141), (4, 3, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("planes in pieces", Convolution((2, 22, 37, 61), (14, 11, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
 ]
 

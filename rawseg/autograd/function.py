@@ -172,7 +172,7 @@ class Function:
         recording = modes.grad and recorder is None
         needs = tuple([recording and t is not None and t._requires_grad for t in inputs])
         ctx = Context(needs)
-        given = _arrays_of(inputs, cls.takes_deferred, cls.anywhere)
+        given = _arrays_of(inputs, cls.takes_deferred, cls.anywhere, True in needs)
         with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
             out = cls.forward(ctx, *given, **options)
         arrays = out if isinstance(out, tuple) else (out,)
@@ -198,16 +198,19 @@ class Function:
                 result._connect(node, slot)
 
 
-def _arrays_of(inputs: tuple, deferred: bool, anywhere: bool) -> list:
+def _arrays_of(inputs: tuple, deferred: bool, anywhere: bool, recording: bool) -> list:
     """Return the inputs' arrays; of two Tensors on one array object the second gives a view, to tell what forward saves."""
-    owners: dict[int, Tensor] = {}
     given = []
     for tensor in inputs:
-        if tensor is None:
-            given.append(None)
-        else:
-            array = tensor.anywhere if anywhere else tensor._array if deferred and _waits(tensor._array) else tensor.array
-            given.append(array if owners.setdefault(id(array), tensor) is tensor else array.view())
+        array = None if tensor is None else tensor._array
+        if array is not None and type(array) is not np.ndarray and not (deferred and _waits(array)):
+            array = tensor.anywhere if anywhere else tensor.array
+        given.append(array)
+    if recording:
+        owners: dict[int, Tensor] = {}
+        for i, tensor in enumerate(inputs):
+            if tensor is not None and owners.setdefault(id(given[i]), tensor) is not tensor:
+                given[i] = given[i].view()
     return given
 
 

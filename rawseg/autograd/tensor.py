@@ -49,7 +49,7 @@ class Tensor(Operators, InPlace, Methods):
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         if isinstance(array, np.generic):
             array = np.asarray(array)
-        if not (device_of(array) or isinstance(array, Deferred)):
+        if not (isinstance(array, (np.ndarray, Deferred)) or device_of(array)):
             raise ArgumentTypeError("Tensor", "array", "a NumPy or CuPy array", type(array).__name__)
         if not has_numbers(array.dtype):
             raise DTypeError("Tensor", "array", "bools, integers or floats", array.dtype)

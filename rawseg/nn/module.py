@@ -57,10 +57,11 @@ class Module(Tree):
         raise TypeError(f"{type(self).__name__} needs a method forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for hook in tuple(self._pre_hooks.values()):
-            answer = hook(self, args)
-            if answer is not None:
-                args = answer if isinstance(answer, tuple) else (answer,)
+        if self._pre_hooks:
+            for hook in tuple(self._pre_hooks.values()):
+                answer = hook(self, args)
+                if answer is not None:
+                    args = answer if isinstance(answer, tuple) else (answer,)
         with deferring():
             return self._call(args, kwargs)
 
@@ -69,9 +70,10 @@ class Module(Tree):
             out = call_with_backward_hooks(self, self._backward_hooks, args, lambda *gated: self.forward(*gated, **kwargs))
         else:
             out = self.forward(*args, **kwargs)
-        for hook in tuple(self._forward_hooks.values()):
-            answer = hook(self, args, out)
-            out = out if answer is None else answer
+        if self._forward_hooks:
+            for hook in tuple(self._forward_hooks.values()):
+                answer = hook(self, args, out)
+                out = out if answer is None else answer
         return out
 
     # modes, places, gradients

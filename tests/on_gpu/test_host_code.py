@@ -19,6 +19,7 @@ ENTRIES = [
 ]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 def test_arrays_of_a_gpu_stay_there_and_give_the_same(cupy, entry, request):
     arrays = entry.arrays(np.float32)

@@ -67,7 +67,6 @@ FAULTS = [
         DEPTHWISE,
         [
             ("wrong mask", "self.builder.add(self.tap, _INDEX(t)))", "self.tap)"),
-            ("missing check", "bits, bits.type((1 << BLOCK) - 1))", "bits, bits)"),
             ("wrong order", "[2 * lane + half for lane", "[2 * lane + 1 - half for lane"),
             ("= for +=", "builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))", "builder.load(cell)"),
             ("wrong order", "lane // 2 + lane % 2 * lanes + i", "lane // 2 + (1 - lane % 2) * lanes + i"),
@@ -170,7 +169,7 @@ FAULTS = [
         [
             ("missing step", "r * width + i * plane, 1, plane)", "r * width + i * plane, 1, plane - 1)"),
             ("missing check", "count = images * min(chunk.pixels, plane - start)", "count = images * chunk.pixels"),
-            ("wrong axis", "k += group * group_out", "k += group * depth"),
+            ("wrong group", "group * depth + c, out, into", "c, out, into"),
         ],
     ),
     (
