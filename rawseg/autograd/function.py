@@ -202,9 +202,11 @@ def _arrays_of(inputs: tuple, deferred: bool, anywhere: bool, recording: bool) -
     """Return the inputs' arrays; of two Tensors on one array object the second gives a view, to tell what forward saves."""
     given = []
     for tensor in inputs:
-        array = None if tensor is None else tensor._array
-        if array is not None and type(array) is not np.ndarray and not (deferred and _waits(array)):
-            array = tensor.anywhere if anywhere else tensor.array
+        array = None
+        if tensor is not None:
+            array = tensor._array
+            if type(array) is not np.ndarray and not (deferred and _waits(array)):
+                array = tensor.anywhere if anywhere else tensor.array
         given.append(array)
     if recording:
         owners: dict[int, Tensor] = {}

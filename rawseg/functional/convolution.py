@@ -45,7 +45,8 @@ class DeferredConvolution(Deferred):
         """Return another that is held between two numbers; None after a clamp."""
         if self._after[3:] != NOTHING[3:]:
             return None
-        return self._then(Epilogue(*self._after[:3], low, high))
+        centre, scale, shift = self._after[:3]
+        return self._then(Epilogue(centre, scale, shift, low, high))
 
     def _then(self, after):
         return DeferredConvolution(self.shape, self._run, after, *self.sources)
