@@ -4,7 +4,8 @@
 
 Both are read along the rows where they lie, in chunks of pixels. Planes smaller than a chunk are first put side by side,
 several images of one channel in a row. A task owns some channels of either side and a share of the chunks; chunks, and then
-shares, are added in order. All of this follows from the shape alone, so neither threads nor vector widths reach the bits.
+shares, are added in order. What is added to what follows from the shape alone, so neither threads nor vector widths reach the
+bits.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from .._arena import zeros
 from .._jit import kernel, piece
-from .._simd import copy, fill
+from .._simd import copy
 from .._simd_dots import DOT_COLUMNS, DOT_ROWS, LANE_BYTES, add_dots
 from .._threads import get_num_threads, launch
 from ._weight_sums import added
@@ -72,12 +73,10 @@ def chunks(images: int, plane: int, out: int, into: int, groups: int, itemsize: 
 
 @piece
 def side_by_side(source, at, channels, first, rows, images, plane, to, width):
-    """Lay planes of ``images`` images side by side for each of some channels, ``width`` apart, and zeros behind them."""
+    """Lay planes of ``images`` images side by side for each of some channels, ``width`` apart."""
     for i in range(images):  # as they lie in memory
         for r in range(rows):
             copy(source, (at + (first + i) * channels + r) * plane, 1, to, r * width + i * plane, 1, plane)
-    for r in range(rows):
-        fill(to, r * width + images * plane, (r + 1) * width, 0)
 
 
 @piece

@@ -92,7 +92,7 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
         seen = to_channels(x, kernel_size)
         return backward_weight(grad_output, seen, points, ONE, padding, dilation, groups).reshape(weight_shape)
     seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
-    if kernel_size == ONE and step == ONE and seen.shape[2:] == grad_output.shape[2:]:
+    if kernel_size == ONE and step == ONE and seen.shape[2:] == grad_output.shape[2:]:  # without padding
         return sum_points(grad_output, seen, weight_shape, groups)
     grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
     if not finite(grad_weight):
