@@ -70,6 +70,7 @@ def test_kernels_know_nothing_of_rawseg_and_only_jit_and_simd_know_numba():
             "_jit_cache.py",
             "_jit_compiler.py",
             "_simd.py",
+            "_simd_columns.py",
             "_simd_dots.py",
             "_simd_rows.py",
             "_simd_winograd.py",

@@ -294,7 +294,9 @@ def test_nothing_beyond_the_arrays_is_read():
 POINTS = {
     "whole vectors and some pixels": (2, 300, 1, 5, 7, 20),
     "whole vectors only": (2, 300, 1, 4, 8, 20),
-    "a few pixels of many images": (150, 9, 1, 1, 3, 10),
+    "a few pixels of many images": (150, 150, 1, 1, 3, 10),
+    "a few pixels of one image": (1, 300, 2, 1, 3, 180),
+    "a pixel behind whole vectors": (2, 20, 2, 7, 7, 90),
     "more weights than pixels": (3, 20, 1, 5, 7, 400),
     "planes a power of two apart": (2, 40, 1, 64, 64, 9),
     "several pieces of such planes": (1, 160, 2, 28, 32, 12),

@@ -1,16 +1,17 @@
 """The product behind a 1 x 1 kernel that reads the pixel it is written to: planes are long rows, and nobody has neighbours.
 
 Pixels that fill vectors are read where they are and summed in the output itself, so that a tile's stores are on their way to
-memory while the next one is computed. What is left of the planes of many images, a few pixels each, is gathered into one small
-strip, multiplied together, and put back. So are all pixels where too many channels of a plane's size would fall into the same
-few lines of a cache: sizes are often powers of two. Chains of fused multiply-adds as in `_correlation`: the same bits.
+memory while the next one is computed. For those few that are left of a plane, vectors hold output channels. The pixels of many
+images whose planes fill no vector are gathered into one small strip, multiplied together, and put back. So are all pixels where
+too many channels of a plane's size would fall into the same few lines of a cache: sizes are often powers of two. Chains of
+fused multiply-adds as in `_correlation`: the same bits.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from .._finishing import does_something, finish
 from .._jit import kernel, piece
 from .._panels import DEPTH_BLOCK, multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
+from .._simd_columns import PANELS, column_product
 from .._threads import launch
 from ._packing import pack_weights
 
@@ -39,6 +41,7 @@ class Points(NamedTuple):
     pairs: int  # of image and group
     plane: int  # pixels of a plane
     whole: int  # of them, those that fill vectors
+    loose: int  # and those behind, which the last task of a plane sums one by one; both 0: all are gathered
     columns: int  # pixels of a task
     across: int  # tasks that cover the whole vectors of a plane
     panels: int  # of a task
@@ -47,8 +50,9 @@ class Points(NamedTuple):
     weights_stay: int  # 1: all pairs meet the weights of a task before the next are read
     pixels: int  # of a plane that are gathered for a task, from
     images: int  # at once
-    pieces: int  # gatherings that cover what whole vectors leave of a plane
+    pieces: int  # gatherings that cover a plane
     gatherings: int  # that cover all images
+    width: int  # of the strip that they are gathered in
 
 
 def _clash(depth: int, plane: int, itemsize: int) -> bool:
@@ -61,10 +65,9 @@ def _clash(depth: int, plane: int, itemsize: int) -> bool:
 def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int) -> Points:
     """Lay out one geometry."""
     lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
-    all_panels, whole = -(-channels // ROWS), 0 if _clash(block, plane, itemsize) else plane // lanes * lanes
-    rest = plane - whole
-    blocks = -(-all_panels // MOST_PANELS)
-    pieces, across = -(-rest // MOST_GATHERED), -(-whole // MOST_PIXELS)
+    all_panels, gathered = -(-channels // ROWS), _clash(block, plane, itemsize) or (plane < lanes and images > 1)
+    whole, blocks = 0 if gathered else plane // lanes * lanes, -(-all_panels // MOST_PANELS)
+    pieces, across = (-(-plane // MOST_GATHERED), 0) if gathered else (0, max(1, -(-whole // MOST_PIXELS)))
     while images * groups * max(across, pieces) * blocks < ENOUGH_TASKS:
         if whole > 256 * across:
             across *= 2
@@ -73,9 +76,10 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
         else:
             break
     columns = -(-whole // (lanes * max(across, 1))) * lanes
-    pixels = -(-rest // (lanes * max(pieces, 1))) * lanes if pieces > 1 else rest
+    pixels = -(-plane // (lanes * pieces)) * lanes if pieces > 1 else plane
     panels = -(-all_panels // blocks)
     together = min(images, max(1, MOST_GATHERED // max(pixels, 1)))
+    vectors = -(-together * pixels // lanes)
     return Points(
         depth=depth,
         block=block,
@@ -84,16 +88,18 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
         pairs=images * groups,
         plane=plane,
         whole=whole,
+        loose=0 if gathered else plane - whole,
         columns=columns,
-        across=-(-whole // columns) if whole else 0,
+        across=-(-whole // columns) if whole else across,
         panels=panels,
         blocks=-(-all_panels // panels),
         all_panels=all_panels,
         weights_stay=int(plane * blocks < channels),
         pixels=pixels,
         images=together,
-        pieces=-(-rest // pixels) if rest else 0,
+        pieces=-(-plane // pixels) if gathered else 0,
         gatherings=-(-images // together),
+        width=(vectors + 1 - vectors % 2) * lanes,  # an odd number of vectors: rows do not clash
     )
 
 
@@ -112,8 +118,25 @@ def end(out, at, step, rows, count, channel, after):
 
 
 @piece
-def sum_vectors(number, spare, x, packed, bias, out, points, steps, starts, after):
-    """Sum whole vectors of one pair's planes in the output; an incomplete panel, whose rows may not be there, in ``spare``."""
+def begin_loose(sums, panels, rows, bias, channel, points):
+    """Put the bias, or zero, where the sums of single pixels start: pixel by pixel, a row beside the other."""
+    fill(sums, 0, points.loose * panels * ROWS, 0)
+    for i in range(points.loose if bias.size else 0):
+        copy(bias, channel, 1, sums, i * panels * ROWS, 1, rows)
+
+
+@piece
+def add_loose(sums, panels, depth, packed, packed_at, step, x, x_at, points):
+    """Add a block's products to the sums of single pixels, the first of which is at ``x_at``."""
+    for p in range(0, panels, PANELS):
+        left = packed, packed_at + p * step, step
+        for i in range(points.loose):
+            column_product(min(PANELS, panels - p), depth, *left, x, x_at + i, points.plane, sums, (i * panels + p) * ROWS)
+
+
+@piece
+def sum_vectors(number, spare, loose, x, packed, bias, out, points, steps, starts, after):
+    """Sum pixels of one pair's planes: vectors in the output, but for an incomplete panel, whose rows may not be there."""
     rest, column = number // points.across, number % points.across * points.columns
     if points.weights_stay:
         block, pair = rest // points.pairs, rest % points.pairs
@@ -128,6 +151,8 @@ def sum_vectors(number, spare, x, packed, bias, out, points, steps, starts, afte
     packed_at = (group * points.all_panels + panel) * points.depth * ROWS
     begin(out, out_at, points.plane, whole, count, bias, channel)
     begin(spare, 0, points.columns, rows - whole, count, bias, channel + whole)
+    panels, single = -(-rows // ROWS), points.loose if column + count == points.whole else 0
+    begin_loose(loose, panels, rows, bias, channel, points)
     for k in range(0, points.depth, points.block):
         depth, resume = min(points.block, points.depth - k), bias.size + k
         right = x, seen + k * points.plane, steps, 0, starts, count // lanes
@@ -136,16 +161,21 @@ def sum_vectors(number, spare, x, packed, bias, out, points, steps, starts, afte
             multiply(whole, depth, resume, packed, at, step, *right, out, out_at, points.plane)
         if rows > whole:
             multiply(ROWS, depth, resume, packed, at + whole // ROWS * step, step, *right, spare, 0, points.columns)
+        if single:
+            add_loose(loose, panels, depth, packed, at, step, x, seen + k * points.plane + count, points)
     for r in range(rows - whole):
         copy(spare, r * points.columns, 1, out, out_at + (whole + r) * points.plane, 1, count)
-    end(out, out_at, points.plane, rows, count, channel, after)
+    for r in range(rows):
+        copy(loose, r, panels * ROWS, out, out_at + r * points.plane + count, 1, single)
+    end(out, out_at, points.plane, rows, count + single, channel, after)
 
 
 @piece
-def sum_gathered(number, strip, results, width, x, packed, bias, out, points, steps, starts, after):
+def sum_gathered(number, strip, results, x, packed, bias, out, points, steps, starts, after):
     """Sum pixels of some images' planes, side by side."""
+    width = points.width
     rest, block = number // points.blocks, number % points.blocks
-    rest, start = rest // points.pieces, points.whole + rest % points.pieces * points.pixels
+    rest, start = rest // points.pieces, rest % points.pieces * points.pixels
     group, first = rest % points.groups, rest // points.groups * points.images
     images = min(points.images, points.pairs // points.groups - first)
     pixels, panel = min(points.pixels, points.plane - start), block * points.panels
@@ -169,18 +199,16 @@ def sum_gathered(number, strip, results, width, x, packed, bias, out, points, st
 
 
 @kernel
-def correlate_tasks(first, last, scratch, x, packed, bias, out, points, steps, starts, near_steps, near_starts, width, after):
-    """Compute the tasks ``first <= task < last``: those of whole vectors, then those of pixels that are gathered."""
-    size = points.panels * ROWS * width
-    results, strip = scratch[:size], scratch[size : size + near_steps.size * width]
-    spare = scratch[size + strip.size :]
+def correlate_tasks(first, last, scratch, x, packed, bias, out, points, steps, starts, after):
+    """Compute the tasks ``first <= task < last``."""
+    size = points.panels * ROWS * (points.width if points.pieces else points.loose)
+    sums, rest = scratch[:size], scratch[size:]
     fill(scratch, 0, scratch.size, 0)
-    tasks = points.pairs * points.blocks * points.across
     for number in range(first, last):
-        if number < tasks:
-            sum_vectors(number, spare, x, packed, bias, out, points, steps, starts, after)
+        if points.pieces:
+            sum_gathered(number, rest, sums, x, packed, bias, out, points, steps, starts, after)
         else:
-            sum_gathered(number - tasks, strip, results, width, x, packed, bias, out, points, near_steps, near_starts, after)
+            sum_vectors(number, rest, sums, x, packed, bias, out, points, steps, starts, after)
 
 
 def correlate_points(x, weight, bias, out, groups, transposed, after):
@@ -193,27 +221,22 @@ def correlate_points(x, weight, bias, out, groups, transposed, after):
     steps = (1, channels) if transposed else (depth, 1)
     tables = *_ONE_TAP, points.all_panels, depth, channels, size, depth * channels, *steps
     launch(pack_weights, groups * points.all_panels, weight.reshape(-1), packed, *tables, work=packed.size)
-    steps, starts, near_steps, near_starts, width = _tables(points, VECTOR_BYTES // x.itemsize)
-    scratch = (points.panels * ROWS + near_steps.size) * width + (ROWS * points.columns if channels % ROWS else 0)
     arrays = x.reshape(-1), packed, empty(0, x.dtype) if bias is None else bias, out.reshape(-1)
-    tasks = points.blocks * (points.pairs * points.across + points.gatherings * groups * points.pieces)
-    tables = points, steps, starts, near_steps, near_starts, width, after
-    launch(correlate_tasks, tasks, *arrays, *tables, work=2 * out.size * depth, scratch=(scratch, x.dtype))
+    tasks, steps, starts, scratch = _tables(points, VECTOR_BYTES // x.itemsize)
+    launch(correlate_tasks, tasks, *arrays, points, steps, starts, after, work=2 * out.size * depth, scratch=(scratch, x.dtype))
 
 
 _ONE_TAP = np.array([[0, 0, 0, 0, 1, 0, 0]]), np.zeros(1, np.int64)  # see `_tiles.Plan`
 
 
 @lru_cache(maxsize=1024)
-def _tables(points: Points, lanes: int) -> tuple[Any, ...]:
-    """Return where a step and a vector are, in planes and in a strip, and the strip's width."""
-    vectors = -(-points.images * points.pixels // lanes)
-    width = (vectors + 1 - vectors % 2) * lanes if points.pieces else 0  # an odd number of them: rows do not clash
-    k = np.arange(points.block, dtype=np.int64)
-    return (
-        k * points.plane,
-        np.arange(0, points.columns, lanes, dtype=np.int64),
-        k[: k.size if points.pieces else 0] * width,
-        np.arange(vectors, dtype=np.int64) * lanes,
-        width,
-    )
+def _tables(points: Points, lanes: int) -> tuple[int, np.ndarray, np.ndarray, int]:
+    """Return how many tasks there are, where a step and a vector are, in a strip or in planes, and a task's scratch."""
+    k, rows = np.arange(points.block, dtype=np.int64), points.panels * ROWS
+    if points.pieces:
+        tasks = points.gatherings * points.groups * points.pieces
+        step, columns, scratch = points.width, points.width, (rows + points.block) * points.width
+    else:
+        tasks, step, columns = points.pairs * points.across, points.plane, points.columns
+        scratch = rows * points.loose + (ROWS * points.columns if points.channels % ROWS else 0)
+    return points.blocks * tasks, k * step, np.arange(0, columns, lanes, dtype=np.int64), scratch

@@ -124,7 +124,11 @@ FAULTS = [
                 "packed_at = panel * points.depth * ROWS\n    begin(out",
             ),
             ("missing step", "        if rows > whole:", "        if False:"),
-            ("off by one", "points.whole + rest % points.pieces * points.pixels", "points.whole"),
+            ("off by one", "rest // points.pieces, rest % points.pieces * points.pixels", "rest // points.pieces, 0"),
+            ("off by one", "copy(bias, channel, 1, sums, i * panels * ROWS", "copy(bias, channel, 1, sums, 0"),
+            ("= for +=", "step, x, seen + k * points.plane + count, points)", "step, x, seen + count, points)"),
+            ("wrong order", "sums, (i * panels + p) * ROWS)", "sums, i * panels * ROWS)"),
+            ("count", "rows, count + single, channel, after)", "rows, count, channel, after)"),
             ("count", "min(points.pixels, points.plane - start)", "points.pixels"),
             (
                 "group offset",
@@ -132,6 +136,18 @@ FAULTS = [
                 "plane = ((first + i) * points.groups) * points.depth + k + c",
             ),
             ("missing step", "multiply(whole, depth, bias.size + k, *left", "multiply(whole, depth, bias.size, *left"),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_columns.py",
+        "kernels/test_conv2d.py -k wherever_their_pixels_lie",
+        [
+            ("wrong order", "builder.mul(a_step, _INDEX(p))", "builder.mul(a_step, _INDEX(0))"),
+            (
+                "= for +=",
+                "builder.store(emitter.load(c, _INDEX(p * ROWS), kind), cell)",
+                "builder.store(ir.Constant(kind, [0.0] * ROWS), cell)",
+            ),
         ],
     ),
     (
