@@ -41,6 +41,8 @@ def substituted(choose: Choice, everywhere: bool = True) -> Iterator[None]:
 def substitute(op: str, verb: str) -> Callable[..., Any] | None:
     """Return what stands in for an operation's function, if anything does."""
     choices = (*_choices, *_own_choices.get())
+    if not choices:
+        return None
     return next((function for choose in reversed(choices) if (function := choose(op, verb)) is not None), None)
 
 
@@ -69,11 +71,11 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
     """
     op = room.rpartition(".")[2]
     on_gpu = cuda_algorithms(room)
-    if algorithm not in ("auto", "reference", *choices, *on_gpu):
+    if algorithm != "auto" and algorithm not in ("reference", *choices, *on_gpu):
         raise ArgumentError(op, "algorithm", f"one of {('auto', 'reference', *choices, *on_gpu)}", repr(algorithm))
     if device != "cpu":
         return _find_on_gpu(room, op, verb, algorithm, on_gpu, device)
-    if (_choices or _own_choices.get()) and (function := substitute(op, verb)) is not None:
+    if (function := substitute(op, verb)) is not None:
         return function
     name = choices[0] if algorithm == "auto" and choices else algorithm
     if name in ("auto", "reference"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ._capture import refuse
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
+_INT = {int}
 LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
 
 
@@ -44,7 +46,10 @@ def pair(op: str, argument: str, value: Any, minimum: int) -> tuple[int, int]:
 
 def is_plain(value: Any) -> bool:
     """Return whether an argument is an int, a word, or a tuple of ints, and nothing that only equals one."""
-    return type(value) in (int, str) or (type(value) is tuple and all(type(part) is int for part in value))
+    kind = type(value)
+    if kind is tuple:
+        return not {*map(type, value)} - _INT
+    return kind is int or kind is str
 
 
 def flag(op: str, argument: str, value: Any) -> bool:
@@ -100,6 +105,8 @@ def filled(like: Any, shape: tuple[int, ...], value: float, dtype: Any = None) -
 
 def check_floating(op: str, **arrays: Any) -> str:
     """Check that all arrays (None is skipped) are float32 or float64, of one dtype, on one device, the current; return it."""
+    if _are_usual(arrays.values()):
+        return "cpu"
     first_name, first, first_device = "", None, ""
     for name, array in arrays.items():
         if array is None:
@@ -118,6 +125,18 @@ def check_floating(op: str, **arrays: Any) -> str:
         elif device != first_device:
             raise DeviceError(op, name, f"{first_device}, the device of {first_name}", device)
     return first_device
+
+
+def _are_usual(arrays: Iterable[Any]) -> bool:
+    """Return whether all arrays but None are NumPy's, of one object for a dtype that is allowed: most are, and soon told."""
+    dtype = None
+    for array in arrays:
+        if array is None:
+            continue
+        if type(array) is not np.ndarray or (dtype is not None and array.dtype is not dtype):
+            return False
+        dtype = array.dtype
+    return dtype is not None and dtype in FLOATING
 
 
 def check_array(op: str, argument: str, array: Any) -> None:

@@ -19,11 +19,10 @@ def check_arrays(op: str, weight_axes: str, **arrays: Any) -> str:
     """
     device = check_floating(op, **arrays)
     for name, array in arrays.items():
-        if name == "bias":
-            continue
-        axes, batched = (weight_axes, 0) if name == "weight" else ("(N, C, H, W)", 1)
-        check_rank(op, name, array, axes)
-        if 0 in array.shape[batched:]:
+        batched = name != "weight"
+        if name != "bias" and (array is None or array.ndim != 4 or 0 in array.shape[batched:]):
+            axes = "(N, C, H, W)" if batched else weight_axes
+            check_rank(op, name, array, axes)
             axis = axes.strip("()").split(", ")[array.shape.index(0, batched)]
             raise ShapeError(op, name, f"at least 1 along {axis}", f"0 (shape {array.shape})")
     return device

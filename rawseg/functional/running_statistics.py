@@ -11,6 +11,7 @@ from rawseg_kernels._arrays import check_floating, check_shape, real
 
 from ..autograd import Tensor, no_grad
 from ..autograd.deferred import stand_in
+from ..autograd.grad_mode import modes
 from ..autograd.operands import as_tensor
 from ..device import array_module
 from ..errors import ArgumentError
@@ -18,7 +19,9 @@ from ..errors import ArgumentError
 
 def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, updating: bool) -> list[Tensor]:
     """Return the running statistics as two Tensors on the caller's memory, or none, which only those who update may pass."""
-    if not updating and _fit(x, running_mean) and _fit(x, running_var):
+    if _fit(x, running_mean, updating) and _fit(x, running_var, updating):
+        if updating:  # who only normalises by them has them checked by the kernel
+            batch_norm_room.check_statistics(running_mean.array, running_var.array)
         return [running_mean, running_var]
     if (running_mean is None) != (running_var is None) or (running_mean is None and not updating):
         missing = "running_mean" if running_mean is None else "running_var"
@@ -33,15 +36,17 @@ def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, 
         if updating and isinstance(tensor.array, np.ndarray) and not tensor.array.flags.writeable:
             raise ArgumentError(op, name, "a writeable array in training", "a read-only one")
     tensors = list(statistics.values())
-    if updating:  # who only normalises by them has them checked by the kernel
+    if updating:
         batch_norm_room.check_statistics(*(tensor.array for tensor in tensors))
     return tensors
 
 
-def _fit(x: Tensor, statistic: Any) -> bool:
+def _fit(x: Tensor, statistic: Any, updating: bool) -> bool:
     """Return whether a statistic is a Tensor on the CPU that fits x: the usual case, soon told."""
     array = statistic._array if isinstance(statistic, Tensor) else None
-    return isinstance(array, np.ndarray) and array.dtype == x.dtype and array.shape == x.shape[1:2] and x.dtype.kind == "f"
+    if not isinstance(array, np.ndarray) or array.shape != x.shape[1:2] or (updating and not array.flags.writeable):
+        return False
+    return array.dtype == x.dtype and array.dtype.kind == "f"
 
 
 def checked_momentum(op: str, momentum: Any) -> float:
@@ -62,4 +67,6 @@ def update(running: list[Tensor], mean: Any, variance: Any, momentum: float) -> 
     usable = xp.isfinite(moved[1])  # about a mean that is not finite there is no finite variance
     with no_grad():
         for tensor, array in zip(running, moved):
-            tensor.copy_(Tensor(xp.where(usable, array, tensor.array)))
+            xp.copyto(tensor._write("batch_norm"), array, where=usable)
+            if modes.recorder is not None:
+                modes.recorder.overwritten(tensor, ..., tensor.clone())

@@ -14,7 +14,7 @@ whose number follows from the shape.
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -151,11 +151,9 @@ def fold(weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float
             _arrays.check_shape(OP, name, array, shape)
     eps = _epsilon(eps)
     if device == "cpu" and len(shape) == 1:
-        from .direct import folded  # numba
-
-        found = folded(running_mean, running_var, weight, bias, eps)
-        if found is not None:
-            return found
+        folded = _direct().fold(running_mean, running_var, weight, bias, eps)
+        if folded is not None:
+            return folded
     check_statistics(running_mean, running_var)
     xp = _arrays.module_of(running_mean)
     scale = 1 / xp.sqrt(running_var.astype(np.float64) + eps)
@@ -283,10 +281,20 @@ def _epsilon(eps: Any) -> float:
 
 def check_statistics(running_mean: Any, running_var: Any) -> None:
     """Raise an ArgumentError unless running statistics are finite and no variance is negative."""
+    both = running_mean, running_var
+    if type(running_mean) is type(running_var) is np.ndarray and _direct().are_statistics(*map(_arrays.contiguous, both)):
+        return
     for name, array in (("running_mean", running_mean), ("running_var", running_var)):
         expected = "finite values (a layer's reset_running_stats() starts them anew)"
         refuse(~_arrays.module_of(array).isfinite(array), partial(ArgumentError, OP, name, expected, array))
     refuse(running_var < 0, partial(ArgumentError, OP, "running_var", "no negative value", running_var))
+
+
+@cache
+def _direct() -> Any:
+    from . import direct  # numba
+
+    return direct
 
 
 def _flat(array: Any) -> Any:

@@ -52,7 +52,7 @@ def forward_eval(x, weight, bias, running_mean, running_var, eps):
     return out
 
 
-def folded(running_mean, running_var, weight, bias, eps):
+def fold(running_mean, running_var, weight, bias, eps):
     """Return centre, scale and shift of every channel in float64, or None if a statistic is not what it may be."""
     nothing = running_mean[:0]
     given = [nothing if array is None else _arrays.contiguous(array) for array in (running_mean, running_var, weight, bias)]
@@ -107,11 +107,20 @@ def _forward_eval(first, last, x, weight, bias, mean, inv_std, out):
 
 
 @kernel
+def are_statistics(mean, variance):
+    """Return whether every mean is finite, and every variance, which is not negative."""
+    sound = True
+    for k in range(mean.size):
+        sound &= np.isfinite(mean[k]) and np.isfinite(variance[k]) and variance[k] >= 0
+    return sound
+
+
+@kernel
 def _fold(running_mean, running_var, weight, bias, eps, out):
+    if not are_statistics(running_mean, running_var):
+        return False
     for k in range(running_mean.size):
         mean, variance = out.dtype.type(running_mean[k]), out.dtype.type(running_var[k])
-        if not (np.isfinite(mean) and np.isfinite(variance) and variance >= 0):
-            return False
         scale = 1 / np.sqrt(variance + eps)
         out[0, k], out[1, k] = mean, scale * weight[k] if weight.size else scale
         out[2, k] = bias[k] if bias.size else 0

@@ -15,11 +15,7 @@ from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
 from ._packing import pack_weights
-from ._phases import Phase
-from ._points import correlate_points
 from ._tiles import plan
-
-POINT = ((0, 0, 0),)  # the taps of a 1 x 1 kernel that reads the pixel it is written to
 
 
 @piece
@@ -122,9 +118,6 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, af
 
     ``transposed`` weights have the source channels first, as the adjoint's do; ``after`` is an `Epilogue`.
     """
-    if x.size and out.size and x.shape[2:] == out.shape[2:] and phases == (Phase((0, 0), out.shape[2:], POINT),):
-        correlate_points(x, weight, bias, out, groups, transposed, after)
-        return
     n, source_channels, h, w = x.shape
     area = weight.shape[2] * weight.shape[3]
     depth, channels = source_channels // groups, out.shape[1] // groups

@@ -8,6 +8,7 @@ where they are.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from .._memory import check_tables
 from .._simd_rows import BLOCK
-from ._phases import Pair, Phase
+from ._phases import Pair, Phase, adjoint_phases, forward_phases
 
 
 class Tables(NamedTuple):
@@ -33,6 +34,9 @@ class Tables(NamedTuple):
     step: Pair  # of the source, a pixel
     stride: Pair  # of the output, a pixel of a phase
     joined: bool  # phases come in pairs, of even and odd columns
+    direct: bool  # results are laid out as the output is
+    covered: bool  # phases reach every pixel of the output
+    products: int  # of an output plane
 
 
 def _masks(phase: Phase, pitch: int, step: Pair, size: Pair) -> np.ndarray:
@@ -49,9 +53,22 @@ def _masks(phase: Phase, pitch: int, step: Pair, size: Pair) -> np.ndarray:
     return np.ascontiguousarray(np.stack([*packed, bits.all(axis=(0, 2))]).T)
 
 
-@lru_cache(maxsize=64)
-def tables(phases: tuple[Phase, ...], step: Pair, stride: Pair, size: Pair) -> Tables:
-    """Lay out the phases of a correlation whose source planes are of ``size``."""
+@lru_cache(maxsize=256)
+def forward_tables(kernel_size: Pair, out_size: Pair, stride: Pair, padding: Pair, dilation: Pair, size: Pair) -> Tables:
+    """Lay out the forward pass of planes of ``size``: one phase, whose taps step through a plane by the stride."""
+    step = tuple(1 if out_size[axis] == 1 else stride[axis] for axis in (0, 1))  # planes are parted by it, however long it is
+    return _tables(forward_phases(kernel_size, out_size, padding, dilation), step, (1, 1), size, out_size)
+
+
+@lru_cache(maxsize=256)
+def adjoint_tables(kernel_size: Pair, out_size: Pair, stride: Pair, padding: Pair, dilation: Pair, size: Pair) -> Tables | None:
+    """Lay out the adjoint, a phase a residue modulo the stride; arguments as in `forward_tables`. None: no pixel has a tap."""
+    phases = adjoint_phases(kernel_size, size, stride, padding, dilation)
+    return _tables(phases, (1, 1), stride, out_size, size) if phases else None
+
+
+def _tables(phases: tuple[Phase, ...], step: Pair, stride: Pair, size: Pair, out_size: Pair) -> Tables:
+    """Lay out phases whose source planes are of ``size``."""
     widest = max(phase.count[1] for phase in phases)
     pitch = max(widest, -(-size[1] // step[1]))
     in_place = step == (1, 1) and pitch == size[1]
@@ -79,4 +96,7 @@ def tables(phases: tuple[Phase, ...], step: Pair, stride: Pair, size: Pair) -> T
         step=step,
         stride=stride,
         joined=stride[1] == 2 and columns == [0, 1] * (len(columns) // 2),
+        direct=phases[0].count == out_size and pitch == out_size[1],
+        covered=sum(math.prod(phase.count) for phase in phases) == math.prod(out_size),
+        products=sum(len(phase.taps) * math.prod(phase.count) for phase in phases),
     )

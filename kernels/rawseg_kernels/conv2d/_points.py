@@ -211,32 +211,56 @@ def correlate_tasks(first, last, scratch, x, packed, bias, out, points, steps, s
             sum_vectors(number, rest, sums, x, packed, bias, out, points, steps, starts, after)
 
 
-def correlate_points(x, weight, bias, out, groups, transposed, after):
-    """Write the correlation of ``x`` with the 1 x 1 kernels ``weight`` into ``out``; see `_correlation.correlate`."""
-    images, source_channels, *_ = x.shape
-    depth, channels, plane = source_channels // groups, out.shape[1] // groups, out.shape[2] * out.shape[3]
-    points = plan(images, groups, depth, channels, plane, x.itemsize)
-    size = points.all_panels * depth * ROWS
-    packed = (empty if channels % ROWS == 0 else zeros)(groups * size, x.dtype)
-    steps = (1, channels) if transposed else (depth, 1)
-    tables = *_ONE_TAP, points.all_panels, depth, channels, size, depth * channels, *steps
-    launch(pack_weights, groups * points.all_panels, weight.reshape(-1), packed, *tables, work=packed.size)
-    arrays = x.reshape(-1), packed, empty(0, x.dtype) if bias is None else bias, out.reshape(-1)
-    tasks, steps, starts, scratch = _tables(points, VECTOR_BYTES // x.itemsize)
-    launch(correlate_tasks, tasks, *arrays, points, steps, starts, after, work=2 * out.size * depth, scratch=(scratch, x.dtype))
+class Layout(NamedTuple):
+    """What one geometry asks for: the tasks of both kernels and their tables."""
+
+    points: Points
+    tasks: int
+    steps: np.ndarray  # where a step of the sum is, in a strip or in planes, and
+    starts: np.ndarray  # where a vector is
+    scratch: int  # elements that a thread needs
+    packed: int  # elements of the packed weights
+    packing: tuple  # numbers of `pack_weights`
+
+
+@lru_cache(maxsize=1024)
+def laid_out(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, transposed: bool) -> Layout:
+    """Lay out one geometry and, whichever way they lie, its weights."""
+    points = plan(images, groups, depth, channels, plane, itemsize)
+    k, rows, panels = np.arange(points.block, dtype=np.int64), points.panels * ROWS, points.all_panels
+    if points.pieces:
+        tasks, step, columns = points.gatherings * groups * points.pieces, points.width, points.width
+        scratch = (rows + points.block) * points.width
+    else:
+        tasks, step, columns = points.pairs * points.across, plane, points.columns
+        scratch = rows * points.loose + (ROWS * points.columns if channels % ROWS else 0)
+    steps, starts = k * step, np.arange(0, columns, VECTOR_BYTES // itemsize, dtype=np.int64)
+    size, way = panels * depth * ROWS, (1, channels) if transposed else (depth, 1)
+    packing = *_ONE_TAP, panels, depth, channels, size, depth * channels, *way
+    return Layout(points, points.blocks * tasks, steps, starts, scratch, groups * size, packing)
 
 
 _ONE_TAP = np.array([[0, 0, 0, 0, 1, 0, 0]]), np.zeros(1, np.int64)  # see `_tiles.Plan`
 
 
-@lru_cache(maxsize=1024)
-def _tables(points: Points, lanes: int) -> tuple[int, np.ndarray, np.ndarray, int]:
-    """Return how many tasks there are, where a step and a vector are, in a strip or in planes, and a task's scratch."""
-    k, rows = np.arange(points.block, dtype=np.int64), points.panels * ROWS
-    if points.pieces:
-        tasks = points.gatherings * points.groups * points.pieces
-        step, columns, scratch = points.width, points.width, (rows + points.block) * points.width
-    else:
-        tasks, step, columns = points.pairs * points.across, points.plane, points.columns
-        scratch = rows * points.loose + (ROWS * points.columns if points.channels % ROWS else 0)
-    return points.blocks * tasks, k * step, np.arange(0, columns, lanes, dtype=np.int64), scratch
+def correlate_points(x, weight, bias, channels, groups, transposed, after):
+    """Return the correlation of ``x`` with the 1 x 1 kernels ``weight``, of so many ``channels``.
+
+    ``transposed`` weights have the source channels first, as the adjoint's do; ``after`` is an `Epilogue`.
+    """
+    images, source_channels, h, w = x.shape
+    out = empty((images, channels, h, w), x.dtype)
+    if out.size == 0:
+        return out
+    depth = source_channels // groups
+    layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed)
+    packed = (empty if channels // groups % ROWS == 0 else zeros)(layout.packed, x.dtype)
+    panels = groups * layout.points.all_panels
+    launch(pack_weights, panels, weight.reshape(-1), packed, *layout.packing, work=packed.size)
+    arrays = x.reshape(-1), packed, _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
+    tables, work = (layout.points, layout.steps, layout.starts, after), 2 * out.size * depth
+    launch(correlate_tasks, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
+    return out
+
+
+_NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}

@@ -17,10 +17,8 @@ from .._jit import inlined, kernel
 from .._simd import copy, fill
 from .._simd_rows import BLOCK, add_products, join_row, part_row, sum_taps
 from .._threads import launch
-from ._phases import adjoint_phases, forward_phases
-from ._plane_tables import tables
+from ._plane_tables import adjoint_tables, forward_tables
 
-ONE = (1, 1)
 CHANNELS = 16  # whose weights' gradients are summed together: their planes are read as they lie in memory
 
 
@@ -29,11 +27,6 @@ def check(depth, groups):
     if depth != 1:
         expected = f"a group for each of the {depth * groups} input channels for algorithm 'depthwise'"
         raise ArgumentError("conv2d", "groups", expected, groups)
-
-
-def steps_taken(out_size, stride):
-    """Return the stride, but 1 where a single output takes no step: planes are parted by it, however long it is."""
-    return tuple(1 if out_size[axis] == 1 else stride[axis] for axis in (0, 1))
 
 
 @inlined
@@ -84,67 +77,60 @@ def store(results, size, phases, pitch, stride, joined, out, at, out_w):
 
 
 @kernel
-def correlate_planes(
-    first, last, x, weight, bias, out, size, out_size, channels, terms, share, table, direct, covered, after, plain
-):
+def correlate_planes(first, last, x, weight, bias, out, size, out_size, channels, terms, share, table, after, plain):
     """Compute output planes; one sums ``terms`` source planes, and ``share`` of them sum the same."""
     (h, w), (out_h, out_w) = size, out_size
     phases, steps, masks = table.phases, table.steps, table.masks
     area = weight.size // (channels * terms)
     parted = np.empty(0 if table.in_place else table.step[0] * table.step[1] * table.plane, x.dtype)
-    results = np.empty(0 if direct else phases.shape[0] * table.results, x.dtype)
-    source, to = x if table.in_place else parted, out if direct else results
+    results = np.empty(0 if table.direct else phases.shape[0] * table.results, x.dtype)
+    source, to = x if table.in_place else parted, out if table.direct else results
     k = first % channels - 1
     for task in range(first, last):
         k = k + 1 if k + 1 < channels else 0
         begin = bias[k] if bias.size else x.dtype.type(0)
         at = task * out_h * out_w
-        if not covered:
+        if not table.covered:
             fill(out, at, at + out_h * out_w, begin)
         for term in range(terms):
             source_at = (task // share if share > 1 else task * terms + term) * h * w
             if not table.in_place:
                 part_plane(x, source_at, h, w, table.step, table.pitch, table.plane, parted)
                 source_at = 0
-            weight_at, to_at = (k * terms + term) * area, at if direct else 0
+            weight_at, to_at = (k * terms + term) * area, at if table.direct else 0
             sum_phases(source, source_at, weight, weight_at, begin, term, phases, steps, masks, to, to_at, table.results)
-        if not direct:
+        if not table.direct:
             store(results, table.results, phases, table.pitch, table.stride, table.joined, out, at, out_w)
         if not plain:
             finish(out, at, out_h * out_w, k, after)
 
 
-def correlate(x, weight, bias, out, phases, step, stride, terms, after=NOTHING):
-    """Write the phases of a correlation of planes into ``out``, whose planes are each the sum of ``terms`` of ``x``."""
-    n, channels, *out_size = out.shape
-    size = x.shape[2:]
-    table = tables(phases, step, stride, size)
-    direct = phases[0].count == tuple(out_size) and table.pitch == out_size[1]
-    covered = sum(phase.count[0] * phase.count[1] for phase in phases) == out_size[0] * out_size[1]
+def correlate(x, weight, bias, out, table, terms, after=NOTHING):
+    """Write a correlation of planes into ``out``, whose planes are each the sum of ``terms`` of ``x``."""
+    planes, channels = out.shape[0] * out.shape[1], out.shape[1]
     share = channels * terms // x.shape[1]
     bias = np.empty(0, x.dtype) if bias is None else bias
-    arrays = x.reshape(-1), weight.reshape(-1), bias, out.reshape(-1), size, tuple(out_size)
-    numbers = channels, terms, share, table, direct, covered, after, after is NOTHING
-    work = 2 * n * channels * terms * sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases) // BLOCK
-    launch(correlate_planes, n * channels, *arrays, *numbers, work=work)
+    arrays = x.reshape(-1), weight.reshape(-1), bias, out.reshape(-1), x.shape[2:], out.shape[2:]
+    work = 2 * planes * terms * table.products // BLOCK
+    launch(correlate_planes, planes, *arrays, channels, terms, share, table, after, after is NOTHING, work=work)
 
 
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
-    """Correlate one phase, whose taps step through a plane by the stride."""
+    """Correlate every plane with its kernel."""
     check(weight.shape[1], groups)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
-    phases = forward_phases(weight.shape[2:], out_size, padding, dilation)
-    correlate(x, weight, bias, out, phases, steps_taken(out_size, stride), ONE, 1, after)
+    table = forward_tables(weight.shape[2:], out_size, stride, padding, dilation, x.shape[2:])
+    correlate(x, weight, bias, out, table, 1, after)
     return out
 
 
 def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
-    """Correlate one phase a residue modulo the stride, for every output channel that saw the input channel."""
+    """Correlate the planes of every output channel that saw the input channel."""
     check(weight.shape[1], groups)
     grad_input = empty(input_shape, grad_output.dtype)
-    phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
-    if phases:
-        correlate(grad_output, weight, bias, grad_input, phases, ONE, stride, weight.shape[0] // groups)
+    table = adjoint_tables(weight.shape[2:], grad_output.shape[2:], stride, padding, dilation, grad_input.shape[2:])
+    if table is not None:
+        correlate(grad_output, weight, bias, grad_input, table, weight.shape[0] // groups)
     else:
         grad_input[:] = 0 if bias is None else bias[:, None, None]
     return grad_input
@@ -162,14 +148,14 @@ def add_plane(blocks, taps, grad, grad_at, source, source_at, steps, masks, sums
 
 
 @kernel
-def sum_weights(first, last, grad_output, x, grad_weight, n, size, out_size, channels, share, table, direct):
+def sum_weights(first, last, grad_output, x, grad_weight, n, size, out_size, channels, share, table):
     """Compute the gradients of the weights of output channels, ``share`` of which see the same input channel."""
     (h, w), (out_h, out_w) = size, out_size
     steps, masks, pitch = table.steps, table.masks, table.pitch
     taps, blocks = table.phases[0, 4], table.phases[0, 7]
     parted = np.empty(0 if table.in_place else table.step[0] * table.step[1] * table.plane, x.dtype)
-    laid = np.empty(0 if direct else table.results, x.dtype)
-    source, grad = x if table.in_place else parted, grad_output if direct else laid
+    laid = np.empty(0 if table.direct else table.results, x.dtype)
+    source, grad = x if table.in_place else parted, grad_output if table.direct else laid
     sums = np.empty(min(CHANNELS, last - first) * taps * BLOCK, x.dtype)
     for start in range(first, last, CHANNELS):
         count = min(CHANNELS, last - start)
@@ -180,7 +166,7 @@ def sum_weights(first, last, grad_output, x, grad_weight, n, size, out_size, cha
             if not table.in_place:
                 part_plane(x, source_at, h, w, table.step, pitch, table.plane, parted)
                 source_at = 0
-            if not direct:
+            if not table.direct:
                 for row in range(out_h):
                     copy(grad_output, grad_at + row * out_w, 1, laid, row * pitch, 1, out_w)
                 grad_at = 0
@@ -196,10 +182,9 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     """Sum over the pixels of all images for every output channel."""
     check(weight_shape[1], groups)
     grad_weight = np.empty(weight_shape, x.dtype)
-    n, channels, *out_size = grad_output.shape
-    out_size, size = tuple(out_size), x.shape[2:]
-    table = tables(forward_phases(weight_shape[2:], out_size, padding, dilation), steps_taken(out_size, stride), ONE, size)
+    n, channels, out_size, size = *grad_output.shape[:2], grad_output.shape[2:], x.shape[2:]
+    table = forward_tables(tuple(weight_shape[2:]), out_size, stride, padding, dilation, size)
     arrays = grad_output.reshape(-1), x.reshape(-1), grad_weight.reshape(-1), n, size, out_size
     work = 2 * grad_output.size * weight_shape[2] * weight_shape[3] // BLOCK
-    launch(sum_weights, channels, *arrays, channels, channels // groups, table, table.pitch == out_size[1], work=work)
+    launch(sum_weights, channels, *arrays, channels, channels // groups, table, work=work)
     return grad_weight

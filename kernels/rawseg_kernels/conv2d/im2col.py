@@ -15,6 +15,7 @@ from ._correlation import correlate
 from ._patches import are_patches, to_channels, to_pixels
 from ._phases import adjoint_phases, forward_phases
 from ._point_sums import sum_points
+from ._points import correlate_points
 from ._weight_sums import sum_over_pixels
 
 ONE = (1, 1)
@@ -40,6 +41,11 @@ def _by_patches(kernel_size, size, out_size, stride, padding, dilation):
     return small and kernel_size != ONE and are_patches(kernel_size, stride, padding, dilation, size, out_size)
 
 
+def _are_points(kernel_size, size, out_size, padding):
+    """Return whether a 1 x 1 kernel reads the pixel that it is written to."""
+    return kernel_size == ONE and size == out_size and padding == (0, 0)
+
+
 def _as_points(weight):
     return weight.reshape(weight.shape[0], -1, 1, 1)
 
@@ -47,6 +53,8 @@ def _as_points(weight):
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
     """Correlate one phase, whose taps step through ``x`` by the stride; a 1 x 1 kernel reads ``x`` where it is."""
     kernel_size = weight.shape[2:]
+    if _are_points(kernel_size, x.shape[2:], out_size, padding):
+        return correlate_points(x, weight, bias, weight.shape[0], groups, False, after)
     last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
     padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
     if padded and not finite(weight):
@@ -54,8 +62,10 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation):
         x, weight = to_channels(x, kernel_size), _as_points(weight)
         return forward(x, weight, bias, out_size, ONE, padding, dilation, groups, after)
+    seen, step = _seen(x, kernel_size, out_size, stride, padding)
+    if step != stride:
+        return forward(seen, weight, bias, out_size, step, padding, dilation, groups, after)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
-    x, stride = _seen(x, kernel_size, out_size, stride, padding)
     phases = forward_phases(kernel_size, out_size, padding, dilation)
     correlate(x, weight, bias, out, phases, stride, ONE, groups, False, after)
     return out
@@ -66,9 +76,11 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
 
     ``bias``, one value an input channel, is where the sums start: it makes this the forward of the transposed convolution.
     """
+    out_size, kernel_size = grad_output.shape[2:], weight.shape[2:]
+    if _are_points(kernel_size, out_size, tuple(input_shape[2:]), padding):
+        return correlate_points(grad_output, weight, bias, input_shape[1], groups, True, NOTHING)
     if not finite(weight):
         return direct.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
-    out_size, kernel_size = grad_output.shape[2:], weight.shape[2:]
     if _by_patches(kernel_size, input_shape[2:], out_size, stride, padding, dilation):
         bias = bias if bias is None else np.repeat(bias, kernel_size[0] * kernel_size[1])
         shape = input_shape[0], input_shape[1] * kernel_size[0] * kernel_size[1], *out_size

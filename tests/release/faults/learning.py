@@ -79,6 +79,29 @@ FAULTS = [
             ("missing check", "if gradient.shape != param.shape:", "if gradient.size != param.size:"),
         ],
     ),
+    (
+        "rawseg/nn/fused.py",
+        "nn/test_fused.py",
+        [
+            ("missing check", 'or "forward" in layer.__dict__', ""),
+            ("missing check", "layer._pre_hooks or layer._forward_hooks", "layer._forward_hooks"),
+            ("missing check", "type(layers[at]) is not Conv2d", "not isinstance(layers[at], Conv2d)"),
+            ("missing check", 'if convolution.padding_mode != "zeros":', "if False:"),
+            ("missing check", "norm.training or not norm.track_running_stats or", "not norm.track_running_stats or"),
+            ("wrong order", "convolution.padding, convolution.dilation", "convolution.dilation, convolution.padding"),
+        ],
+    ),
+    (
+        "rawseg/functional/fused.py",
+        "nn/test_fused.py",
+        [
+            ("missing check", "modes.grad or modes.anomaly or", "modes.grad or"),
+            ("missing check", "modes.anomaly or modes.recorder is not None", "modes.anomaly"),
+            ("missing check", "folded[0].shape != (channels,) or", ""),
+            ("missing check", "or constants[2].dtype != x.dtype", ""),
+            ("missing step", "after = Epilogue(*NOTHING[:3], low, high)", "after = NOTHING"),
+        ],
+    ),
     ("rawseg/nn/hooks.py", "nn/test_hooks.py", [("missing step", "grad_input = _same_count(answer", "_same_count(answer")]),
     (
         "rawseg/nn/module.py",
@@ -92,7 +115,7 @@ FAULTS = [
         "rawseg/nn/normalization.py",
         "nn/test_layers.py -k batches_are_counted",
         [
-            ("missing step", "self.num_batches_tracked.add_(1)", "pass"),
+            ("missing step", "[...] += 1", "[...] += 0"),
             ("missing step", "and input.size > 0", "and True"),
         ],
     ),

@@ -40,7 +40,7 @@ FAULTS = [
             ("group offset", "task // share if share > 1", "task if share > 1"),
             ("group offset", "number // share * h * w", "number * h * w // share"),
             ("missing step", "k = k + 1 if k + 1 < channels else 0", "k = k + 1"),
-            ("missing step", "if not covered:", "if False:"),
+            ("missing step", "if not table.covered:", "if False:"),
             ("missing step", "fill(sums, 0, count * taps * BLOCK, x.dtype.type(0))", "pass"),
             ("missing step", "* out_w + first_w, p * size", "* out_w, p * size"),
             ("= for +=", "begin, resume + tap,", "begin, resume,"),

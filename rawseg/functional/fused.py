@@ -1,0 +1,70 @@
+"""A convolution, a batch normalisation by constants and a clamp in one step, for layers that follow each other.
+
+`rawseg.autograd.deferred` computes the three in one pass over memory, whoever calls them; on small maps most of the time would
+then go into what lies between the passes. The same kernels, the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rawseg_kernels import batch_norm as batch_norm_room
+from rawseg_kernels import conv2d as conv2d_room
+from rawseg_kernels._epilogue import NOTHING, Epilogue
+
+from ..autograd import Tensor
+from ..autograd.deferred import Deferred
+from ..autograd.grad_mode import modes
+from ..errors import RawsegError
+
+__all__ = ["convolved", "unwatched"]
+
+
+def unwatched() -> bool:
+    """Return whether nobody sees results between operations: no graph, no recorder, no search for what is not finite."""
+    return not (modes.grad or modes.anomaly or modes.recorder is not None)
+
+
+def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, low: float, high: float) -> Tensor | None:
+    """Return a convolution of images on the CPU, normalised and held between two numbers.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C_in, H, W)
+        Images.
+    kernels : (Tensor, Tensor or None)
+        Weight and bias, as in `conv2d`.
+    geometry : tuple
+        Stride, padding, dilation and groups.
+    norm : (Tensor or None, Tensor or None, Tensor, Tensor, float), optional
+        Scale, shift, running mean, running variance and eps, as in `batch_norm`.
+    low, high : float
+        Bounds; infinite ones hold nothing.
+
+    Returns
+    -------
+    Tensor, shape (N, C_out, out_h, out_w), or None
+        None where an argument is not what it should be, or lies elsewhere: the operations, one by one, say what is wrong.
+    """
+    if not isinstance(input, Tensor) or not isinstance(input._array, (np.ndarray, Deferred)):
+        return None
+    x, (weight, bias) = input.array, _arrays(kernels)
+    try:
+        (_, channels, *_), run = conv2d_room.prepare(x, weight, bias, *geometry)
+        after = Epilogue(*NOTHING[:3], low, high)
+        if norm is not None:
+            *constants, eps = norm
+            folded = batch_norm_room.fold(*_arrays(constants), eps)
+            if folded[0].shape != (channels,) or constants[2].dtype != x.dtype:
+                return None
+            after = Epilogue(*folded, low, high)
+        with np.errstate(all="ignore"):
+            return Tensor(run(after))
+    except (RawsegError, MemoryError):
+        return None
+
+
+def _arrays(tensors: Any) -> list:
+    return [None if tensor is None else tensor.anywhere for tensor in tensors]
