@@ -126,5 +126,10 @@ def settle_readers(array: Any) -> None:
 
 
 def _waiting() -> list[Deferred]:
-    found = [reference() for reference in _scope.waiting]
-    return [result for result in found if result is not None and not result.settled]
+    """Return what waits; what no longer does is forgotten, so that a long network does not ask it again and again."""
+    if not _scope.waiting:
+        return []
+    found = [(reference, reference()) for reference in _scope.waiting]
+    kept = [(reference, result) for reference, result in found if result is not None and not result.settled]
+    _scope.waiting = [reference for reference, _ in kept]
+    return [result for _, result in kept]

@@ -48,6 +48,7 @@ class Points(NamedTuple):
     blocks: int  # tasks that cover a group's output channels
     all_panels: int  # of a group
     weights_stay: int  # 1: all pairs meet the weights of a task before the next are read
+    weights_alone: int  # 1: no other task reads them, and it packs them itself
     pixels: int  # of a plane that are gathered for a task, from
     images: int  # at once
     pieces: int  # gatherings that cover a plane
@@ -79,7 +80,8 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
     pixels = -(-plane // (lanes * pieces)) * lanes if pieces > 1 else plane
     panels = -(-all_panels // blocks)
     together = min(images, max(1, MOST_GATHERED // max(pixels, 1)))
-    vectors = -(-together * pixels // lanes)
+    vectors, gatherings = -(-together * pixels // lanes), -(-images // together)
+    across, pieces = -(-whole // columns) if whole else across, -(-plane // pixels) if gathered else 0
     return Points(
         depth=depth,
         block=block,
@@ -90,15 +92,16 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
         whole=whole,
         loose=0 if gathered else plane - whole,
         columns=columns,
-        across=-(-whole // columns) if whole else across,
+        across=across,
         panels=panels,
         blocks=-(-all_panels // panels),
         all_panels=all_panels,
         weights_stay=int(plane * blocks < channels),
+        weights_alone=int(gatherings * pieces == 1 or images * across == 1),
         pixels=pixels,
         images=together,
-        pieces=-(-plane // pixels) if gathered else 0,
-        gatherings=-(-images // together),
+        pieces=pieces,
+        gatherings=gatherings,
         width=(vectors + 1 - vectors % 2) * lanes,  # an odd number of vectors: rows do not clash
     )
 
@@ -115,6 +118,14 @@ def end(out, at, step, rows, count, channel, after):
     """Apply the epilogue to rows of sums."""
     for r in range(rows if does_something(after) else 0):
         finish(out, at + r * step, count, channel + r, after)
+
+
+@piece
+def pack_own(group, panel, packed, weight, packing, points):
+    """Lay out the weights of a task that begins with a panel, if no other task reads them."""
+    if points.weights_alone:
+        first = group * points.all_panels + panel
+        pack_weights(first, min(first + points.panels, (group + 1) * points.all_panels), weight, packed, *packing)
 
 
 @piece
@@ -135,7 +146,7 @@ def add_loose(sums, panels, depth, packed, packed_at, step, x, x_at, points):
 
 
 @piece
-def sum_vectors(number, spare, loose, x, packed, bias, out, points, steps, starts, after):
+def sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, points, steps, starts, after):
     """Sum pixels of one pair's planes: vectors in the output, but for an incomplete panel, whose rows may not be there."""
     rest, column = number // points.across, number % points.across * points.columns
     if points.weights_stay:
@@ -149,6 +160,7 @@ def sum_vectors(number, spare, loose, x, packed, bias, out, points, steps, start
     out_at = (pair * points.channels + panel * ROWS) * points.plane + column
     seen = pair * points.depth * points.plane + column
     packed_at = (group * points.all_panels + panel) * points.depth * ROWS
+    pack_own(group, panel, packed, weight, packing, points)
     begin(out, out_at, points.plane, whole, count, bias, channel)
     begin(spare, 0, points.columns, rows - whole, count, bias, channel + whole)
     panels, single = -(-rows // ROWS), points.loose if column + count == points.whole else 0
@@ -171,7 +183,7 @@ def sum_vectors(number, spare, loose, x, packed, bias, out, points, steps, start
 
 
 @piece
-def sum_gathered(number, strip, results, x, packed, bias, out, points, steps, starts, after):
+def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, points, steps, starts, after):
     """Sum pixels of some images' planes, side by side."""
     width = points.width
     rest, block = number // points.blocks, number % points.blocks
@@ -181,6 +193,7 @@ def sum_gathered(number, strip, results, x, packed, bias, out, points, steps, st
     pixels, panel = min(points.pixels, points.plane - start), block * points.panels
     rows, channel = min(points.panels * ROWS, points.channels - panel * ROWS), group * points.channels + panel * ROWS
     packed_at = (group * points.all_panels + panel) * points.depth * ROWS
+    pack_own(group, panel, packed, weight, packing, points)
     begin(results, 0, width, rows, images * pixels, bias, channel)
     for k in range(0, points.depth, points.block):
         depth = min(points.block, points.depth - k)
@@ -199,16 +212,17 @@ def sum_gathered(number, strip, results, x, packed, bias, out, points, steps, st
 
 
 @kernel
-def correlate_tasks(first, last, scratch, x, packed, bias, out, points, steps, starts, after):
+def correlate_tasks(first, last, scratch, x, weight, packing, packed, bias, out, points, steps, starts, after):
     """Compute the tasks ``first <= task < last``."""
     size = points.panels * ROWS * (points.width if points.pieces else points.loose)
     sums, rest = scratch[:size], scratch[size:]
+    weights = weight, packing, packed
     fill(scratch, 0, scratch.size, 0)
     for number in range(first, last):
         if points.pieces:
-            sum_gathered(number, rest, sums, x, packed, bias, out, points, steps, starts, after)
+            sum_gathered(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
         else:
-            sum_vectors(number, rest, sums, x, packed, bias, out, points, steps, starts, after)
+            sum_vectors(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
 
 
 class Layout(NamedTuple):
@@ -255,9 +269,10 @@ def correlate_points(x, weight, bias, channels, groups, transposed, after):
     depth = source_channels // groups
     layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed)
     packed = (empty if channels // groups % ROWS == 0 else zeros)(layout.packed, x.dtype)
-    panels = groups * layout.points.all_panels
-    launch(pack_weights, panels, weight.reshape(-1), packed, *layout.packing, work=packed.size)
-    arrays = x.reshape(-1), packed, _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
+    weight, panels = weight.reshape(-1), groups * layout.points.all_panels
+    if not layout.points.weights_alone:
+        launch(pack_weights, panels, weight, packed, *layout.packing, work=packed.size)
+    arrays = x.reshape(-1), weight, layout.packing, packed, _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
     tables, work = (layout.points, layout.steps, layout.starts, after), 2 * out.size * depth
     launch(correlate_tasks, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
     return out

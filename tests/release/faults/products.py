@@ -120,14 +120,16 @@ FAULTS = [
             ),
             (
                 "group offset",
-                "packed_at = (group * points.all_panels + panel) * points.depth * ROWS\n    begin(out",
-                "packed_at = panel * points.depth * ROWS\n    begin(out",
+                "(group * points.all_panels + panel) * points.depth * ROWS\n    pack_own(group, panel, packed, weight, packing, points)\n    begin(out",
+                "panel * points.depth * ROWS\n    pack_own(group, panel, packed, weight, packing, points)\n    begin(out",
             ),
             ("missing step", "        if rows > whole:", "        if False:"),
             ("off by one", "rest // points.pieces, rest % points.pieces * points.pixels", "rest // points.pieces, 0"),
             ("off by one", "copy(bias, channel, 1, sums, i * panels * ROWS", "copy(bias, channel, 1, sums, 0"),
             ("= for +=", "step, x, seen + k * points.plane + count, points)", "step, x, seen + count, points)"),
             ("wrong order", "sums, (i * panels + p) * ROWS)", "sums, i * panels * ROWS)"),
+            ("missing step", "    if points.weights_alone:\n", "    if False:\n"),
+            ("group offset", "first = group * points.all_panels + panel\n", "first = panel\n"),
             ("count", "rows, count + single, channel, after)", "rows, count, channel, after)"),
             ("count", "min(points.pixels, points.plane - start)", "points.pixels"),
             (
