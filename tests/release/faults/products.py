@@ -120,7 +120,8 @@ FAULTS = [
             ),
             (
                 "group offset",
-                "(group * points.all_panels + panel) * points.depth * ROWS\n    pack_own(group, panel, packed, weight, packing, points)\n    begin(out",
+                "(group * points.all_panels + panel) * points.depth * ROWS\n"
+                "    pack_own(group, panel, packed, weight, packing, points)\n    begin(out",
                 "panel * points.depth * ROWS\n    pack_own(group, panel, packed, weight, packing, points)\n    begin(out",
             ),
             ("missing step", "        if rows > whole:", "        if False:"),
