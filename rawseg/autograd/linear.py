@@ -102,7 +102,8 @@ def matmul(a: Any, b: Any) -> Tensor:
         rows = left.reshape(math.prod(left.shape[:-1]), left.shape[-1])
         out = MatMul.apply(rows, right).reshape(*stack, left.shape[-2], right.shape[-1])
     else:
-        out = MatMul.apply(left.expand(*stack, *left.shape[-2:]), right.expand(*stack, *right.shape[-2:]))
+        both = [x if x.shape[:-2] == stack else x.expand(*stack, *x.shape[-2:]) for x in (left, right)]
+        out = MatMul.apply(*both)
     if a.ndim == 1:
         out = out.squeeze(-2)
     return out.squeeze(-1) if b.ndim == 1 else out

@@ -15,6 +15,7 @@ blocking reach the bits. In CUDA: ``"cuda_tiles"`` multiplies tiles in shared me
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     return out.reshape(*batch, rows, columns)
 
 
+@lru_cache(maxsize=64)
 def _pairs(a_axes: tuple[int, ...], b_axes: tuple[int, ...], batch: tuple[int, ...]) -> np.ndarray:
     """Return which matrix of a meets which of b, shape (batch, 2): broadcast numbers instead of broadcast matrices."""
     numbers = [np.broadcast_to(np.arange(math.prod(axes)).reshape(axes), batch).reshape(-1) for axes in (a_axes, b_axes)]

@@ -6,6 +6,8 @@ task lays out its columns of b; the accumulators carry on from block to block in
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from .._arena import empty
@@ -100,6 +102,13 @@ def _tile(pairs, rows, depth, columns, lanes):
     return tile_rows, width
 
 
+@lru_cache(maxsize=256)
+def _places(depth, width, columns, lanes):
+    """Return where a step of the sum is, in a tile's block and in the right matrix, and where a vector is."""
+    k = np.arange(depth, dtype=np.int64)
+    return k * width, k * columns, np.arange(0, width, lanes, dtype=np.int64)
+
+
 def forward(a, b, pairs, transpose_a, transpose_b):
     """Pack the left matrices, then let every task compute one tile of one product."""
     rows, depth = (a.shape[2], a.shape[1]) if transpose_a else (a.shape[1], a.shape[2])
@@ -114,11 +123,10 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     packed = (np.zeros if rows % ROWS else np.empty)(a.shape[0] * panels * depth * ROWS, a.dtype)
     launch(pack_left, a.shape[0] * panels, a.reshape(-1), packed, rows * depth, rows, depth, transpose_a, work=packed.size)
     tile_rows, width = _tile(pairs.shape[0], rows, depth, columns, lanes)
-    k = np.arange(min(depth, DEPTH_BLOCK), dtype=np.int64)
-    starts = np.arange(0, width, lanes, dtype=np.int64)
+    steps, in_place, starts = _places(min(depth, DEPTH_BLOCK), width, columns, lanes)
     tasks = pairs.shape[0] * -(-rows // tile_rows) * -(-columns // width)
     sizes = (rows, depth, columns)
-    tables = pairs, sizes, tile_rows, width, transpose_b, k * width, k * columns, starts
-    scratch = (k.size + -(-tile_rows // ROWS) * ROWS) * width, a.dtype
+    tables = pairs, sizes, tile_rows, width, transpose_b, steps, in_place, starts
+    scratch = (steps.size + -(-tile_rows // ROWS) * ROWS) * width, a.dtype
     launch(multiply_tiles, tasks, packed, b.reshape(-1), out.reshape(-1), *tables, work=2 * out.size * depth, scratch=scratch)
     return out
