@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,9 @@ def bins(size: int, count: int) -> tuple[Any, Any]:
     return index * size // count, -(-(index + 1) * size // count)
 
 
+_known_bins = lru_cache(maxsize=256)(bins)
+
+
 def adaptive_bins(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any) -> tuple[Pair, tuple, tuple]:
     """Return ``(output_size, rows, columns)`` of an adaptive pooling: its size, where None keeps a side, and both axes' `bins`.
 
@@ -111,4 +115,4 @@ def adaptive_bins(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any)
     size = pair(op, "output_size", tuple(side if new is None else new for side, new in zip(shape[2:], asked)), 1)
     check_size(op, (*shape[:2], *size), dtype)
     check_tables(op, sum(shape[2:]) + sum(size))
-    return size, bins(shape[2], size[0]), bins(shape[3], size[1])
+    return size, _known_bins(shape[2], size[0]), _known_bins(shape[3], size[1])

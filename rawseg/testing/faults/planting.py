@@ -25,6 +25,7 @@ from .fault import Fault, target
 from .loops import Loops
 
 KERNELS = "rawseg_kernels"
+SIZES = "_pooling"  # of its modules that rooms share, the one that keeps tables
 _lock = threading.RLock()
 _edits: list[Edit] = []  # in the order in which they were planted
 
@@ -135,9 +136,8 @@ def _forget(edits: list[Edit]) -> None:
 
 def _memories() -> tuple[Callable[[], None], ...]:
     """Return how to empty every cache of sizes and tables of the kernels; not those of modules and of machine code."""
-    rooms = [
-        module for name, module in list(sys.modules.items()) if name.startswith(f"{KERNELS}.") and name[len(KERNELS) + 1] != "_"
-    ]
+    names = [name.removeprefix(f"{KERNELS}.") for name in list(sys.modules) if name.startswith(f"{KERNELS}.")]
+    rooms = [sys.modules[f"{KERNELS}.{name}"] for name in names if name[0] != "_" or name == SIZES]
     return tuple(value.cache_clear for room in rooms for value in vars(room).values() if hasattr(value, "cache_clear"))
 
 
