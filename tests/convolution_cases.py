@@ -30,6 +30,11 @@ LARGE = [
     ("a stride that one row never takes", Convolution((2, 3, 1, 6), (2, 3, 1, 1), (3, 1), (0, 0), (1, 1), 1)),
     ("planes side by side", Convolution((8, 130, 10, 15), (37, 130, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("more pieces than shares", Convolution((2, 3, 130, 141), (4, 3, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
+    ("more panels than are packed together", Convolution((1, 31, 6, 5), (300, 31, 3, 2), (2, 2), (1, 1), (1, 1), 1)),
+    ("weights of groups, packed together", Convolution((1, 290, 5, 4), (290, 145, 3, 3), (1, 2), (1, 1), (1, 1), 2)),
+    ("planes that would clash", Convolution((1, 40, 30, 34), (8, 40, 3, 3), (1, 1), (0, 0), (1, 1), 1)),
+    ("columns of taps apart", Convolution((2, 33, 11, 12), (70, 33, 3, 3), (1, 1), (2, 4), (2, 4), 1)),
+    ("columns of strided taps apart", Convolution((1, 66, 15, 21), (72, 66, 3, 5), (1, 2), (1, 6), (1, 3), 1)),
     ("planes in pieces", Convolution((2, 22, 37, 61), (14, 11, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
 ]
 

@@ -61,5 +61,9 @@ def pack_rows(source, source_at, source_step, rows, length, to, to_at, to_step):
     whole = length // lanes * lanes if rows == ROWS else 0
     for i in range(0, whole, lanes):
         interleave(source, source_at + i, source_step, to, to_at + i * to_step, to_step)
+    if 0 < whole < length:  # the last vector has some elements again
+        last = length - lanes
+        interleave(source, source_at + last, source_step, to, to_at + last * to_step, to_step)
+        return
     for r in range(rows):
         copy(source, source_at + r * source_step + whole, 1, to, to_at + whole * to_step + r, to_step, length - whole)

@@ -201,6 +201,27 @@ def interleave(typing_context, source, source_at, source_step, to, to_at, to_ste
     return signature, generate
 
 
+@vector_code
+def gather_rows(typing_context, source, source_at, source_step, to, to_at):
+    """``to[to_at + r] = source[source_at + r * source_step]`` for ROWS rows r: one column of what `interleave` lays out."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(source, place, place, to, place)
+
+    def generate(context, builder, signature, arguments):
+        source, source_at, source_step, to, to_at = arguments
+        emitter = _Emitter(context, builder, dtype)
+        source, to = emitter.address(signature.args[0], source, source_at), emitter.address(signature.args[3], to, to_at)
+        column = ir.Constant(ir.VectorType(emitter.scalar, ROWS), ir.Undefined)
+        for r in range(ROWS):
+            value = builder.load(builder.gep(source, [builder.mul(source_step, _INDEX(r))]))
+            column = builder.insert_element(column, value, _LANE(r))
+        emitter.store(column, to, _INDEX(0))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 def _interleaved(emitter, rows):
     """Return the rows' elements column by column: a perfect shuffle makes the top bit of an element's index the lowest."""
     half, lanes = len(rows) // 2, emitter.lanes
@@ -242,17 +263,23 @@ def copy(typing_context, source, source_at, source_step, to, to_at, to_step, cou
 def _copy_every_other(emitter, source, to, count):
     """``to[i] = source[2 * i]`` in vectors; return how many of ``count`` are done.
 
-    A vector reads one element that it has no use for: some of the last elements are left over, so that it is never one
-    behind the row.
+    A vector of even places reads one element that it has no use for. The last one takes the odd places of a vector that begins
+    one earlier, and ends with the row; it writes some elements again.
     """
     builder, lanes = emitter.builder, _INDEX(emitter.lanes)
+
+    def move(i, odd):
+        at = builder.sub(builder.add(i, i), _INDEX(odd))
+        halves = [emitter.load(source, place, emitter.vector) for place in (at, builder.add(at, lanes))]
+        emitter.store(emitter.shuffle(*halves, [2 * lane + odd for lane in range(emitter.lanes)]), to, i)
+
     whole = builder.sdiv(builder.sub(count, _INDEX(1)), lanes)
     with cgutils.for_range(builder, whole, intp=_INDEX) as loop:
-        i = builder.mul(loop.index, lanes)
-        twice = builder.add(i, i)
-        halves = [emitter.load(source, at, emitter.vector) for at in (twice, builder.add(twice, lanes))]
-        emitter.store(emitter.shuffle(*halves, [2 * lane for lane in range(emitter.lanes)]), to, i)
-    return builder.mul(whole, lanes)
+        move(builder.mul(loop.index, lanes), 0)
+    some = builder.icmp_signed(">", whole, _INDEX(0))
+    with builder.if_then(some):
+        move(builder.sub(count, lanes), 1)
+    return builder.select(some, count, _INDEX(0))
 
 
 @vector_code

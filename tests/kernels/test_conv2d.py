@@ -167,7 +167,9 @@ IN_TIERS = [pytest.param(name, marks=[pytest.mark.release] if name.startswith("c
 @pytest.mark.proves("conv2d", "determinism")
 @pytest.mark.spec("all.bits", "all.strides", "all.fresh")
 @pytest.mark.parametrize("algorithm", IN_TIERS)
-@pytest.mark.parametrize("case", [LARGE[1][1], LARGE[9][1], LARGE[12][1], LARGE[7][1], LARGE[4][1], LARGE[5][1], LARGE[-1][1]])
+@pytest.mark.parametrize(
+    "case", [LARGE[1][1], LARGE[9][1], LARGE[12][1], LARGE[7][1], LARGE[4][1], LARGE[5][1], LARGE[-1][1], LARGE[-2][1]]
+)
 def test_promises(monkeypatch, case, algorithm):
     x, weight, bias, grad_output = normals(5, *shapes(case))
     options = {**case.options, "algorithm": algorithm}

@@ -8,6 +8,9 @@ from convolution_cases import normals
 from promises import assert_same_bits
 
 from rawseg_kernels import conv2d
+from rawseg_kernels.conv2d._finite import PORTION, finite
+from rawseg_kernels.conv2d._phases import forward_phases
+from rawseg_kernels.conv2d._tiles import plan
 
 ALGORITHMS = ["im2col", "direct"]
 
@@ -41,3 +44,61 @@ def test_rows_that_no_window_covers_have_exactly_no_gradient(algorithm):
     assert np.isinf(grad[:, :, [0, 1, 3, 4]][..., [0, 4]]).all()
     assert_same_bits(np.abs(grad[:, :, [2, 5, 6]]), np.zeros((1, 3, 3, 6), np.float32))  # a row between windows, two left over
     assert_same_bits(np.abs(grad[..., [1, 2, 3, 5]]), np.zeros((1, 3, 7, 4), np.float32))
+
+
+@pytest.mark.spec("conv2d.nonfinite")
+@pytest.mark.parametrize("shape", [(5, 1, 3, 3), (1, 4, 3, 3), (9, 3, 2, 3)])
+def test_a_weight_that_is_not_finite_is_seen_wherever_it_lies(shape):
+    x, weight, grad_output = (
+        np.abs(array) + 1 for array in normals(1, (1, shape[1], 3, 3), shape, (1, shape[0], 6 - shape[2], 3))
+    )
+    for place in np.ndindex(shape):
+        broken = weight.copy()
+        broken[place] = np.inf
+        got, want = (
+            (
+                conv2d.forward(x, broken, padding=1, algorithm=algorithm),
+                conv2d.backward_input(grad_output, broken, x.shape, padding=1, algorithm=algorithm),
+            )
+            for algorithm in ALGORITHMS
+        )
+        assert_same_bits(got, want)  # a padded zero would have made it NaN
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_finite(dtype):
+    values = np.array([0, -0.0, np.finfo(dtype).max, np.finfo(dtype).min, np.finfo(dtype).smallest_subnormal], dtype)
+    values = np.resize(values, PORTION + 5)
+    assert finite(values)
+    for place in (0, PORTION - 1, PORTION, PORTION + 4):
+        for bad in (np.inf, -np.inf, np.nan, -np.nan):
+            broken = values.copy()
+            broken[place] = bad
+            assert not finite(broken)
+
+
+def laid_out(dilation=1, channels=256, width=28, threads=1, depth=256):
+    phases = forward_phases((3, 3), (width, width), (dilation, dilation), (dilation, dilation))
+    return plan(phases, (1, 1), (1, 1), 1, 1, depth, channels, (width, width), 4, threads)
+
+
+def test_a_row_of_few_pixels_leaves_no_gaps():
+    narrow, wide, few = laid_out(4, width=13), laid_out(4, width=192), laid_out(4, width=13, channels=4)
+    assert (narrow.tile.strip_w, len(narrow.sources)) == (narrow.tile.columns, 3)
+    for made in (wide, few):  # where that saves little, or nothing reads the copies
+        assert (made.tile.strip_w, len(made.sources)) == (made.tile.columns + 8, 1)
+
+
+def test_planes_do_not_clash():
+    for width in range(8, 60):
+        for dilation in (1, 2, 4):
+            made = laid_out(dilation, width=width, channels=4)
+            steps = made.steps.reshape(-1, 9)[:, 0]  # of one tap in every channel
+            _, clashing = np.unique(steps * 4 // 64 % 64, return_counts=True)
+            assert made.tile.strip_plane >= made.tile.strip_h * made.tile.strip_w
+            assert clashing.max() <= 8  # ways of the nearest cache
+
+
+def test_only_threads_make_small_tasks_worthwhile():
+    assert laid_out(width=7).tasks == 1
+    assert laid_out(width=7, threads=2).tasks >= 8

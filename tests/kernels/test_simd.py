@@ -18,7 +18,7 @@ from promises import assert_same_bits
 from rawseg_kernels import _simd
 from rawseg_kernels._errors import ArgumentError
 from rawseg_kernels._panels import DEPTH_BLOCK, multiply, pack_rows
-from rawseg_kernels._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
+from rawseg_kernels._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
 
 FLOATS = [np.float32, np.float64]
 
@@ -26,6 +26,11 @@ FLOATS = [np.float32, np.float64]
 @numba.njit
 def run_copy(source, source_at, source_step, to, to_at, to_step, count):
     copy(source, source_at, source_step, to, to_at, to_step, count)
+
+
+@numba.njit
+def run_gather_rows(source, source_at, source_step, to, to_at):
+    gather_rows(source, source_at, source_step, to, to_at)
 
 
 @numba.njit
@@ -147,6 +152,15 @@ def test_copy_and_fill(dtype):
         to = np.zeros(count + 2, dtype)
         run_fill(to, 1, 1 + count, 3)
         assert to.tolist() == [0, *[3] * count, 0]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gather_rows(dtype):
+    for step in (1, 2, 9):
+        source = np.arange(2 + (ROWS - 1) * step, dtype=dtype)  # nothing lies behind the last one
+        to = np.full(ROWS + 2, -1, dtype)
+        run_gather_rows(source, 1, step, to, 1)
+        assert to.tolist() == [-1, *source[1::step], -1]
 
 
 def test_other_dtypes_are_refused():

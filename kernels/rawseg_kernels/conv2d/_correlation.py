@@ -13,8 +13,8 @@ from .._finishing import does_something, finish
 from .._jit import kernel, piece
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
-from .._threads import launch
-from ._packing import pack_weights
+from .._threads import get_num_threads, launch
+from ._packing import Weights, pack_weights
 from ._tiles import plan
 
 
@@ -34,7 +34,7 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
         end = max(begin, min(strip_columns, (w - 1 - left) // tile.step_w + 1))
         for row in range(strip_rows):
             ih = (i0 + tile.low_h + row) * tile.step_h + sources[s, 0]
-            at = (plane * tile.strip_h + row) * tile.strip_w
+            at = plane * tile.strip_plane + row * tile.strip_w
             inside = 0 <= ih < h and begin < end
             if inside:
                 seen = plane_at + (c * h + ih) * w + left + begin * tile.step_w
@@ -54,8 +54,8 @@ def add_block(results, strip, packed, c, block, task, phases, steps, starts, til
         rows, columns, taps = min(tile.rows, phases[p, 2] - i0), min(tile.columns, phases[p, 3] - j0), phases[p, 4]
         if rows > 0 and columns > 0:
             vectors = ((rows - 1) * tile.pitch + columns + lanes - 1) // lanes
-            step = tile.depth * taps * ROWS  # from panel to panel
-            at = group * tile.group_weights + phases[p, 6] + panel * step + c * taps * ROWS
+            step = block * taps * ROWS  # from panel to panel
+            at = group * tile.group_weights + phases[p, 6] + panel * step + c * tile.all_panels * taps * ROWS
             to, count = p * tile.panels * ROWS * cells, block * taps
             multiply(channels, count, 1, packed, at, step, strip, 0, steps, phases[p, 5], starts, vectors, results, to, cells)
 
@@ -113,21 +113,23 @@ def correlate_tiles(first, last, scratch, x, packed, bias, out, sizes, groups, t
         store(results, cells, out, plane_at, out_h, out_w, phases, task, channels, tile)
 
 
-def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, after=NOTHING):
-    """Write the phases of a correlation of ``x`` with ``weight`` into ``out``.
+def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, padded, after=NOTHING) -> bool:
+    """Write the phases of a correlation of ``x`` with ``weight`` into ``out``; return whether that could be done.
 
-    ``transposed`` weights have the source channels first, as the adjoint's do; ``after`` is an `Epilogue`.
+    It cannot if zeros of the padding would meet a weight that is not finite. ``transposed`` weights have the source channels
+    first, as the adjoint's do; ``after`` is an `Epilogue`.
     """
     n, source_channels, h, w = x.shape
     area = weight.shape[2] * weight.shape[3]
     depth, channels = source_channels // groups, out.shape[1] // groups
-    made = plan(phases, step, stride, n, groups, depth, channels, (h, w), x.itemsize)
+    made = plan(phases, step, stride, n, groups, depth, channels, (h, w), x.itemsize, get_num_threads())
 
     packed = (empty if channels % ROWS == 0 else zeros)(groups * made.tile.group_weights, x.dtype)
     steps = (area, channels * area) if transposed else (depth * area, area)
-    shape = made.tile.all_panels, depth, channels, made.tile.group_weights
-    tables = made.phases, made.taps, *shape, weight.size // groups, *steps
-    launch(pack_weights, groups * made.tile.all_panels, weight.reshape(-1), packed, *tables, work=packed.size)
+    sizes = made.tile.group_weights, weight.size // groups
+    shape = Weights(made.tile.all_panels, depth, made.tile.block, channels, *sizes, *steps)
+    if not pack_weights(weight, packed, groups, made.phases, made.taps, shape) and padded:
+        return False
 
     bias = empty(0, x.dtype) if bias is None else bias
     products = sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
@@ -136,6 +138,7 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, af
     work = 2 * n * groups * depth * channels * products
     lanes = VECTOR_BYTES // x.itemsize
     results = len(phases) * made.tile.panels * ROWS * len(made.starts) * lanes
-    strip = made.tile.block * len(made.sources) * made.tile.strip_h * made.tile.strip_w + lanes
+    strip = made.tile.block * len(made.sources) * made.tile.strip_plane + lanes
     scratch = results + strip, x.dtype
     launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, work=work, scratch=scratch)
+    return True

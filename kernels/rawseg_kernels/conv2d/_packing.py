@@ -1,42 +1,124 @@
-"""How convolutions lay their weights out for the micro-kernel."""
+"""How convolutions lay their weights out for the micro-kernel, and see in passing whether all are finite."""
 
 from __future__ import annotations
 
-from .._jit import kernel
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import inlined, kernel
 from .._panels import pack_rows
-from .._simd import ROWS, copy
+from .._simd import ROWS, copy, gather_rows
+from .._threads import launch
+from ._finite import are_finite, as_bits, largest_magnitude
+
+TOGETHER = 128 // ROWS  # panels of a task: where rows are neighbours, it reads long runs
+
+
+class Weights(NamedTuple):
+    """The numbers that the kernel computes with.
+
+    The weight of output channel ``row`` and source channel ``c`` of a group begins at ``row * row_step + c * depth_step`` from
+    the group's first, which makes the same loops serve both directions.
+    """
+
+    panels: int  # of a group
+    depth: int  # source channels of a group
+    block: int  # of them that a product reads together
+    channels: int  # output channels of a group
+    group_packed: int  # elements of a group, packed
+    group_size: int  # and as they come
+    row_step: int
+    depth_step: int
 
 
 @kernel
-def pack_weights(
-    first, last, weight, packed, phases, taps, panels, depth, channels, group_weights, group_size, row_step, depth_step
-):
-    """Lay the weights out in panels, ``[group][phase][panel][channel][tap][ROWS]``; missing rows stay zero. A task is a panel.
-
-    A group has ``panels`` of them for ``channels`` output and ``depth`` source channels: ``group_weights`` elements. The weight
-    of output channel ``row`` and source channel ``c`` of a group begins at ``row * row_step + c * depth_step`` from the group's
-    first, which makes the same loop serve both directions.
-    """
+def _pack_panels(first, last, weight, bits, largest, packed, phases, taps, shape):
+    """Compute the tasks ``first <= task < last``, each some panels of a group, and the largest magnitude of their weights."""
+    in_order = phases.shape[0] == 1 and shape.depth_step == phases[0, 4]  # all taps, and all source channels of a row
+    chunks = -(-shape.panels // TOGETHER)
     for task in range(first, last):
-        group, panel = task // panels, task % panels
-        rows = min(ROWS, channels - panel * ROWS)
-        source_at = group * group_size + panel * ROWS * row_step
-        source = weight[source_at:]
-        taps_at = 0
-        for phase in phases:
-            count = phase[4]
-            to_at = group * group_weights + phase[6] + panel * depth * count * ROWS
-            if depth_step == count:  # all taps in order, all source channels in a row
-                pack_rows(weight, source_at, row_step, rows, depth * count, packed, to_at, ROWS)
-                continue
-            if row_step == 1:  # a kernel of one tap, seen by its adjoint: the rows are neighbours
-                for c in range(depth):
-                    copy(weight, source_at + c * depth_step, 1, packed, to_at + c * ROWS, 1, rows)
-                continue
-            to = packed[to_at:]
+        group, begin = task // chunks, task % chunks * TOGETHER
+        end = min(begin + TOGETHER, shape.panels)
+        source_at, to_at = group * shape.group_size, group * shape.group_packed
+        if in_order:
+            largest[task] = _pack_rows(weight, bits, source_at, packed, to_at, begin, end, shape)
+        else:
+            largest[task] = _pack_channels(weight, bits, source_at, packed, to_at, begin, end, phases, taps, shape)
+
+
+@inlined
+def _pack_rows(weight, bits, source_at, packed, to_at, begin, end, shape):
+    """Pack panels whose rows have all that belongs to them side by side; return the largest magnitude."""
+    found = 0
+    for panel in range(begin, end):
+        rows, place = min(ROWS, shape.channels - panel * ROWS), source_at + panel * ROWS * shape.row_step
+        found = max(found, largest_magnitude(bits, place, place + (rows - 1) * shape.row_step + shape.depth * shape.depth_step))
+        for c in range(0, shape.depth, shape.block):
+            size = min(shape.block, shape.depth - c)
+            at = to_at + (c * shape.panels + panel * size) * shape.depth_step * ROWS
+            source, length = place + c * shape.depth_step, size * shape.depth_step
+            pack_rows(weight, source, shape.row_step, rows, length, packed, at, ROWS)
+    return found
+
+
+@inlined
+def _pack_channels(weight, bits, source_at, packed, to_at, begin, end, phases, taps, shape):
+    """Pack panels whose rows lie side by side, block of source channels after block; return the largest magnitude.
+
+    To look for it first also brings what a block needs into a near cache, in the order of memory.
+    """
+    first, last = begin * ROWS * shape.row_step, min(end * ROWS, shape.channels) * shape.row_step
+    found = 0
+    for c in range(0, shape.depth, shape.block):
+        size = min(shape.block, shape.depth - c)
+        for b in range(size):
+            source = source_at + (c + b) * shape.depth_step
+            found = max(found, largest_magnitude(bits, source + first, source + last))
+        for panel in range(begin, end):
+            rows, number = min(ROWS, shape.channels - panel * ROWS), c * shape.panels + panel * size
+            for b in range(size):
+                place = source_at + panel * ROWS * shape.row_step + (c + b) * shape.depth_step
+                _pack_taps(weight, place, shape.row_step, rows, packed, to_at, number + b, phases, taps)
+    return found
+
+
+@inlined
+def _pack_taps(weight, place, row_step, rows, packed, to_at, number, phases, taps):
+    """Pack the taps of one panel and source channel, phase after phase: it is the channel of this number in each."""
+    taps_at = 0
+    for p in range(phases.shape[0]):
+        count = phases[p, 4]
+        at = to_at + phases[p, 6] + number * count * ROWS
+        for t in range(count):
+            tap = place + taps[taps_at + t]
+            if rows == ROWS:
+                gather_rows(weight, tap, row_step, packed, at + t * ROWS)
+            else:
+                copy(weight, tap, row_step, packed, at + t * ROWS, 1, rows)
+        taps_at += count
+
+
+@kernel
+def pack_points(first, last, weight, packed, panels, depth, channels, row_step, depth_step):
+    """Lay out the panels ``first <= panel < last`` of 1 x 1 kernels, counted through all groups; missing rows stay."""
+    for number in range(first, last):
+        group, panel = number // panels, number % panels
+        rows, to = min(ROWS, channels - panel * ROWS), number * depth * ROWS
+        source = group * channels * depth + panel * ROWS * row_step
+        if depth_step == 1:
+            pack_rows(weight, source, row_step, rows, depth, packed, to, ROWS)
+        else:  # the rows are neighbours
             for c in range(depth):
-                for t in range(count):
-                    place = c * depth_step + taps[taps_at + t]
-                    for r in range(rows):
-                        to[(c * count + t) * ROWS + r] = source[place + r * row_step]
-            taps_at += count
+                copy(weight, source + c * depth_step, 1, packed, to + c * ROWS, 1, rows)
+
+
+def pack_weights(weight, packed, groups, phases, taps, shape) -> bool:
+    """Lay weights out, ``[group][phase][block][panel][channel][tap][ROWS]``; return whether all are finite.
+
+    Missing rows stay as they are. ``phases`` and ``taps`` are those of `_tiles.Plan`, ``shape`` is `Weights`.
+    """
+    tasks, bits = groups * -(-shape.panels // TOGETHER), as_bits(weight)
+    largest = np.empty(tasks, bits.dtype)
+    launch(_pack_panels, tasks, weight.reshape(-1), bits, largest, packed, phases, taps, shape, work=packed.size)
+    return are_finite(largest)

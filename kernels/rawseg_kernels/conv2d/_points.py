@@ -22,7 +22,7 @@ from .._panels import DEPTH_BLOCK, multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._simd_columns import PANELS, column_product
 from .._threads import launch
-from ._packing import pack_weights
+from ._packing import pack_points
 
 MOST_PIXELS = 1024  # of a task
 MOST_GATHERED = 384  # pixels of a task that gathers them
@@ -125,7 +125,7 @@ def pack_own(group, panel, packed, weight, packing, points):
     """Lay out the weights of a task that begins with a panel, if no other task reads them."""
     if points.weights_alone:
         first = group * points.all_panels + panel
-        pack_weights(first, min(first + points.panels, (group + 1) * points.all_panels), weight, packed, *packing)
+        pack_points(first, min(first + points.panels, (group + 1) * points.all_panels), weight, packed, *packing)
 
 
 @piece
@@ -234,7 +234,7 @@ class Layout(NamedTuple):
     starts: np.ndarray  # where a vector is
     scratch: int  # elements that a thread needs
     packed: int  # elements of the packed weights
-    packing: tuple  # numbers of `pack_weights`
+    packing: tuple[int, ...]  # numbers of `pack_points`
 
 
 @lru_cache(maxsize=1024)
@@ -249,12 +249,8 @@ def laid_out(images: int, groups: int, depth: int, channels: int, plane: int, it
         tasks, step, columns = points.pairs * points.across, plane, points.columns
         scratch = rows * points.loose + (ROWS * points.columns if channels % ROWS else 0)
     steps, starts = k * step, np.arange(0, columns, VECTOR_BYTES // itemsize, dtype=np.int64)
-    size, way = panels * depth * ROWS, (1, channels) if transposed else (depth, 1)
-    packing = *_ONE_TAP, panels, depth, channels, size, depth * channels, *way
-    return Layout(points, points.blocks * tasks, steps, starts, scratch, groups * size, packing)
-
-
-_ONE_TAP = np.array([[0, 0, 0, 0, 1, 0, 0]]), np.zeros(1, np.int64)  # see `_tiles.Plan`
+    packing = panels, depth, channels, *((1, channels) if transposed else (depth, 1))
+    return Layout(points, points.blocks * tasks, steps, starts, scratch, groups * panels * depth * ROWS, packing)
 
 
 def correlate_points(x, weight, bias, channels, groups, transposed, after):
@@ -271,7 +267,7 @@ def correlate_points(x, weight, bias, channels, groups, transposed, after):
     packed = (empty if channels // groups % ROWS == 0 else zeros)(layout.packed, x.dtype)
     weight, panels = weight.reshape(-1), groups * layout.points.all_panels
     if not layout.points.weights_alone:
-        launch(pack_weights, panels, weight, packed, *layout.packing, work=packed.size)
+        launch(pack_points, panels, weight, packed, *layout.packing, work=packed.size)
     arrays = x.reshape(-1), weight, layout.packing, packed, _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
     tables, work = (layout.points, layout.steps, layout.starts, after), 2 * out.size * depth
     launch(correlate_tasks, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))

@@ -12,6 +12,7 @@ from .._epilogue import NOTHING
 from .._finishing import finish_planes
 from . import direct
 from ._correlation import correlate
+from ._finite import finite
 from ._patches import are_patches, to_channels, to_pixels
 from ._phases import adjoint_phases, forward_phases
 from ._point_sums import sum_points
@@ -20,11 +21,6 @@ from ._weight_sums import sum_over_pixels
 
 ONE = (1, 1)
 MOST_PATCHES = 32 * 32  # of an image that is taken apart first: for larger ones that is no gain
-
-
-def finite(array):
-    """Whether an array holds neither infinities nor NaN: only then may it be multiplied with padded zeros."""
-    return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
 
 
 def _seen(x, kernel_size, out_size, stride, padding):
@@ -57,8 +53,6 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
         return correlate_points(x, weight, bias, weight.shape[0], groups, False, after)
     last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
     padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
-    if padded and not finite(weight):
-        return finish_planes(direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups), after)
     if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation):
         x, weight = to_channels(x, kernel_size), _as_points(weight)
         return forward(x, weight, bias, out_size, ONE, padding, dilation, groups, after)
@@ -67,8 +61,9 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
         return forward(seen, weight, bias, out_size, step, padding, dilation, groups, after)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     phases = forward_phases(kernel_size, out_size, padding, dilation)
-    correlate(x, weight, bias, out, phases, stride, ONE, groups, False, after)
-    return out
+    if correlate(seen, weight, bias, out, phases, step, ONE, groups, False, padded, after):
+        return out
+    return finish_planes(direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups), after)
 
 
 def backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
@@ -79,8 +74,6 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     out_size, kernel_size = grad_output.shape[2:], weight.shape[2:]
     if _are_points(kernel_size, out_size, tuple(input_shape[2:]), padding):
         return correlate_points(grad_output, weight, bias, input_shape[1], groups, True, NOTHING)
-    if not finite(weight):
-        return direct.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
     if _by_patches(kernel_size, input_shape[2:], out_size, stride, padding, dilation):
         bias = bias if bias is None else np.repeat(bias, kernel_size[0] * kernel_size[1])
         shape = input_shape[0], input_shape[1] * kernel_size[0] * kernel_size[1], *out_size
@@ -91,9 +84,9 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     grad_input = (empty if covered else zeros)(input_shape, grad_output.dtype)
     if bias is not None and not covered:
         grad_input += bias[:, None, None]  # pixels that no tap reaches
-    if phases:
-        correlate(grad_output, weight, bias, grad_input, phases, ONE, stride, groups, True)
-    return grad_input
+    if not phases or correlate(grad_output, weight, bias, grad_input, phases, ONE, stride, groups, True, True):
+        return grad_input
+    return direct.backward_input(grad_output, weight, input_shape, stride, padding, dilation, groups, bias)
 
 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):

@@ -93,7 +93,13 @@ FAULTS = [
     (
         f"{ROOM}/conv2d/im2col.py",
         CONV_PADDING,
-        [("missing check", "if padded and not finite(weight):", "if padded and False:")],
+        [
+            (
+                "missing check",
+                "padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]",
+                "padded = False",
+            )
+        ],
     ),
     (f"{ROOM}/conv2d/im2col.py", TRANSPOSED, [("missing step", "if bias is not None and not covered:", "if False:")]),
     (
@@ -170,8 +176,51 @@ FAULTS = [
         f"{ROOM}/conv2d/_packing.py",
         "kernels/test_conv2d.py -k 'wherever_their_pixels_lie or nothing_beyond'",
         [
-            ("wrong axis", "copy(weight, source_at + c * depth_step, 1", "copy(weight, source_at + c, 1"),
-            ("missing step", "rows = min(ROWS, channels - panel * ROWS)", "rows = ROWS"),
+            ("wrong axis", "source + c * depth_step", "source + c"),
+            ("group offset", "source = group * channels * depth +", "source ="),
+            ("missing step", "rows, to = min(ROWS, channels - panel * ROWS)", "rows, to = ROWS"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_packing.py",
+        CONV_CUT,
+        [
+            ("missing step", "task // chunks, task % chunks * TOGETHER", "task // chunks, task % chunks"),
+            ("wrong group", "group * shape.group_size, group *", "0, group *"),
+            ("wrong order", "c * shape.panels + panel * size\n", "c * shape.panels + (begin + end - 1 - panel) * size\n"),
+            ("missing step", "        taps_at += count", "        taps_at += 0"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_packing.py",
+        "kernels/test_conv2d_edges.py -k not_finite_is_seen",
+        [
+            ("missing step", " + shape.depth * shape.depth_step))", " + shape.depth_step))"),
+            ("off by one", "source + first, source + last))", "source + first, source + last - 1))"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_finite.py",
+        "kernels/test_conv2d_edges.py -k finite",
+        [
+            ("wrong comparison", ") < INTEGERS", ") <= INTEGERS"),
+            ("missing step", "found = max(found, row[i] & without_sign)", "found = max(found, row[i])"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_tiles.py",
+        CONV_CUT,
+        [
+            ("missing step", "(0, w) if apart", "(0, w // step[1]) if apart"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_tiles.py",
+        "kernels/test_conv2d_edges.py -k 'clash or gaps or worthwhile'",
+        [
+            ("missing check", "if most <= lines.size // LINES + UNEVEN:", "if True:"),
+            ("missing check", "if threads > 1 else 1", ""),
+            ("missing check", "panels * ROWS >= APART_CHANNELS and ", ""),
         ],
     ),
     (

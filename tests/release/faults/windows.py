@@ -141,8 +141,8 @@ FAULTS = [
             ("off by one", "-(-(index + 1) * size // count)", "-(-(index + 1) * size // count) - 1"),
             (
                 "height for width",
-                "bins(shape[2], size[0]), bins(shape[3], size[1])",
-                "bins(shape[2], size[0]), bins(shape[3], size[0])",
+                "_known_bins(shape[3], size[1])",
+                "_known_bins(shape[3], size[0])",
             ),
             (
                 "wrong axis",
