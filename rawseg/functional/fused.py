@@ -6,6 +6,7 @@ then go into what lies between the passes. The same kernels, the same bits.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from rawseg_kernels import conv2d as conv2d_room
 from rawseg_kernels._epilogue import NOTHING, Epilogue
 
 from ..autograd import Tensor
-from ..autograd.deferred import Deferred
+from ..autograd.deferred import Deferred, may_defer
 from ..autograd.grad_mode import modes
 from ..errors import RawsegError
+from .convolution import DeferredConvolution
 
 __all__ = ["convolved", "unwatched"]
 
@@ -52,14 +54,16 @@ def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, l
         return None
     x, (weight, bias) = input.array, _arrays(kernels)
     try:
-        (_, channels, *_), run = conv2d_room.prepare(x, weight, bias, *geometry)
+        shape, run = conv2d_room.prepare(x, weight, bias, *geometry)
         after = Epilogue(*NOTHING[:3], low, high)
         if norm is not None:
             *constants, eps = norm
-            folded = batch_norm_room.fold(*_arrays(constants), eps)
-            if folded[0].shape != (channels,) or constants[2].dtype != x.dtype:
+            scale, shift, mean, var = _arrays(constants)
+            if not isinstance(mean, np.ndarray) or mean.shape != shape[1:2] or mean.dtype != x.dtype:
                 return None
-            after = Epilogue(*folded, low, high)
+            after = Epilogue(*batch_norm_room.fold(scale, shift, mean, var, eps), low, high)
+        if math.isinf(low) and math.isinf(high) and may_defer(x, weight, bias):  # a clamp may follow from elsewhere
+            return Tensor(DeferredConvolution(shape, run, after, x, weight, bias))
         with np.errstate(all="ignore"):
             return Tensor(run(after))
     except (RawsegError, MemoryError):

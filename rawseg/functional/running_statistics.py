@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from rawseg_kernels import batch_norm as batch_norm_room
-from rawseg_kernels._arrays import check_floating, check_shape, real
+from rawseg_kernels._arrays import FLOATING, check_floating, check_shape, real
 
 from ..autograd import Tensor, no_grad
 from ..autograd.deferred import stand_in
-from ..autograd.grad_mode import modes
 from ..autograd.operands import as_tensor
 from ..device import array_module
 from ..errors import ArgumentError
@@ -20,9 +19,16 @@ from ..errors import ArgumentError
 def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, updating: bool) -> list[Tensor]:
     """Return the running statistics as two Tensors on the caller's memory, or none, which only those who update may pass."""
     if _fit(x, running_mean, updating) and _fit(x, running_var, updating):
-        if updating:  # who only normalises by them has them checked by the kernel
-            batch_norm_room.check_statistics(running_mean.array, running_var.array)
-        return [running_mean, running_var]
+        tensors = [running_mean, running_var]
+    else:
+        tensors = _as_statistics(op, x, running_mean, running_var, updating)
+    if updating and tensors:  # who only normalises by them has them checked by the kernel
+        batch_norm_room.check_statistics(*(tensor.array for tensor in tensors))
+    return tensors
+
+
+def _as_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, updating: bool) -> list[Tensor]:
+    """Return what was given as two Tensors, or none."""
     if (running_mean is None) != (running_var is None) or (running_mean is None and not updating):
         missing = "running_mean" if running_mean is None else "running_var"
         raise ArgumentError(op, missing, "running_mean and running_var, or neither, in training only", None)
@@ -35,10 +41,7 @@ def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, 
         check_shape(op, name, tensor, x.shape[1:2])
         if updating and isinstance(tensor.array, np.ndarray) and not tensor.array.flags.writeable:
             raise ArgumentError(op, name, "a writeable array in training", "a read-only one")
-    tensors = list(statistics.values())
-    if updating:
-        batch_norm_room.check_statistics(*(tensor.array for tensor in tensors))
-    return tensors
+    return list(statistics.values())
 
 
 def _fit(x: Tensor, statistic: Any, updating: bool) -> bool:
@@ -46,7 +49,7 @@ def _fit(x: Tensor, statistic: Any, updating: bool) -> bool:
     array = statistic._array if isinstance(statistic, Tensor) else None
     if not isinstance(array, np.ndarray) or array.shape != x.shape[1:2] or (updating and not array.flags.writeable):
         return False
-    return array.dtype == x.dtype and array.dtype.kind == "f"
+    return array.ndim == 1 and array.dtype == x.dtype and array.dtype in FLOATING and x.device == "cpu"
 
 
 def checked_momentum(op: str, momentum: Any) -> float:
@@ -67,6 +70,4 @@ def update(running: list[Tensor], mean: Any, variance: Any, momentum: float) -> 
     usable = xp.isfinite(moved[1])  # about a mean that is not finite there is no finite variance
     with no_grad():
         for tensor, array in zip(running, moved):
-            xp.copyto(tensor._write("batch_norm"), array, where=usable)
-            if modes.recorder is not None:
-                modes.recorder.overwritten(tensor, ..., tensor.clone())
+            tensor.copy_(Tensor(xp.where(usable, array, tensor.array)))

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from ..errors import ArgumentError, IndexRangeError
-from ..functional.fused import unwatched
 from .fused import run_layers
 from .module import Module
 
@@ -107,11 +106,7 @@ class Sequential(_Numbered):
             self.register_module(str(name), module)
 
     def forward(self, input: Any) -> Any:
-        if unwatched():
-            return run_layers(list(self), input)
-        for module in self:
-            input = module(input)
-        return input
+        return run_layers(list(self), input)
 
     @staticmethod
     def _for_constructor(items: list) -> tuple:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..functional.fused import convolved
+from ..functional.fused import convolved, unwatched
 from .activation import ReLU, ReLU6
 from .convolution import Conv2d
 from .module import Module
@@ -14,13 +14,14 @@ from .normalization import BatchNorm2d
 
 CLAMPS = {ReLU: (0.0, math.inf), ReLU6: (0.0, 6.0)}
 NO_CLAMP = -math.inf, math.inf
+FORWARDS = {kind: kind.forward for kind in (Conv2d, BatchNorm2d, *CLAMPS)}  # who replaces one wants it called
 
 
 def run_layers(layers: Sequence[Module], input: Any) -> Any:
-    """Apply layers one after another; to be called only where nobody watches, `rawseg.functional.fused.unwatched`."""
+    """Apply layers one after another."""
     at = 0
     while at < len(layers):
-        count = _together(layers, at)
+        count = _together(layers, at) if unwatched() else 1
         out = _run_together(layers[at : at + count], input) if count > 1 else None
         if out is None:
             out, count = layers[at](input), 1
@@ -41,8 +42,9 @@ def _together(layers: Sequence[Module], at: int) -> int:
 
 
 def _is_bare(layer: Module) -> bool:
-    """Return whether a layer is what its class says: no hooks, no forward of its own."""
-    return not (layer._pre_hooks or layer._forward_hooks or layer._backward_hooks or "forward" in layer.__dict__)
+    """Return whether a layer is what its class was written as: no hooks, no other forward."""
+    hooks = layer._pre_hooks or layer._forward_hooks or layer._backward_hooks
+    return not (hooks or "forward" in layer.__dict__) and type(layer).forward is FORWARDS[type(layer)]
 
 
 def _run_together(layers: Sequence[Any], input: Any) -> Any:
@@ -52,11 +54,9 @@ def _run_together(layers: Sequence[Any], input: Any) -> Any:
         return None
     constants = None
     if norm is not None:
-        statistics, affine = norm._buffers, norm._parameters
-        mean, var = statistics["running_mean"], statistics["running_var"]
-        if norm.training or not norm.track_running_stats or mean is None or var is None:
+        if norm.training or not norm.track_running_stats:
             return None
-        constants = affine["weight"], affine["bias"], mean, var, norm.eps
-    kernels = convolution._parameters["weight"], convolution._parameters["bias"]
+        constants = norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps
+    kernels = convolution.weight, convolution.bias
     geometry = convolution.stride, convolution.padding, convolution.dilation, convolution.groups
     return convolved(input, kernels, geometry, constants, *CLAMPS.get(type(layers[-1]), NO_CLAMP))

@@ -122,7 +122,7 @@ class BatchNorm2d(ChannelNorm):
         out = F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, from_batch, momentum, self.eps)
         if counting:
             with no_grad():
-                self.num_batches_tracked._write("BatchNorm2d")[...] += 1
+                self.num_batches_tracked.copy_(self.num_batches_tracked.array + 1)
         return out
 
 

@@ -81,6 +81,11 @@ X = rawseg.Tensor(np.arange(12.0).reshape(3, 4))
 MEAN, VAR = np.arange(4.0), np.ones(4)
 
 
+def scalars(kind):
+    """Statistics without an axis."""
+    return kind(np.array(0.0)), kind(np.array(1.0))
+
+
 def locked(array):
     array = array.copy()
     array.flags.writeable = False
@@ -103,6 +108,12 @@ def locked(array):
         ((X, MEAN + np.inf, VAR), ArgumentError, "running_mean: expected finite values"),
         ((X, MEAN, VAR[:2]), ShapeError, r"running_var: expected shape \(4,\), got shape \(2,\)"),
         ((X, MEAN.astype(np.float32), VAR), DTypeError, "running_mean: expected float64, the dtype of input, got float32"),
+        ((X[0], *scalars(rawseg.Tensor), None, None, False), ShapeError, r"shape"),
+        (
+            (X.astype("int64"), *[rawseg.ones(4).astype("int64")] * 2, None, None, True),
+            DTypeError,
+            "expected float32 or float64",
+        ),
         ((X, MEAN, None, None, None, True), ArgumentError, "running_var: expected running_mean and running_var, or neither"),
         ((X, None, None), ArgumentError, "running_mean: expected running_mean and running_var, or neither, in training only"),
         ((X, MEAN, locked(VAR), None, None, True), ArgumentError, "running_var: expected a writeable array in training"),

@@ -328,6 +328,16 @@ def test_points_are_summed_wherever_their_pixels_lie(dtype, biased, case):
     np.testing.assert_array_equal(conv2d.backward_input(g, weight, x.shape, **options), grad)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 300, 7, 16), (2, 150, 5, 16), (1, 200, 1, 16)])
+def test_pixels_have_the_same_bits_wherever_they_lie(shape, dtype):
+    """A plane that fills vectors, and one a column narrower, whose pixels lie otherwise and are summed otherwise."""
+    x, weight, bias = (array.astype(dtype) for array in normals(0, shape, (70, shape[1], 1, 1), (70,)))
+    want = conv2d.forward(x, weight, bias)
+    for width in (15, 9, 7, 1):
+        assert_same_bits(conv2d.forward(np.ascontiguousarray(x[..., :width]), weight, bias), want[..., :width])
+
+
 def test_windows_that_overlap_do_not_tile_an_image():
     """Three windows of 4 pixels, 3 apart, in 12: the sizes of three patches."""
     x, weight = integers(0, (1, 2, 12, 12), (3, 2, 4, 4))

@@ -207,6 +207,8 @@ import numpy as np
 from rawseg_kernels import conv2d, matmul
 draw = np.random.default_rng(0).standard_normal
 x, weight, thin = draw((2, 5, 70, 33), np.float32), draw((11, 5, 3, 2), np.float32), draw((5, 1, 3, 3), np.float32)
+points, taps = draw((2, 150, 7, 7), np.float32), draw((70, 150, 3, 3), np.float32)
+point_weight = draw((70, 150, 1, 1), np.float32)
 options = {"stride": (1, 2), "padding": 1, "algorithm": "im2col"}
 y = conv2d.forward(x, weight, **options)
 z = conv2d.forward(x, thin, groups=5, **options)
@@ -215,6 +217,8 @@ outputs = [
     z, conv2d.backward_input(z, thin, x.shape, groups=5, **options),
     conv2d.backward_weight(z, x, thin.shape, groups=5, **options),
     matmul.forward(x, x, transpose_b=True),
+    conv2d.forward(points, point_weight), conv2d.backward_input(points[:, :70], point_weight, points.shape),
+    conv2d.forward(points, taps, padding=(2, 4), dilation=(2, 4), algorithm="im2col"),
     *(conv2d.backward_weight(x[:, :3, :h], x[:, :, :h], (3, 5, 1, 1)) for h in (4, 70)),
 ]
 for thin, options in ((thin, {"padding": 1}), (draw((10, 1, 5, 4), np.float32), {"stride": (2, 2), "padding": (2, 1)})):

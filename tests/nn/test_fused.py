@@ -7,11 +7,12 @@ import pytest
 from promises import assert_same_bits
 
 import rawseg
+from rawseg import functional as F
 from rawseg import nn
+from rawseg.autograd.deferred import Deferred
 from rawseg.autograd.recording import recording
 from rawseg.errors import GraphError, RawsegError
 from rawseg.functional import fused
-from rawseg.nn import containers
 
 
 class Own(nn.Conv2d):
@@ -129,6 +130,48 @@ def test_a_forward_of_its_own_is_called():
         assert not row(x).numpy().any()
 
 
+def test_a_forward_that_replaces_that_of_a_class_is_called(monkeypatch):
+    row, x = row_of("convolution, norm and clamp"), rawseg.randn(2, 3, 9, 7)
+    monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, input: input * 0)
+    with rawseg.no_grad():
+        assert not row(x).numpy().any()
+
+
+def test_parameters_may_have_been_replaced(steps):
+    row, x = row_of("a bias, no norm"), rawseg.randn(2, 3, 9, 7)
+    weight = row[0].weight.detach() * 2
+    del row[0].weight
+    row[0].weight = weight
+    with rawseg.no_grad():
+        assert_same_bits(row(x).numpy(), one_by_one(row, x).numpy())
+    assert steps == [True]
+
+
+def test_a_graph_that_begins_in_the_row_is_kept():
+    class Switch(nn.Module):
+        def forward(self, input):
+            rawseg.set_grad_enabled(True)
+            return input
+
+    row = nn.Sequential(Switch(), nn.Conv2d(3, 6, 1), nn.ReLU())
+    with rawseg.no_grad():
+        assert row(rawseg.randn(2, 3, 9, 7)).requires_grad
+
+
+def test_a_clamp_behind_the_row_takes_no_pass_of_its_own():
+    row, x, waited = row_of("no clamp"), rawseg.randn(2, 3, 9, 7), []
+
+    class Net(nn.Module):
+        def forward(self, input):
+            y = row(input)
+            waited.append(isinstance(y._array, Deferred))
+            return F.relu(y)
+
+    with rawseg.no_grad():
+        assert_same_bits(Net()(x).numpy(), F.relu(one_by_one(row, x)).numpy())
+    assert waited == [True]
+
+
 def test_a_recorder_sees_every_operation():
     seen = []
 
@@ -183,5 +226,5 @@ def test_a_network_has_the_bits_of_one_that_is_watched(monkeypatch):
     net, x = rawseg.models.mobilenet_v2(width_mult=0.35, classes=5).eval(), rawseg.randn(2, 3, 64, 32)
     with rawseg.no_grad():
         together = net(x).numpy()
-        monkeypatch.setattr(containers, "unwatched", lambda: False)
+        monkeypatch.setattr("rawseg.nn.fused.unwatched", lambda: False)
         assert_same_bits(together, net(x).numpy())

@@ -14,7 +14,7 @@ whose number follows from the shape.
 from __future__ import annotations
 
 import math
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -151,7 +151,7 @@ def fold(weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float
             _arrays.check_shape(OP, name, array, shape)
     eps = _epsilon(eps)
     if device == "cpu" and len(shape) == 1:
-        folded = _direct().fold(running_mean, running_var, weight, bias, eps)
+        folded = find(__name__, "fold", "direct", ALGORITHMS, device)(running_mean, running_var, weight, bias, eps)
         if folded is not None:
             return folded
     check_statistics(running_mean, running_var)
@@ -281,20 +281,14 @@ def _epsilon(eps: Any) -> float:
 
 def check_statistics(running_mean: Any, running_var: Any) -> None:
     """Raise an ArgumentError unless running statistics are finite and no variance is negative."""
-    both = running_mean, running_var
-    if type(running_mean) is type(running_var) is np.ndarray and _direct().are_statistics(*map(_arrays.contiguous, both)):
-        return
+    if type(running_mean) is type(running_var) is np.ndarray and running_mean.ndim == running_var.ndim == 1:
+        both = _arrays.contiguous(running_mean), _arrays.contiguous(running_var)
+        if find(__name__, "are_statistics", "direct", ALGORITHMS, "cpu")(*both):
+            return
     for name, array in (("running_mean", running_mean), ("running_var", running_var)):
         expected = "finite values (a layer's reset_running_stats() starts them anew)"
         refuse(~_arrays.module_of(array).isfinite(array), partial(ArgumentError, OP, name, expected, array))
     refuse(running_var < 0, partial(ArgumentError, OP, "running_var", "no negative value", running_var))
-
-
-@cache
-def _direct() -> Any:
-    from . import direct  # numba
-
-    return direct
 
 
 def _flat(array: Any) -> Any:

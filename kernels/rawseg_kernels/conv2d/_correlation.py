@@ -14,7 +14,7 @@ from .._jit import kernel, piece
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import get_num_threads, launch
-from ._packing import Weights, pack_weights
+from ._packing import Shape, pack_weights
 from ._tiles import plan
 
 
@@ -127,7 +127,7 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, pa
     packed = (empty if channels % ROWS == 0 else zeros)(groups * made.tile.group_weights, x.dtype)
     steps = (area, channels * area) if transposed else (depth * area, area)
     sizes = made.tile.group_weights, weight.size // groups
-    shape = Weights(made.tile.all_panels, depth, made.tile.block, channels, *sizes, *steps)
+    shape = Shape(made.tile.all_panels, depth, made.tile.block, channels, *sizes, *steps)
     if not pack_weights(weight, packed, groups, made.phases, made.taps, shape) and padded:
         return False
 

@@ -15,7 +15,7 @@ from ._finite import are_finite, as_bits, largest_magnitude
 TOGETHER = 128 // ROWS  # panels of a task: where rows are neighbours, it reads long runs
 
 
-class Weights(NamedTuple):
+class Shape(NamedTuple):
     """The numbers that the kernel computes with.
 
     The weight of output channel ``row`` and source channel ``c`` of a group begins at ``row * row_step + c * depth_step`` from
@@ -116,7 +116,7 @@ def pack_points(first, last, weight, packed, panels, depth, channels, row_step, 
 def pack_weights(weight, packed, groups, phases, taps, shape) -> bool:
     """Lay weights out, ``[group][phase][block][panel][channel][tap][ROWS]``; return whether all are finite.
 
-    Missing rows stay as they are. ``phases`` and ``taps`` are those of `_tiles.Plan`, ``shape`` is `Weights`.
+    Missing rows stay as they are. ``phases`` and ``taps`` are those of `_tiles.Plan`, ``shape`` is a `Shape`.
     """
     tasks, bits = groups * -(-shape.panels // TOGETHER), as_bits(weight)
     largest = np.empty(tasks, bits.dtype)

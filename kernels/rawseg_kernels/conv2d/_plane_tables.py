@@ -53,14 +53,14 @@ def _masks(phase: Phase, pitch: int, step: Pair, size: Pair) -> np.ndarray:
     return np.ascontiguousarray(np.stack([*packed, bits.all(axis=(0, 2))]).T)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def forward_tables(kernel_size: Pair, out_size: Pair, stride: Pair, padding: Pair, dilation: Pair, size: Pair) -> Tables:
     """Lay out the forward pass of planes of ``size``: one phase, whose taps step through a plane by the stride."""
     step = tuple(1 if out_size[axis] == 1 else stride[axis] for axis in (0, 1))  # planes are parted by it, however long it is
     return _tables(forward_phases(kernel_size, out_size, padding, dilation), step, (1, 1), size, out_size)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def adjoint_tables(kernel_size: Pair, out_size: Pair, stride: Pair, padding: Pair, dilation: Pair, size: Pair) -> Tables | None:
     """Lay out the adjoint, a phase a residue modulo the stride; arguments as in `forward_tables`. None: no pixel has a tap."""
     phases = adjoint_phases(kernel_size, size, stride, padding, dilation)

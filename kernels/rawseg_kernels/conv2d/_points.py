@@ -9,101 +9,17 @@ fused multiply-adds as in `_correlation`: the same bits.
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-from typing import NamedTuple
-
 import numpy as np
 
 from .._arena import empty, zeros
 from .._finishing import does_something, finish
 from .._jit import kernel, piece
-from .._panels import DEPTH_BLOCK, multiply
+from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._simd_columns import PANELS, column_product
 from .._threads import launch
 from ._packing import pack_points
-
-MOST_PIXELS = 1024  # of a task
-MOST_GATHERED = 384  # pixels of a task that gathers them
-WAY, WAYS = 4096, 8  # bytes of a first-level cache that share no place, and lines that may share one
-MOST_PANELS = 128 // ROWS  # panels of a task
-ENOUGH_TASKS = 16  # tasks shrink until there are as many, for the threads
-
-
-class Points(NamedTuple):
-    """The numbers that the kernel computes with."""
-
-    depth: int  # source channels of a group, and
-    block: int  # of them at once, in equal parts
-    channels: int  # output channels of a group
-    groups: int
-    pairs: int  # of image and group
-    plane: int  # pixels of a plane
-    whole: int  # of them, those that fill vectors
-    loose: int  # and those behind, which the last task of a plane sums one by one; both 0: all are gathered
-    columns: int  # pixels of a task
-    across: int  # tasks that cover the whole vectors of a plane
-    panels: int  # of a task
-    blocks: int  # tasks that cover a group's output channels
-    all_panels: int  # of a group
-    weights_stay: int  # 1: all pairs meet the weights of a task before the next are read
-    weights_alone: int  # 1: no other task reads them, and it packs them itself
-    pixels: int  # of a plane that are gathered for a task, from
-    images: int  # at once
-    pieces: int  # gatherings that cover a plane
-    gatherings: int  # that cover all images
-    width: int  # of the strip that they are gathered in
-
-
-def _clash(depth: int, plane: int, itemsize: int) -> bool:
-    """Return whether planes are so many and so far apart that lines of a tile push each other out of a first-level cache."""
-    apart = math.gcd(plane * itemsize, WAY)
-    return apart == WAY or depth * apart > WAYS * WAY
-
-
-@lru_cache(maxsize=1024)
-def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int) -> Points:
-    """Lay out one geometry."""
-    lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
-    all_panels, gathered = -(-channels // ROWS), _clash(block, plane, itemsize) or (plane < lanes and images > 1)
-    whole, blocks = 0 if gathered else plane // lanes * lanes, -(-all_panels // MOST_PANELS)
-    pieces, across = (-(-plane // MOST_GATHERED), 0) if gathered else (0, max(1, -(-whole // MOST_PIXELS)))
-    while images * groups * max(across, pieces) * blocks < ENOUGH_TASKS:
-        if whole > 256 * across:
-            across *= 2
-        elif all_panels > 2 * blocks:
-            blocks *= 2
-        else:
-            break
-    columns = -(-whole // (lanes * max(across, 1))) * lanes
-    pixels = -(-plane // (lanes * pieces)) * lanes if pieces > 1 else plane
-    panels = -(-all_panels // blocks)
-    together = min(images, max(1, MOST_GATHERED // max(pixels, 1)))
-    vectors, gatherings = -(-together * pixels // lanes), -(-images // together)
-    across, pieces = -(-whole // columns) if whole else across, -(-plane // pixels) if gathered else 0
-    return Points(
-        depth=depth,
-        block=block,
-        channels=channels,
-        groups=groups,
-        pairs=images * groups,
-        plane=plane,
-        whole=whole,
-        loose=0 if gathered else plane - whole,
-        columns=columns,
-        across=across,
-        panels=panels,
-        blocks=-(-all_panels // panels),
-        all_panels=all_panels,
-        weights_stay=int(plane * blocks < channels),
-        weights_alone=int(gatherings * pieces == 1 or images * across == 1),
-        pixels=pixels,
-        images=together,
-        pieces=pieces,
-        gatherings=gatherings,
-        width=(vectors + 1 - vectors % 2) * lanes,  # an odd number of vectors: rows do not clash
-    )
+from ._point_tasks import laid_out
 
 
 @piece
@@ -164,7 +80,8 @@ def sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, poi
     begin(out, out_at, points.plane, whole, count, bias, channel)
     begin(spare, 0, points.columns, rows - whole, count, bias, channel + whole)
     panels, single = -(-rows // ROWS), points.loose if column + count == points.whole else 0
-    begin_loose(loose, panels, rows, bias, channel, points)
+    if single:
+        begin_loose(loose, panels, rows, bias, channel, points)
     for k in range(0, points.depth, points.block):
         depth, resume = min(points.block, points.depth - k), bias.size + k
         right = x, seen + k * points.plane, steps, 0, starts, count // lanes
@@ -177,7 +94,7 @@ def sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, poi
             add_loose(loose, panels, depth, packed, at, step, x, seen + k * points.plane + count, points)
     for r in range(rows - whole):
         copy(spare, r * points.columns, 1, out, out_at + (whole + r) * points.plane, 1, count)
-    for r in range(rows):
+    for r in range(rows if single else 0):
         copy(loose, r, panels * ROWS, out, out_at + r * points.plane + count, 1, single)
     end(out, out_at, points.plane, rows, count + single, channel, after)
 
@@ -223,34 +140,6 @@ def correlate_tasks(first, last, scratch, x, weight, packing, packed, bias, out,
             sum_gathered(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
         else:
             sum_vectors(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
-
-
-class Layout(NamedTuple):
-    """What one geometry asks for: the tasks of both kernels and their tables."""
-
-    points: Points
-    tasks: int
-    steps: np.ndarray  # where a step of the sum is, in a strip or in planes, and
-    starts: np.ndarray  # where a vector is
-    scratch: int  # elements that a thread needs
-    packed: int  # elements of the packed weights
-    packing: tuple[int, ...]  # numbers of `pack_points`
-
-
-@lru_cache(maxsize=1024)
-def laid_out(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, transposed: bool) -> Layout:
-    """Lay out one geometry and, whichever way they lie, its weights."""
-    points = plan(images, groups, depth, channels, plane, itemsize)
-    k, rows, panels = np.arange(points.block, dtype=np.int64), points.panels * ROWS, points.all_panels
-    if points.pieces:
-        tasks, step, columns = points.gatherings * groups * points.pieces, points.width, points.width
-        scratch = (rows + points.block) * points.width
-    else:
-        tasks, step, columns = points.pairs * points.across, plane, points.columns
-        scratch = rows * points.loose + (ROWS * points.columns if channels % ROWS else 0)
-    steps, starts = k * step, np.arange(0, columns, VECTOR_BYTES // itemsize, dtype=np.int64)
-    packing = panels, depth, channels, *((1, channels) if transposed else (depth, 1))
-    return Layout(points, points.blocks * tasks, steps, starts, scratch, groups * panels * depth * ROWS, packing)
 
 
 def correlate_points(x, weight, bias, channels, groups, transposed, after):

@@ -8,6 +8,7 @@ from .._arena import empty
 from .._epilogue import NOTHING
 from .._errors import ArgumentError, DTypeError
 from . import im2col
+from ._finite import finite
 from ._winograd import convolve
 from ._winograd_weight_sums import sum_over_tiles
 
@@ -26,7 +27,7 @@ def forward(size, x, weight, bias, out_size, stride, padding, dilation, groups, 
     """Convolve; images with infinities or NaN, and all if a weight is one, by `im2col`."""
     check(size, x.dtype, weight.shape[2:], stride)
     rest = out_size, stride, padding, dilation, groups, after
-    if not im2col.finite(weight):
+    if not finite(weight):
         return im2col.forward(x, weight, bias, *rest)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     if x.shape[0]:
@@ -39,7 +40,7 @@ def backward_input(size, grad_output, weight, input_shape, stride, padding, dila
     """Convolve the gradient with the turned kernels; where `forward` would not, this does not either."""
     check(size, grad_output.dtype, weight.shape[2:], stride)
     rest = stride, padding, dilation, groups, bias
-    if not im2col.finite(weight):
+    if not finite(weight):
         return im2col.backward_input(grad_output, weight, input_shape, *rest)
     out = empty(input_shape, grad_output.dtype)
     if out.shape[0]:
@@ -54,6 +55,6 @@ def backward_weight(size, grad_output, x, weight_shape, stride, padding, dilatio
     check(size, x.dtype, weight_shape[2:], stride)
     if dilation == (1, 1) and x.shape[0]:
         grad_weight = sum_over_tiles(size, grad_output, x, weight_shape, padding, groups)
-        if im2col.finite(grad_weight):
+        if finite(grad_weight):
             return grad_weight
     return im2col.backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups)

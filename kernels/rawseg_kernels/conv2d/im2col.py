@@ -51,17 +51,17 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     kernel_size = weight.shape[2:]
     if _are_points(kernel_size, x.shape[2:], out_size, padding):
         return correlate_points(x, weight, bias, weight.shape[0], groups, False, after)
-    last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
-    padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
     if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation):
         x, weight = to_channels(x, kernel_size), _as_points(weight)
         return forward(x, weight, bias, out_size, ONE, padding, dilation, groups, after)
     seen, step = _seen(x, kernel_size, out_size, stride, padding)
     if step != stride:
         return forward(seen, weight, bias, out_size, step, padding, dilation, groups, after)
+    last = [(out_size[i] - 1) * stride[i] + (kernel_size[i] - 1) * dilation[i] - padding[i] for i in (0, 1)]
+    padded = max(padding) > 0 or last[0] >= x.shape[2] or last[1] >= x.shape[3]
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     phases = forward_phases(kernel_size, out_size, padding, dilation)
-    if correlate(seen, weight, bias, out, phases, step, ONE, groups, False, padded, after):
+    if correlate(x, weight, bias, out, phases, stride, ONE, groups, False, padded, after):
         return out
     return finish_planes(direct.forward(x, weight, bias, out_size, stride, padding, dilation, groups), after)
 

@@ -26,6 +26,7 @@ from .._errors import ArgumentTypeError, ShapeError
 from .._tensor_cores import chosen
 
 OP = "matmul"
+FEW = 1024  # matrices, whose pairs are kept
 ALGORITHMS = ("panels",)
 CUDA_ALGORITHMS = ("cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda")
 
@@ -77,12 +78,15 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     _memory.check_size(OP, (*batch, rows, columns), a.dtype)
     run = find(__name__, "forward", chosen(OP, algorithm, a, device), ALGORITHMS, device)
     stacks = [_arrays.contiguous(array).reshape(math.prod(array.shape[:-2]), *array.shape[-2:]) for array in (a, b)]
-    out = run(*stacks, _pairs(a.shape[:-2], b.shape[:-2], batch), bool(transpose_a), bool(transpose_b))
+    pairs = (_known_pairs if math.prod(batch) <= FEW else _pairs)(a.shape[:-2], b.shape[:-2], batch)
+    out = run(*stacks, pairs, bool(transpose_a), bool(transpose_b))
     return out.reshape(*batch, rows, columns)
 
 
-@lru_cache(maxsize=64)
 def _pairs(a_axes: tuple[int, ...], b_axes: tuple[int, ...], batch: tuple[int, ...]) -> np.ndarray:
     """Return which matrix of a meets which of b, shape (batch, 2): broadcast numbers instead of broadcast matrices."""
     numbers = [np.broadcast_to(np.arange(math.prod(axes)).reshape(axes), batch).reshape(-1) for axes in (a_axes, b_axes)]
     return np.stack(numbers, axis=1).astype(np.int64)
+
+
+_known_pairs = lru_cache(maxsize=64)(_pairs)

@@ -25,7 +25,7 @@ from .fault import Fault, target
 from .loops import Loops
 
 KERNELS = "rawseg_kernels"
-SIZES = "_pooling"  # of its modules that rooms share, the one that keeps tables
+SIZES = "_pooling"  # of its modules that rooms share, one that keeps what a fault may change
 _lock = threading.RLock()
 _edits: list[Edit] = []  # in the order in which they were planted
 

@@ -83,12 +83,14 @@ FAULTS = [
         "rawseg/nn/fused.py",
         "nn/test_fused.py",
         [
-            ("missing check", 'or "forward" in layer.__dict__', ""),
+            ("missing check", '(hooks or "forward" in layer.__dict__)', "hooks"),
             ("missing check", "layer._pre_hooks or layer._forward_hooks", "layer._forward_hooks"),
             ("missing check", "type(layers[at]) is not Conv2d", "not isinstance(layers[at], Conv2d)"),
             ("missing check", 'if convolution.padding_mode != "zeros":', "if False:"),
-            ("missing check", "norm.training or not norm.track_running_stats or", "not norm.track_running_stats or"),
+            ("missing check", "norm.training or not norm.track_running_stats:", "not norm.track_running_stats:"),
             ("wrong order", "convolution.padding, convolution.dilation", "convolution.dilation, convolution.padding"),
+            ("missing check", "and type(layer).forward is FORWARDS[type(layer)]", ""),
+            ("missing check", "_together(layers, at) if unwatched() else 1", "_together(layers, at)"),
         ],
     ),
     (
@@ -97,8 +99,8 @@ FAULTS = [
         [
             ("missing check", "modes.grad or modes.anomaly or", "modes.grad or"),
             ("missing check", "modes.anomaly or modes.recorder is not None", "modes.anomaly"),
-            ("missing check", "folded[0].shape != (channels,) or", ""),
-            ("missing check", "or constants[2].dtype != x.dtype", ""),
+            ("missing check", "mean.shape != shape[1:2] or", ""),
+            ("missing check", "or mean.dtype != x.dtype", ""),
             ("missing step", "after = Epilogue(*NOTHING[:3], low, high)", "after = NOTHING"),
         ],
     ),
@@ -115,7 +117,7 @@ FAULTS = [
         "rawseg/nn/normalization.py",
         "nn/test_layers.py -k batches_are_counted",
         [
-            ("missing step", "[...] += 1", "[...] += 0"),
+            ("missing step", "num_batches_tracked.array + 1", "num_batches_tracked.array + 0"),
             ("missing step", "and input.size > 0", "and True"),
         ],
     ),

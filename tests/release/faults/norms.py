@@ -98,8 +98,8 @@ FAULTS = [
         STATISTICS,
         [
             ("missing step", "xp.isfinite(moved[1])", "xp.isfinite(moved[0])"),
-            ("missing step", "array, where=usable)", "array)"),
-            ("missing check", "if updating:  # who only", "if False:  # who only"),
+            ("missing step", "xp.where(usable, array, tensor.array)", "array"),
+            ("missing check", "if updating and tensors:  # who only", "if False:  # who only"),
             ("missing check", "(updating and not array.flags.writeable)", "False"),
             ("missing check", "if updating and isinstance", "if not updating and isinstance"),
         ],

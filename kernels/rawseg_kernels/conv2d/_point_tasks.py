@@ -1,0 +1,120 @@
+"""How the pixels and channels of a 1 x 1 convolution are dealt out to the tasks of `_points`, and where they find them."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from .._panels import DEPTH_BLOCK
+from .._simd import ROWS, VECTOR_BYTES
+
+MOST_PIXELS = 1024  # of a task
+MOST_GATHERED = 384  # pixels of a task that gathers them
+WAY, WAYS = 4096, 8  # bytes of a first-level cache that share no place, and lines that may share one
+MOST_PANELS = 128 // ROWS  # panels of a task
+ENOUGH_TASKS = 16  # tasks shrink until there are as many, for the threads
+
+
+class Points(NamedTuple):
+    """The numbers that the kernel computes with."""
+
+    depth: int  # source channels of a group, and
+    block: int  # of them at once, in equal parts
+    channels: int  # output channels of a group
+    groups: int
+    pairs: int  # of image and group
+    plane: int  # pixels of a plane
+    whole: int  # of them, those that fill vectors
+    loose: int  # and those behind, which the last task of a plane sums one by one; both 0: all are gathered
+    columns: int  # pixels of a task
+    across: int  # tasks that cover the whole vectors of a plane
+    panels: int  # of a task
+    blocks: int  # tasks that cover a group's output channels
+    all_panels: int  # of a group
+    weights_stay: int  # 1: all pairs meet the weights of a task before the next are read
+    weights_alone: int  # 1: no other task reads them, and it packs them itself
+    pixels: int  # of a plane that are gathered for a task, from
+    images: int  # at once
+    pieces: int  # gatherings that cover a plane
+    gatherings: int  # that cover all images
+    width: int  # of the strip that they are gathered in
+
+
+def _clash(depth: int, plane: int, itemsize: int) -> bool:
+    """Return whether planes are so many and so far apart that lines of a tile push each other out of a first-level cache."""
+    apart = math.gcd(plane * itemsize, WAY)
+    return apart == WAY or depth * apart > WAYS * WAY
+
+
+def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int) -> Points:
+    """Deal out one geometry."""
+    lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
+    all_panels, gathered = -(-channels // ROWS), _clash(block, plane, itemsize) or (plane < lanes and images > 1)
+    whole, blocks = 0 if gathered else plane // lanes * lanes, -(-all_panels // MOST_PANELS)
+    pieces, across = (-(-plane // MOST_GATHERED), 0) if gathered else (0, max(1, -(-whole // MOST_PIXELS)))
+    while images * groups * max(across, pieces) * blocks < ENOUGH_TASKS:
+        if whole > 256 * across:
+            across *= 2
+        elif all_panels > 2 * blocks:
+            blocks *= 2
+        else:
+            break
+    columns = -(-whole // (lanes * max(across, 1))) * lanes
+    pixels = -(-plane // (lanes * pieces)) * lanes if pieces > 1 else plane
+    panels = -(-all_panels // blocks)
+    together = min(images, max(1, MOST_GATHERED // max(pixels, 1)))
+    vectors, gatherings = -(-together * pixels // lanes), -(-images // together)
+    across, pieces = -(-whole // columns) if whole else across, -(-plane // pixels) if gathered else 0
+    return Points(
+        depth=depth,
+        block=block,
+        channels=channels,
+        groups=groups,
+        pairs=images * groups,
+        plane=plane,
+        whole=whole,
+        loose=0 if gathered else plane - whole,
+        columns=columns,
+        across=across,
+        panels=panels,
+        blocks=-(-all_panels // panels),
+        all_panels=all_panels,
+        weights_stay=int(plane * blocks < channels),
+        weights_alone=int(gatherings * pieces == 1 or images * across == 1),
+        pixels=pixels if gathered else 0,
+        images=together if gathered else 0,
+        pieces=pieces,
+        gatherings=gatherings if gathered else 0,
+        width=(vectors + 1 - vectors % 2) * lanes if gathered else 0,  # an odd number of vectors: rows do not clash
+    )
+
+
+class Layout(NamedTuple):
+    """What one geometry asks for: the tasks of both kernels and their tables."""
+
+    points: Points
+    tasks: int
+    steps: np.ndarray  # where a step of the sum is, in a strip or in planes, and
+    starts: np.ndarray  # where a vector is
+    scratch: int  # elements that a thread needs
+    packed: int  # elements of the packed weights
+    packing: tuple[int, ...]  # numbers of `pack_points`
+
+
+@lru_cache(maxsize=1024)
+def laid_out(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, transposed: bool) -> Layout:
+    """Lay out one geometry and, whichever way they lie, its weights."""
+    points = plan(images, groups, depth, channels, plane, itemsize)
+    k, rows, panels = np.arange(points.block, dtype=np.int64), points.panels * ROWS, points.all_panels
+    if points.pieces:
+        tasks, step, columns = points.gatherings * groups * points.pieces, points.width, points.width
+        scratch = (rows + points.block) * points.width
+    else:
+        tasks, step, columns = points.pairs * points.across, plane, points.columns
+        scratch = rows * points.loose + (ROWS * points.columns if channels % ROWS else 0)
+    steps, starts = k * step, np.arange(0, columns, VECTOR_BYTES // itemsize, dtype=np.int64)
+    packing = panels, depth, channels, *((1, channels) if transposed else (depth, 1))
+    return Layout(points, points.blocks * tasks, steps, starts, scratch, groups * panels * depth * ROWS, packing)
