@@ -20,12 +20,17 @@ def check_arrays(op: str, weight_axes: str, **arrays: Any) -> str:
     device = check_floating(op, **arrays)
     for name, array in arrays.items():
         batched = name != "weight"
-        if name != "bias" and (array is None or array.ndim != 4 or 0 in array.shape[batched:]):
+        if name != "bias" and not _is_full(array, batched):
             axes = "(N, C, H, W)" if batched else weight_axes
             check_rank(op, name, array, axes)
             axis = axes.strip("()").split(", ")[array.shape.index(0, batched)]
             raise ShapeError(op, name, f"at least 1 along {axis}", f"0 (shape {array.shape})")
     return device
+
+
+def _is_full(array: Any, first: int) -> bool:
+    """Return whether there is an array of four axes of which none is empty, from one on."""
+    return array is not None and array.ndim == 4 and 0 not in array.shape[first:]
 
 
 def channels(op: str, in_channels: int, out_channels: int, groups: Any) -> int:

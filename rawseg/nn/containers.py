@@ -89,6 +89,11 @@ class Sequential(_Numbered):
     *modules : Module
         Named "0", "1" and so on; or one dictionary of names and modules.
 
+    Notes
+    -----
+    Where no graph is kept, a convolution, the batch norm in evaluation and the ReLU behind it run as one step, with the same
+    bits. Hooks, and a ``forward`` that somebody put in the place of a layer's, are called as ever.
+
     Examples
     --------
     >>> from rawseg import nn

@@ -56,7 +56,8 @@ def _masks(phase: Phase, pitch: int, step: Pair, size: Pair) -> np.ndarray:
 @lru_cache(maxsize=64)
 def forward_tables(kernel_size: Pair, out_size: Pair, stride: Pair, padding: Pair, dilation: Pair, size: Pair) -> Tables:
     """Lay out the forward pass of planes of ``size``: one phase, whose taps step through a plane by the stride."""
-    step = tuple(1 if out_size[axis] == 1 else stride[axis] for axis in (0, 1))  # planes are parted by it, however long it is
+    # Planes are parted by the step, however long it is: a single output takes none.
+    step = 1 if out_size[0] == 1 else stride[0], 1 if out_size[1] == 1 else stride[1]
     return _tables(forward_phases(kernel_size, out_size, padding, dilation), step, (1, 1), size, out_size)
 
 

@@ -112,7 +112,7 @@ def _places(phases: tuple[Phase, ...], step: Pair, apart: bool) -> list[list[tup
 
 def _extent(places: list[list[tuple[int, int, Pair]]]) -> tuple[Pair, Pair]:
     """Return the smallest row and column of all places, and how far the others lie from there."""
-    rows, columns = ([place[axis] for phase in places for place in phase] for axis in (0, 1))
+    rows, columns = [row for phase in places for row, _, _ in phase], [column for phase in places for _, column, _ in phase]
     return (min(rows), min(columns)), (max(rows) - min(rows), max(columns) - min(columns))
 
 
