@@ -12,7 +12,6 @@ from rawseg_kernels._arrays import FLOATING, check_floating, check_shape, real
 from ..autograd import Tensor, no_grad
 from ..autograd.deferred import stand_in
 from ..autograd.operands import as_tensor
-from ..device import array_module
 from ..errors import ArgumentError
 
 
@@ -65,9 +64,7 @@ def update(running: list[Tensor], mean: Any, variance: Any, momentum: float) -> 
     A channel whose new variance would not be finite keeps both: one batch with inf or NaN, which a training loop may well skip,
     must not make the statistics unusable for ever.
     """
-    moved = [batch_norm_room.updated_running(r.array, s, momentum) for r, s in zip(running, (mean, variance))]
-    xp = array_module(moved[0])
-    usable = xp.isfinite(moved[1])  # about a mean that is not finite there is no finite variance
+    moved = batch_norm_room.moved_statistics(*(tensor.array for tensor in running), mean, variance, momentum)
     with no_grad():
         for tensor, array in zip(running, moved):
-            tensor.copy_(Tensor(xp.where(usable, array, tensor.array)))
+            tensor.copy_(Tensor(array))

@@ -76,6 +76,7 @@ def test_planes_of_every_length(shape, bounds):
 TEXT: Any = "1"
 X = np.zeros((2, 3, 4), np.float32)
 C3 = np.ones(3, np.float32)
+WIDE3 = np.ones(3)
 
 
 @pytest.mark.proves("batch_norm", "bad input")
@@ -113,8 +114,12 @@ C3 = np.ones(3, np.float32)
         ),
         (lambda: batch_norm.backward_train(X[:1], X, C3, C3, C3), ShapeError, r"grad_output: expected shape \(2, 3, 4\)"),
         (lambda: batch_norm.backward_train(X, X, C3, np.ones(2), np.ones(3)), ShapeError, r"mean: expected shape \(3,\)"),
-        (lambda: batch_norm.updated_running(C3, C3, 1.5), ArgumentError, "momentum: expected between 0 and 1, got 1.5"),
-        (lambda: batch_norm.updated_running(C3, np.ones(2), 0.5), ShapeError, r"statistic: expected shape \(3,\)"),
+        (
+            lambda: batch_norm.moved_statistics(C3, C3, WIDE3, WIDE3, 1.5),
+            ArgumentError,
+            "momentum: expected between 0 and 1, got 1.5",
+        ),
+        (lambda: batch_norm.moved_statistics(C3, C3, WIDE3, np.ones(2), 0.5), ShapeError, r"variance: expected shape \(3,\)"),
     ],
 )
 def test_errors_name_the_argument_and_the_numbers(call, error, message):
@@ -286,9 +291,25 @@ def test_channels_do_not_see_each_other(algorithm):
 
 
 @pytest.mark.spec("batch_norm.running")
-def test_running_statistics_move_towards_the_batch():
-    running, batch = np.array([1, 2], np.float32), np.array([5.0, -2.0])
-    assert batch_norm.updated_running(running, batch, 0.25).tolist() == [2, 1]
-    assert_same_bits(batch_norm.updated_running(running, batch, 0), running)
-    assert_same_bits(batch_norm.updated_running(running, batch, 1), batch.astype(np.float32))
-    assert running.tolist() == [1, 2]
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
+def test_running_statistics_move_towards_the_batch(algorithm, dtype):
+    running, mean, variance = np.array([1, 2, 3], dtype), np.array([5.0, -2.0, 0.1]), np.array([3.0, 0.1, 7.0])
+
+    def moved(momentum):
+        return batch_norm.moved_statistics(running, 2 * running, mean, variance, momentum, algorithm)
+
+    assert moved(0.25)[0].tolist()[:2] == [2, 1]
+    assert moved(0.25)[1].tolist()[::2] == [2.25, 6.25]
+    assert_same_bits(np.stack(moved(0)), np.stack([running, 2 * running]))
+    assert_same_bits(np.stack(moved(1)), np.stack([mean, variance]).astype(dtype))
+    assert running.tolist() == [1, 2, 3]
+
+
+@pytest.mark.spec("batch_norm.running")
+@pytest.mark.parametrize("algorithm", ["direct", "cuda", "reference"])
+def test_a_channel_whose_new_variance_is_not_finite_keeps_both_statistics(algorithm):
+    running, bad = np.ones(5, np.float32), np.array([np.nan, np.inf, 1e39, -np.inf, 2])
+    mean, variance = batch_norm.moved_statistics(running, running, np.full(5, 2.0), bad, 0.5, algorithm)
+    assert mean.tolist() == [1, 1, 1, 1, 1.5]
+    assert variance.tolist() == [1, 1, 1, 1, 1.5]

@@ -5,7 +5,7 @@ r"""Batch normalisation: every channel is shifted and scaled to mean 0 and varia
 with, in training, mean and *biased* variance of the channel over batch and space (Ioffe and Szegedy, arXiv 1502.03167,
 algorithm 1; the backward pass is the chain rule of its section 3), and in evaluation the given running statistics. The
 arrays have the layout (N, C, ...) with any number of spatial axes, none included. Running statistics are kept by the caller,
-with `updated_running`.
+with `moved_statistics`.
 
 Algorithms: ``"direct"`` handles one channel a task, in double precision; ``"cuda"`` is for GPUs, and sums a channel in parts
 whose number follows from the shape.
@@ -221,26 +221,43 @@ def backward_eval(
     return grads[0].reshape(x.shape), grads[1], grads[2]
 
 
-def updated_running(running: Any, statistic: Any, momentum: float) -> Any:
-    """Return ``(1 - momentum) * running + momentum * statistic``, shape (C,), in the dtype of ``running``.
+def moved_statistics(
+    running_mean: Any, running_var: Any, mean: Any, variance: Any, momentum: float, algorithm: str = "auto"
+) -> tuple[Any, Any]:
+    """Return both running statistics moved towards those of a batch, ``(1 - momentum) * running + momentum * batch``.
 
-    The running variance takes the *unbiased* variance, ``var_biased * count / (count - 1)``. A cumulative average is kept
-    with ``momentum = 1 / batches_so_far``.
+    Parameters
+    ----------
+    running_mean, running_var : ndarray, shape (C,)
+        What was kept so far, float32 or float64.
+    mean, variance : ndarray of float64, shape (C,)
+        Of the batch. The running variance takes the *unbiased* one, ``var_biased * count / (count - 1)``.
+    momentum : float
+        Weight of the batch, 0 to 1; a cumulative average is kept with ``1 / batches_so_far``.
+    algorithm : {"auto", "direct", "cuda", "reference"}
+        See the module's docstring.
+
+    Returns
+    -------
+    mean, variance : ndarray, shape (C,)
+        In the dtype of the running ones. A channel whose new variance would not be finite keeps both.
 
     Examples
     --------
-    >>> updated_running(np.zeros(2), np.array([1.0, 4.0]), 0.25)
-    array([0.25, 1.  ])
+    >>> mean, variance = moved_statistics(np.zeros(2), np.ones(2), np.array([1.0, 4.0]), np.array([3.0, np.inf]), 0.25)
+    >>> mean, variance
+    (array([0.25, 0.  ]), array([1.5, 1. ]))
     """
-    _arrays.check_floating(OP, running=running)
-    _arrays.check_array(OP, "running", running)
-    _arrays.check_array(OP, "statistic", statistic)
-    _arrays.check_shape(OP, "statistic", statistic, running.shape)
+    device = _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var)
+    arrays = {"running_mean": running_mean, "running_var": running_var, "mean": mean, "variance": variance}
+    for name, array in arrays.items():
+        _arrays.check_array(OP, name, array)
+        _arrays.check_shape(OP, name, array, running_mean.shape)
     momentum = _arrays.real(OP, "momentum", momentum)
     if not 0 <= momentum <= 1:
         raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
-    with np.errstate(over="ignore", invalid="ignore"):  # an infinite statistic is reported when it is used
-        return ((1 - momentum) * running.astype(np.float64) + momentum * statistic).astype(running.dtype)
+    run = find(__name__, "moved_statistics", algorithm, ALGORITHMS, device)
+    return run(*map(_arrays.contiguous, arrays.values()), momentum)
 
 
 def _check(**arrays: Any) -> str:

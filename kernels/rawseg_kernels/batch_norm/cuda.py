@@ -26,6 +26,18 @@ def statistics(x, eps):
     return moments.statistics(x, _channels(x), eps)
 
 
+def moved_statistics(running_mean, running_var, mean, variance, momentum):
+    """See ``reference.moved_statistics``."""
+    xp = module_of(running_mean)
+    with np.errstate(over="ignore", invalid="ignore"):
+        out_mean, out_var = (
+            ((1 - momentum) * running.astype(np.float64) + momentum * batch).astype(running.dtype)
+            for running, batch in ((running_mean, mean), (running_var, variance))
+        )
+    usable = xp.isfinite(out_var)
+    return xp.where(usable, out_mean, running_mean), xp.where(usable, out_var, running_var)
+
+
 def normalise(x, weight, bias, mean, inv_std, low, high):
     """See ``reference.normalise``."""
     out = empty(x, x.shape)

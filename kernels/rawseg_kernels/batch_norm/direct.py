@@ -37,6 +37,13 @@ def statistics(x, eps):
     return mean, inv_std, variance
 
 
+def moved_statistics(running_mean, running_var, mean, variance, momentum):
+    """See ``reference.moved_statistics``."""
+    moved = empty(mean.size, running_mean.dtype), empty(mean.size, running_mean.dtype)
+    _move(running_mean, running_var, mean, variance, momentum, *moved)
+    return moved
+
+
 def normalise(x, weight, bias, mean, inv_std, low, high):
     """See ``reference.normalise``."""
     out = empty(x.shape, x.dtype)
@@ -91,6 +98,15 @@ def _statistics(first, last, x, eps, mean, inv_std, variance):
         mean[k] = _sum(x, k) / count
         variance[k] = _sum_of_squares(x, k, mean[k]) / count
         inv_std[k] = 1 / np.sqrt(variance[k] + eps)
+
+
+@kernel
+def _move(running_mean, running_var, mean, variance, momentum, out_mean, out_var):
+    for k in range(mean.size):
+        out_mean[k] = (1 - momentum) * running_mean[k] + momentum * mean[k]
+        out_var[k] = (1 - momentum) * running_var[k] + momentum * variance[k]
+        if not np.isfinite(out_var[k]):
+            out_mean[k], out_var[k] = running_mean[k], running_var[k]
 
 
 @kernel

@@ -47,6 +47,18 @@ def statistics(x, eps):
     return mean, inv_std, variance
 
 
+def moved_statistics(running_mean, running_var, mean, variance, momentum):
+    """Move running statistics towards a batch's; a channel whose new variance is not finite keeps both."""
+    out_mean, out_var = running_mean.copy(), running_var.copy()
+    for k in range(running_mean.size):
+        out_var[k] = (1 - momentum) * (ONE * running_var[k]) + momentum * variance[k]
+        if np.isfinite(out_var[k]):  # about a mean that is not finite there is no finite variance
+            out_mean[k] = (1 - momentum) * (ONE * running_mean[k]) + momentum * mean[k]
+        else:
+            out_var[k] = running_var[k]
+    return out_mean, out_var
+
+
 def normalise(x, weight, bias, mean, inv_std, low, high):
     """Normalise each channel by given statistics, round, and hold the result between two numbers."""
     n, c, length = x.shape

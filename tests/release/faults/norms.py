@@ -97,8 +97,7 @@ FAULTS = [
         "rawseg/functional/running_statistics.py",
         STATISTICS,
         [
-            ("missing step", "xp.isfinite(moved[1])", "xp.isfinite(moved[0])"),
-            ("missing step", "xp.where(usable, array, tensor.array)", "array"),
+            ("wrong order", "zip(running, moved)", "zip(running[::-1], moved)"),
             ("missing check", "if updating and tensors:  # who only", "if False:  # who only"),
             ("missing check", "(updating and not array.flags.writeable)", "False"),
             ("missing check", "if updating and isinstance", "if not updating and isinstance"),

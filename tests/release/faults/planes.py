@@ -97,6 +97,8 @@ FAULTS = [
             ("wrong formula", "inv_std[k] = 1 / np.sqrt(variance[k] + eps)", "inv_std[k] = 1 / (np.sqrt(variance[k]) + eps)"),
             ("= for +=", "total += sum_row(", "total = sum_row("),
             ("= for +=", "total += sum_squares(", "total = sum_squares("),
+            ("wrong formula", "out_mean[k] = (1 - momentum) * running_mean[k]", "out_mean[k] = momentum * running_mean[k]"),
+            ("missing check", "if not np.isfinite(out_var[k]):", "if False:"),
             ("missing step", "scale * (gradient[i] - shift - (row", "scale * (gradient[i] - (row"),
             ("= for +=", "summed += sum_row(given", "summed = sum_row(given"),
             ("off by one", "sum_distances(given, at, rows, at, length", "sum_distances(given, at, rows, at, length - 1"),
@@ -135,11 +137,6 @@ FAULTS = [
         f"{ROOM}/batch_norm/__init__.py",
         BATCH_NORM,
         [
-            (
-                "wrong formula",
-                "(1 - momentum) * running.astype(np.float64) + momentum",
-                "momentum * running.astype(np.float64) + (1 - momentum)",
-            ),
             ("missing check", "refuse(running_var < 0,", "refuse(running_var < -1,"),
             ("wrong comparison", "if eps <= 0:", "if eps < 0:"),
         ],
