@@ -35,6 +35,9 @@ LARGE = [
     ("planes that would clash", Convolution((1, 40, 30, 34), (8, 40, 3, 3), (1, 1), (0, 0), (1, 1), 1)),
     ("columns of taps apart", Convolution((2, 33, 11, 12), (70, 33, 3, 3), (1, 1), (2, 4), (2, 4), 1)),
     ("columns of strided taps apart", Convolution((1, 66, 15, 21), (72, 66, 3, 5), (1, 2), (1, 6), (1, 3), 1)),
+    ("points of many channels, in spans", Convolution((5, 300, 13, 17), (70, 300, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
+    ("points of many channels, side by side", Convolution((5, 96, 7, 9), (64, 96, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
+    ("points of many channels, in groups", Convolution((3, 192, 9, 9), (160, 96, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
     ("planes in pieces", Convolution((2, 22, 37, 61), (14, 11, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
 ]
 

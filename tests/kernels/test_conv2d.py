@@ -104,6 +104,15 @@ def test_however_the_work_is_cut_up(what, case):
     check_whole_numbers(case, algorithms_for(case), *integers(0, *shapes(case)))
 
 
+POINTS_OF_MANY = [pytest.param(case, id=what) for what, case in LARGE if what.startswith("points of many")]
+
+
+@pytest.mark.parametrize("case", POINTS_OF_MANY)
+def test_points_of_many_channels_keep_their_promises(monkeypatch, case):
+    x, _, _, grad = normals(0, *shapes(case))
+    assert_promises(monkeypatch, lambda g, x: conv2d.backward_weight(g, x, case.weight, groups=case.groups), grad, x)
+
+
 @pytest.mark.release
 @pytest.mark.parametrize("case", [case for _, case in LARGE], ids=[what for what, _ in LARGE])
 def test_tensor_cores_however_the_work_is_cut_up(case):

@@ -219,6 +219,7 @@ outputs = [
     matmul.forward(x, x, transpose_b=True),
     conv2d.forward(points, point_weight), conv2d.backward_input(points[:, :70], point_weight, points.shape),
     conv2d.forward(points, taps, padding=(2, 4), dilation=(2, 4), algorithm="im2col"),
+    conv2d.backward_weight(points[:, :70], points, point_weight.shape),
     *(conv2d.backward_weight(x[:, :3, :h], x[:, :, :h], (3, 5, 1, 1)) for h in (4, 70)),
 ]
 for thin, options in ((thin, {"padding": 1}), (draw((10, 1, 5, 4), np.float32), {"stride": (2, 2), "padding": (2, 1)})):

@@ -5,6 +5,7 @@ from __future__ import annotations
 CONV = "kernels/test_conv2d.py -k 'by_hand or whole_numbers'"
 DEPTHWISE = "kernels/test_depthwise.py -k 'whole_numbers or never or meet'"
 CONV_CUT = "kernels/test_conv2d.py -k cut_up"
+CONV_POINTS = "kernels/test_conv2d.py -k many"
 CONV_PADDING = "kernels/test_conv2d.py -k padding"
 CONV_SAME = "kernels/test_conv2d.py -k same_puts"
 TRANSPOSED = "kernels/test_conv_transpose2d.py -k 'by_hand or whole_numbers'"
@@ -229,6 +230,19 @@ FAULTS = [
         [
             ("= for +=", "total[place] += results[", "total[place] = results["),
             ("off by one", "for share in shares[1:]:", "for share in shares[2:]:"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_point_products.py",
+        CONV_POINTS,
+        [
+            ("= for +=", "total[place + i] += results[row + i]", "total[place + i] = results[row + i]"),
+            ("missing step", "resume = count if inside else 0", "resume = count"),
+            ("missing check", "if anew and whole else (results, 0", "if whole else (results, 0"),
+            ("missing check", "min(first + blocks.together, blocks.images)", "first + blocks.together"),
+            ("missing check", "min(blocks.pixels, blocks.plane - start)", "blocks.pixels"),
+            ("wrong group", "group * blocks.depth + c, into, blocks", "c, into, blocks"),
+            ("rests on threads", "shares = max(1, min(chunks // SPAN,", "shares = max(1, min(chunks // SPAN, threads,"),
         ],
     ),
     (
