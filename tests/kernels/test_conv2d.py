@@ -109,7 +109,9 @@ POINTS_OF_MANY = [pytest.param(case, id=what) for what, case in LARGE if what.st
 
 @pytest.mark.parametrize("case", POINTS_OF_MANY)
 def test_points_of_many_channels_keep_their_promises(monkeypatch, case):
-    x, _, _, grad = normals(0, *shapes(case))
+    x, weight, bias, grad = normals(0, *shapes(case))
+    assert_promises(monkeypatch, lambda *arrays: conv2d.forward(*arrays, groups=case.groups), x, weight, bias)
+    assert_promises(monkeypatch, lambda g, w: conv2d.backward_input(g, w, x.shape, groups=case.groups), grad, weight)
     assert_promises(monkeypatch, lambda g, x: conv2d.backward_weight(g, x, case.weight, groups=case.groups), grad, x)
 
 

@@ -108,7 +108,10 @@ def pack_points(first, last, weight, packed, panels, depth, channels, row_step, 
         source = group * channels * depth + panel * ROWS * row_step
         if depth_step == 1:
             pack_rows(weight, source, row_step, rows, depth, packed, to, ROWS)
-        else:  # the rows are neighbours
+        elif rows == ROWS:  # whose elements are neighbours: a vector, quicker than a memcpy
+            for c in range(depth):
+                gather_rows(weight, source + c * depth_step, 1, packed, to + c * ROWS)
+        else:
             for c in range(depth):
                 copy(weight, source + c * depth_step, 1, packed, to + c * ROWS, 1, rows)
 

@@ -14,8 +14,8 @@ from .._simd import ROWS, VECTOR_BYTES
 MOST_PIXELS = 1024  # of a task
 MOST_GATHERED = 384  # pixels of a task that gathers them
 WAY, WAYS = 4096, 8  # bytes of a first-level cache that share no place, and lines that may share one
-MOST_PANELS = 128 // ROWS  # panels of a task
-ENOUGH_TASKS = 16  # tasks shrink until there are as many, for the threads
+MOST_PANELS = 256 // ROWS  # panels of a task
+TASKS_PER_THREAD = 4  # tasks shrink until there are as many; a single thread is better off with large ones
 
 
 class Points(NamedTuple):
@@ -49,13 +49,13 @@ def _clash(depth: int, plane: int, itemsize: int) -> bool:
     return apart == WAY or depth * apart > WAYS * WAY
 
 
-def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int) -> Points:
-    """Deal out one geometry."""
+def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, threads: int) -> Points:
+    """Deal out one geometry; sums do not depend on the number of threads."""
     lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
     all_panels, gathered = -(-channels // ROWS), _clash(block, plane, itemsize) or (plane < lanes and images > 1)
     whole, blocks = 0 if gathered else plane // lanes * lanes, -(-all_panels // MOST_PANELS)
     pieces, across = (-(-plane // MOST_GATHERED), 0) if gathered else (0, max(1, -(-whole // MOST_PIXELS)))
-    while images * groups * max(across, pieces) * blocks < ENOUGH_TASKS:
+    while threads > 1 and images * groups * max(across, pieces) * blocks < TASKS_PER_THREAD * threads:
         if whole > 256 * across:
             across *= 2
         elif all_panels > 2 * blocks:
@@ -105,9 +105,11 @@ class Layout(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def laid_out(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, transposed: bool) -> Layout:
+def laid_out(
+    images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, transposed: bool, threads: int
+) -> Layout:
     """Lay out one geometry and, whichever way they lie, its weights."""
-    points = plan(images, groups, depth, channels, plane, itemsize)
+    points = plan(images, groups, depth, channels, plane, itemsize, threads)
     k, rows, panels = np.arange(points.block, dtype=np.int64), points.panels * ROWS, points.all_panels
     if points.pieces:
         tasks, step, columns = points.gatherings * groups * points.pieces, points.width, points.width

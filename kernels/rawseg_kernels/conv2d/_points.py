@@ -17,7 +17,7 @@ from .._jit import kernel, piece
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._simd_columns import PANELS, column_product
-from .._threads import launch
+from .._threads import get_num_threads, launch
 from ._packing import pack_points
 from ._point_tasks import laid_out
 
@@ -152,7 +152,7 @@ def correlate_points(x, weight, bias, channels, groups, transposed, after):
     if out.size == 0:
         return out
     depth = source_channels // groups
-    layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed)
+    layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed, get_num_threads())
     packed = (empty if channels // groups % ROWS == 0 else zeros)(layout.packed, x.dtype)
     weight, panels = weight.reshape(-1), groups * layout.points.all_panels
     if not layout.points.weights_alone:

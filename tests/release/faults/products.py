@@ -177,7 +177,8 @@ FAULTS = [
         f"{ROOM}/conv2d/_packing.py",
         "kernels/test_conv2d.py -k 'wherever_their_pixels_lie or nothing_beyond'",
         [
-            ("wrong axis", "source + c * depth_step", "source + c"),
+            ("wrong axis", "gather_rows(weight, source + c * depth_step", "gather_rows(weight, source + c"),
+            ("wrong axis", "copy(weight, source + c * depth_step", "copy(weight, source + c"),
             ("group offset", "source = group * channels * depth +", "source ="),
             ("missing step", "rows, to = min(ROWS, channels - panel * ROWS)", "rows, to = ROWS"),
         ],
