@@ -12,7 +12,8 @@ from .._panels import DEPTH_BLOCK
 from .._simd import ROWS, VECTOR_BYTES
 
 MOST_PIXELS = 1024  # of a task
-MOST_GATHERED = 384  # pixels of a task that gathers them
+LEAST_GATHERED, MOST_GATHERED = 128, 768  # pixels of a task that gathers them, where
+GATHERED_BYTES = 384 * 1024  # of them and of their sums stay in the second-level cache
 WAY, WAYS = 4096, 8  # bytes of a first-level cache that share no place, and lines that may share one
 MOST_PANELS = 256 // ROWS  # panels of a task
 TASKS_PER_THREAD = 4  # tasks shrink until there are as many; a single thread is better off with large ones
@@ -54,7 +55,9 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
     lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
     all_panels, gathered = -(-channels // ROWS), _clash(block, plane, itemsize) or (plane < lanes and images > 1)
     whole, blocks = 0 if gathered else plane // lanes * lanes, -(-all_panels // MOST_PANELS)
-    pieces, across = (-(-plane // MOST_GATHERED), 0) if gathered else (0, max(1, -(-whole // MOST_PIXELS)))
+    fitting = GATHERED_BYTES // (itemsize * (block + min(all_panels, MOST_PANELS) * ROWS))
+    most = max(LEAST_GATHERED, min(MOST_GATHERED, fitting))
+    pieces, across = (-(-plane // most), 0) if gathered else (0, max(1, -(-whole // MOST_PIXELS)))
     while threads > 1 and images * groups * max(across, pieces) * blocks < TASKS_PER_THREAD * threads:
         if whole > 256 * across:
             across *= 2
@@ -65,7 +68,7 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
     columns = -(-whole // (lanes * max(across, 1))) * lanes
     pixels = -(-plane // (lanes * pieces)) * lanes if pieces > 1 else plane
     panels = -(-all_panels // blocks)
-    together = min(images, max(1, MOST_GATHERED // max(pixels, 1)))
+    together = min(images, max(1, most // max(pixels, 1)))
     vectors, gatherings = -(-together * pixels // lanes), -(-images // together)
     across, pieces = -(-whole // columns) if whole else across, -(-plane // pixels) if gathered else 0
     return Points(
