@@ -66,6 +66,11 @@ CALLS = [
     ),
     ("batch_norm.statistics", lambda x, a: batch_norm.statistics(x, EPS, a), lambda dtype: [maps(dtype)]),
     (
+        "batch_norm.moved_statistics",
+        lambda *arrays: batch_norm.moved_statistics(*arrays[:4], 0.25, arrays[4]),
+        lambda dtype: [*running(dtype), *of_batch(dtype)[3:]],
+    ),
+    (
         "batch_norm.normalise",
         lambda x, weight, bias, mean, inv_std, a: batch_norm.normalise(x, weight, bias, mean, inv_std, 0.0, 6.0, a),
         lambda dtype: [maps(dtype), *channels(dtype), *of_batch(dtype)[3:]],

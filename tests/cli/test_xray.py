@@ -65,6 +65,7 @@ def test_xray_writes_a_page(files, tmp_path, capsys):
     assert "<b>" not in page
 
 
+@pytest.mark.gate
 def test_no_stage_differs(dumps, capsys):
     assert run("xray", "--compare", dumps / "a", dumps / "a", "-w", dumps / "net.safetensors") == 0
     printed = capsys.readouterr().out

@@ -1,4 +1,7 @@
-"""Every operation of the catalogue: derivatives of first and second order, by differences and beside PyTorch's."""
+"""Every operation of the catalogue: derivatives of first and second order, by differences and beside PyTorch's.
+
+All of it is in float64, whose kernels take minutes to compile: these are gates.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ WITHOUT_GRADIENT = {
 
 
 def calls(column: str, entries: list[OpCall] = OPS) -> list:
-    return [pytest.param(entry, id=entry.name, marks=pytest.mark.proves(entry.op, *column.split(", "))) for entry in entries]
+    proves = {entry.name: pytest.mark.proves(entry.op, *column.split(", ")) for entry in entries}
+    return [pytest.param(entry, id=entry.name, marks=[proves[entry.name], pytest.mark.gate]) for entry in entries]
 
 
 def leaves(entry: OpCall) -> list[rawseg.Tensor]:

@@ -93,7 +93,8 @@ def test_by_hand():
 
 @pytest.mark.proves("conv2d", "reference", "torch")
 @pytest.mark.spec("conv2d.formula", "conv2d.order", "conv2d.backward")
-@given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=convolutions(), seed=st.integers(0, 99))
 def test_whole_numbers_are_exact(case, seed, dtype):
     check_whole_numbers(case, (*algorithms_for(case), "reference"), *integers(seed, *shapes(case), dtype=dtype))
 
@@ -132,7 +133,8 @@ def test_tensor_cores_stay_in_their_bounds(case, seed, how):
 
 @pytest.mark.proves("conv2d", "bound")
 @pytest.mark.spec("conv2d.order")
-@given(case=convolutions(), seed=st.integers(0, 99), dtype=st.sampled_from(FLOATS))
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=convolutions(), seed=st.integers(0, 99))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
     check_rounding(case, (*algorithms_for(case), "reference"), *normals(seed, *shapes(case), dtype=dtype))
 

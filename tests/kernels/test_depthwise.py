@@ -64,7 +64,8 @@ def torch_run(case: Convolution, x, weight, bias, grad_output) -> list[np.ndarra
 
 
 @pytest.mark.proves("conv2d", "torch")
-@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from([np.float32, np.float64]))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(case=cases(), seed=st.integers(0, 99))
 def test_whole_numbers_are_exact(case, seed, dtype):
     arrays = integers(seed, *shapes(case), dtype=dtype)
     for algorithm in ALGORITHMS:
@@ -74,7 +75,8 @@ def test_whole_numbers_are_exact(case, seed, dtype):
 
 
 @pytest.mark.proves("conv2d", "bound")
-@given(case=cases(), seed=st.integers(0, 99), dtype=st.sampled_from([np.float32, np.float64]))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(case=cases(), seed=st.integers(0, 99))
 def test_rounding_stays_in_its_bound(case, seed, dtype):
     arrays = normals(seed, *shapes(case), dtype=dtype)
     wide = [array.astype(np.float64) for array in arrays]

@@ -23,6 +23,7 @@ from rawseg_kernels.matmul import reference
 ALGORITHMS = ["panels", "cuda", "cuda_tiles"]
 TENSOR_CORES = ["cuda_tiles_3xtf32", "cuda_tiles_tf32"]  # whose sums take a while without one: with few shapes
 FLOATS = [np.float32, np.float64]
+SEEDS = st.integers(0, 99)
 SIZES = st.sampled_from([0, 1, 1, 2, 3, 7, 8, 9, 17, 50])
 STACKS = st.sampled_from(
     [((), ()), ((2,), (2,)), ((2,), ()), ((), (3,)), ((3, 1), (2,)), ((1, 2), (4, 1)), ((0,), (1,)), ((0, 2), ())]
@@ -78,8 +79,10 @@ def stored(array, transposed):
 
 
 @pytest.mark.proves("matmul", "reference")
-@given(SIZES, SIZES, SIZES, STACKS, st.booleans(), st.booleans(), st.integers(0, 99), st.sampled_from(FLOATS))
-def test_whole_numbers_are_exact(rows, depth, columns, stacks, transpose_a, transpose_b, seed, dtype):
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(rows=SIZES, depth=SIZES, columns=SIZES, stacks=STACKS, transposed=st.tuples(*[st.booleans()] * 2), seed=SEEDS)
+def test_whole_numbers_are_exact(rows, depth, columns, stacks, transposed, seed, dtype):
+    transpose_a, transpose_b = transposed
     a, b = integers(seed, (*stacks[0], rows, depth), (*stacks[1], depth, columns), dtype=dtype)
     want = np.matmul(a, b)
     for algorithm in (*ALGORITHMS, "reference"):
@@ -104,7 +107,8 @@ def test_however_the_work_is_cut_up(sizes):
 
 
 @pytest.mark.proves("matmul", "bound")
-@given(SIZES, SIZES, SIZES, st.integers(0, 99), st.sampled_from(FLOATS))
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(rows=SIZES, depth=SIZES, columns=SIZES, seed=SEEDS)
 def test_rounding_stays_in_its_bound(rows, depth, columns, seed, dtype):
     a, b = normals(seed, (rows, depth), (depth, columns), dtype=dtype)
     wide = a.astype(np.longdouble), b.astype(np.longdouble)

@@ -14,7 +14,7 @@ from roi_cases import grid_sampled
 from rawseg.testing.strategies.regions import exact_regions, regions
 from rawseg_kernels import roi_align
 
-DTYPES = st.sampled_from([np.float32, np.float64])
+FLOATS = [np.float32, np.float64]
 SEEDS = st.integers(0, 2**16)
 RAMP = np.arange(16.0).reshape(1, 1, 4, 4)  # 4 y + x
 BOX = np.array([[0.0, 0, 0, 4, 2]])
@@ -111,7 +111,8 @@ def test_a_weight_of_zero_lets_nan_through_and_a_sample_outside_reads_nothing(al
 
 @pytest.mark.proves("roi_align", "reference", "cpu", "adjoint")
 @pytest.mark.spec("roi_align.average", "roi_align.gradient-input")
-@given(exact_regions(), DTYPES, SEEDS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=exact_regions(), seed=SEEDS)
 def test_all_four_sums_are_exact_on_integers_and_one_form(case, dtype, seed):
     x, grid, g = drawn(case, seed, dtype, integers=True)
     results = {}
@@ -132,7 +133,8 @@ def test_all_four_sums_are_exact_on_integers_and_one_form(case, dtype, seed):
 
 
 @pytest.mark.proves("roi_align", "reference", "cpu")
-@given(exact_regions(), DTYPES, SEEDS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=exact_regions(), seed=SEEDS)
 def test_any_weights_will_do(case, dtype, seed):
     """Directions of second derivatives: of either sign, all 0, and not 0 where the grid's own weights are."""
     x, grid, g = drawn(case, seed, dtype, integers=True)
@@ -151,7 +153,8 @@ def test_any_weights_will_do(case, dtype, seed):
 
 @pytest.mark.proves("roi_align", "reference", "bound")
 @pytest.mark.spec("roi_align.average", "roi_align.gradient-input")
-@given(regions(), DTYPES, SEEDS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=regions(), seed=SEEDS)
 def test_rounding_stays_within_its_bound(case, dtype, seed):
     x, grid, g = drawn(case, seed, dtype)
     x *= (10.0 ** np.random.default_rng(seed).integers(-9, 9, x.shape)).astype(dtype)

@@ -14,7 +14,7 @@ from rawseg_kernels import roi_align
 from rawseg_kernels import roi_align_max as room
 from rawseg_kernels.roi_align_max import reference
 
-DTYPES = st.sampled_from([np.float32, np.float64])
+FLOATS = [np.float32, np.float64]
 SEEDS = st.integers(0, 2**16)
 FORMS = ["direct", "cuda", "reference"]
 LINE = np.array([[0.0, 0.5, 0.5, 4.5, 0.5]])  # aligned, four samples in a row: on the pixels 0.5, 1.5, 2.5, 3.5
@@ -89,7 +89,8 @@ def test_a_sample_outside_is_0_and_takes_part(algorithm):
 
 @pytest.mark.proves("roi_align", "reference", "cpu")
 @pytest.mark.spec("roi_align.maximum")
-@given(regions(), st.booleans(), DTYPES, SEEDS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=regions(), special=st.booleans(), seed=SEEDS)
 def test_the_fast_form_has_the_bits_of_the_loops(case, special, dtype, seed):
     rng = np.random.default_rng(seed)
     values = [np.nan, np.inf, -np.inf, 0.0, 1.0, 1.0, 2.0]
@@ -109,7 +110,8 @@ def test_the_fast_form_has_the_bits_of_the_loops(case, special, dtype, seed):
 
 
 @pytest.mark.proves("roi_align", "adjoint")
-@given(exact_regions(), DTYPES, SEEDS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=exact_regions(), seed=SEEDS)
 def test_the_sums_are_one_form_on_integers(case, dtype, seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(-8, 9, case.shape).astype(dtype)
@@ -122,7 +124,8 @@ def test_the_sums_are_one_form_on_integers(case, dtype, seed):
 
 
 @pytest.mark.proves("roi_align", "bound")
-@given(regions(), DTYPES, SEEDS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(case=regions(), seed=SEEDS)
 def test_rounding_stays_within_its_bound(case, dtype, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal(case.shape).astype(dtype)

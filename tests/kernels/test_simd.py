@@ -266,6 +266,7 @@ print(sum(run.stats.cache_hits.values()), sum(run.stats.cache_misses.values()))
 """
 
 
+@pytest.mark.gate
 def test_a_second_process_compiles_nothing(tmp_path):
     assert in_a_new_process(CACHED, RAWSEG_CACHE_DIR=str(tmp_path)) == "0 1\n"
     assert in_a_new_process(CACHED, RAWSEG_CACHE_DIR=str(tmp_path)) == "1 0\n"

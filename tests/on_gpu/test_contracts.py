@@ -8,7 +8,7 @@ from rawseg.testing import check
 from rawseg.testing.contracts import contracts
 
 CHECKS = ("values", "gradients", "second order", "edges", "bad input")
-EXAMPLES = [1, pytest.param(8, marks=pytest.mark.release)]
+EXAMPLES = [pytest.param(1, marks=pytest.mark.gate), pytest.param(8, marks=pytest.mark.release)]
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)

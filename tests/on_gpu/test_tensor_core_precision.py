@@ -41,6 +41,7 @@ def on_gpu(call, *arrays, **options) -> bytes:
 
 
 @pytest.mark.spec("all.tensor-cores")
+@pytest.mark.gate
 @EVERY_CALL
 def test_auto_follows_it_on_a_gpu(stand_in, monkeypatch, call, one, other):
     named = {at: call(one, other, algorithm=name).tobytes() for at, name in PRECISIONS.items()}

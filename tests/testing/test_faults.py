@@ -246,10 +246,10 @@ FOUND = {
 }
 
 
-SLOW = {"conv_transpose2d.assigned"}
-CHECKED = [pytest.param(n, marks=[pytest.mark.gate] if n in SLOW else []) for n in FOUND if FAULTS[n].op in contracts()]
+CHECKED = [n for n in FOUND if FAULTS[n].op in contracts()]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", CHECKED)
 def test_checks_find_a_fault(name):
     assert FOUND[name] in measure(name)
