@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._arrays import check_floating, check_rank, integer, pair
+from ._arrays import check_floating, check_rank, integer, is_plain, pair
 from ._errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Pair = tuple[int, int]
@@ -20,7 +20,7 @@ def check_arrays(op: str, weight_axes: str, **arrays: Any) -> str:
     device = check_floating(op, **arrays)
     for name, array in arrays.items():
         batched = name != "weight"
-        if name != "bias" and not _is_full(array, batched):
+        if name != "bias" and not (array is not None and array.ndim == 4 and array.size) and not _is_full(array, batched):
             axes = "(N, C, H, W)" if batched else weight_axes
             check_rank(op, name, array, axes)
             axis = axes.strip("()").split(", ")[array.shape.index(0, batched)]
@@ -127,5 +127,7 @@ def array_shape(op: str, argument: str, shape: Any, dimensions: str) -> tuple[in
         raise ArgumentTypeError(op, argument, f"a shape {dimensions}", repr(shape))
     if len(shape) != 4:
         raise ShapeError(op, argument, f"shape {dimensions}", f"shape {tuple(shape)}")
+    if type(shape) is tuple and is_plain(shape) and min(shape) > 0:  # the usual case, soon told
+        return shape
     first, *rest = (integer(op, argument, size, min(axis, 1)) for axis, size in enumerate(shape))
     return first, rest[0], rest[1], rest[2]

@@ -148,8 +148,9 @@ def _differentiate(
     ctx._node = node
     anomaly, modes.anomaly = modes.anomaly, False  # an error should name this operation, not a step of its backward
     try:
-        filled = [_zeros(meta) if g is None else g for g, meta in zip(gradients, node.outputs)]
-        answer = function.backward(ctx, *filled)
+        if not function.takes_none:
+            gradients = [_zeros(meta) if g is None else g for g, meta in zip(gradients, node.outputs)]
+        answer = function.backward(ctx, *gradients)
     finally:
         ctx._node, ctx.needs_grad, modes.anomaly = None, everything, anomaly
     answer = answer if isinstance(answer, tuple) else (answer,)
@@ -168,9 +169,9 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
             continue
         if not isinstance(gradient, Tensor):
             raise ArgumentTypeError(op, f"gradient of input {position}", "a Tensor or None", type(gradient).__name__)
-        want = _meta_of(edge) if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
-        if _meta_of(gradient) != want:
-            got = " ".join(map(str, _meta_of(gradient)))
+        want = edge.meta if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
+        if gradient.meta != want:
+            got = " ".join(map(str, gradient.meta))
             raise GraphError(op, f"gradient of input {position}", " ".join(map(str, want)), got)
     if modes.anomaly:
         check_finite(op, "gradient", tuple(None if g is None else g.array for g in answer))
@@ -239,8 +240,8 @@ def _after_hooks(hooks: dict | None, gradients: list) -> list:
 
 
 def _after_leaf_hooks(tensor: Tensor, gradient: Tensor) -> Tensor:
-    if tensor._node is None:
-        for function in list((tensor._leaf_hooks or {}).values()):
+    if tensor._node is None and tensor._leaf_hooks:
+        for function in list(tensor._leaf_hooks.values()):
             gradient = _replaced(function(gradient), gradient)
     return gradient
 
@@ -251,7 +252,7 @@ def _replaced(answer: Tensor | None, gradient: Tensor) -> Tensor:
         return gradient
     if not isinstance(answer, Tensor):
         raise ArgumentTypeError("hook", "gradient", "a Tensor or None", type(answer).__name__)
-    if _meta_of(answer) != _meta_of(gradient):
+    if answer.meta != gradient.meta:
         raise GraphError("hook", "gradient", f"shape {gradient.shape} {gradient.dtype}", f"shape {answer.shape} {answer.dtype}")
     return answer
 
@@ -264,10 +265,6 @@ def _check_wanted(op: str, wanted: list[Tensor]) -> None:
 
 def _key(tensor: Tensor) -> Any:
     return id(tensor) if tensor._node is None else (id(tensor._node), tensor._slot)
-
-
-def _meta_of(tensor: Tensor) -> tuple:
-    return tensor.shape, tensor.dtype, tensor.device
 
 
 def _zeros(meta: tuple) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..autograd import Tensor
-from ..autograd.deferred import deferring
+from ..autograd.deferred import DEFERRING
 from ..autograd.operands import dtype_of, is_dtype
 from ..device import move
 from ..errors import ArgumentTypeError
@@ -62,7 +62,7 @@ class Module(Tree):
                 answer = hook(self, args)
                 if answer is not None:
                     args = answer if isinstance(answer, tuple) else (answer,)
-        with deferring():
+        with DEFERRING:
             return self._call(args, kwargs)
 
     def _call(self, args: tuple, kwargs: dict[str, Any]) -> Any:

@@ -42,10 +42,20 @@ class Tree:
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:  # only called where Python found no ordinary attribute
+        own = self.__dict__
         for registry in REGISTRIES:
-            if name in self.__dict__.get(registry, ()):
-                return self.__dict__[registry][name]
+            if name in own.get(registry, ()):
+                return own[registry][name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _several(self, *names: str) -> list[Any]:
+        """Return registered attributes without the search for an ordinary one that Python begins with: most of a look-up."""
+        own = self.__dict__
+        parameters, buffers = own["_parameters"], own["_buffers"]
+        return [
+            parameters[name] if name in parameters else buffers[name] if name in buffers else getattr(self, name)
+            for name in names
+        ]
 
     def __delattr__(self, name: str) -> None:
         for registry in (self._parameters, self._buffers, self._modules):

@@ -325,6 +325,26 @@ def test_set_grad_enabled_is_a_call_a_block_and_a_decorator():
     assert (rawseg.is_grad_enabled(), quiet(), rawseg.is_grad_enabled()) == (True, False, True)
 
 
+@pytest.mark.parametrize("takes_none", [False, True])
+def test_an_output_that_nothing_depends_on_has_zeros_for_a_gradient_or_none(takes_none):
+    class Twins(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x + 0, x * 2
+
+        @staticmethod
+        def backward(ctx, first, second):
+            seen.append(second)
+            return first
+
+    seen = []
+    Twins.takes_none = takes_none
+    x = rawseg.tensor([1.0, 2.0], requires_grad=True)
+    Twins.apply(x)[0].sum().backward()
+    assert x.grad.tolist() == [1, 1]
+    assert (seen[0] is None) if takes_none else (seen[0].tolist() == [0, 0])
+
+
 def test_gradients_are_tensors():
     class Careless(Function):
         @staticmethod

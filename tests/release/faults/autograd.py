@@ -21,7 +21,7 @@ FAULTS = [
             ("shared memory", "own = array.base is None or block is not None", "own = True"),
             ("missing step", "if not retain:", "if retain:"),
             ("missing check", "if create and not function.second_order:", "if False:"),
-            ("missing check", ") != want:", ") == ():"),
+            ("missing check", "gradient.meta != want:", "gradient.meta == ():"),
             ("missing check", "if gradient.shape != tensor.shape:", "if gradient.size != tensor.size:"),
             ("missing step", "if targets is None or id(edge) in targets:", "if True:"),
         ],
@@ -36,7 +36,8 @@ FAULTS = [
                 "        if _scope.depth == 0:\n            for result",
                 "        if _scope.depth < 0:\n            for result",
             ),
-            ("missing check", "np.may_share_memory(array, source)", "array is source"),
+            ("missing check", "return np.may_share_memory(array, source)", "return array is source"),
+            ("missing check", "array is not source and array.flags.owndata", "array.flags.owndata"),
             ("missing check", "if _scope.depth == 0 or modes.anomaly:", "if _scope.depth == 0:"),
         ],
     ),
@@ -68,7 +69,7 @@ FAULTS = [
     (
         "rawseg/autograd/function.py",
         "functional/test_fusion.py",
-        [("missing check", "not (deferred and _waits(array))", "not deferred")],
+        [("missing check", "(deferred and _waits(array))", "deferred")],
     ),
     (
         "rawseg/functional/normalization.py",
