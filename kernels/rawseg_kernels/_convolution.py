@@ -20,7 +20,7 @@ def check_arrays(op: str, weight_axes: str, **arrays: Any) -> str:
     device = check_floating(op, **arrays)
     for name, array in arrays.items():
         batched = name != "weight"
-        if name != "bias" and not (array is not None and array.ndim == 4 and array.size) and not _is_full(array, batched):
+        if name != "bias" and not _is_full(array, batched):
             axes = "(N, C, H, W)" if batched else weight_axes
             check_rank(op, name, array, axes)
             axis = axes.strip("()").split(", ")[array.shape.index(0, batched)]

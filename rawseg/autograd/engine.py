@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rawseg_kernels._arena import block_of
+from rawseg_kernels._arena import memory_of
 
 from ..device import zeros
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
@@ -50,7 +50,7 @@ def backward(
         _check_wanted("backward", wanted)
     roots, given = _as_list(tensors), [] if grad_tensors is None else _as_list(grad_tensors)
     found = _run("backward", roots, grad_tensors, wanted, retain_graph, create_graph)
-    taken = {id(g.array) for g in given if g is not None}
+    taken = {id(memory_of(g.array)) for g in given if g is not None}
     with set_grad_enabled(create_graph):
         for tensor, gradient in found.values():
             tensor.grad = _own(gradient, taken) if tensor.grad is None else tensor.grad + gradient
@@ -180,12 +180,11 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
 def _own(gradient: Tensor, taken: set[int]) -> Tensor:
     """Return the gradient on memory of its own: one array may have reached several leaves, or be a view of another."""
     array = gradient.array
-    block = block_of(array)
-    own = array.base is None or block is not None
-    if not own or id(block or array) in taken or not array.flags.c_contiguous:
+    memory = memory_of(array)
+    if memory is None or id(memory) in taken or not array.flags.c_contiguous:
         gradient = gradient.clone()
-        array, block = gradient.array, block_of(gradient.array)
-    taken.add(id(block or array))
+        memory = memory_of(gradient.array)
+    taken.add(id(memory))
     return gradient
 
 

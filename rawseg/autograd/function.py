@@ -198,11 +198,12 @@ class Function:
     @classmethod
     def _record(cls, ctx: Context, inputs: tuple, owners: dict[int, Tensor], arrays: tuple, results: tuple) -> None:
         """Connect the results to a new node of the graph."""
-        edges = [_edge(t) if need else None for t, need in zip(inputs, ctx.needs_grad)]
+        edges = [None if not need else t if t._node is None else (t._node, t._slot) for t, need in zip(inputs, ctx.needs_grad)]
         node = Node(cls, ctx, edges, [t.meta for t in results])
-        ctx._resolve(cls, owners, arrays, results)
+        if ctx._arrays:
+            ctx._resolve(cls, owners, arrays, results)
         for slot, result in enumerate(results):
-            if is_floating(result):
+            if is_floating(result._array):
                 result._connect(node, slot)
 
 
@@ -229,10 +230,6 @@ def _waits(array: Any) -> bool:
 
 def _share_memory(a: Any, b: Any) -> bool:
     return array_module(a).may_share_memory(a, b)
-
-
-def _edge(tensor: Tensor) -> Any:
-    return tensor if tensor._node is None else (tensor._node, tensor._slot)
 
 
 def check_finite(op: str, what: str, arrays: tuple) -> None:

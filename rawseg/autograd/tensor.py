@@ -71,11 +71,12 @@ class Tensor(Operators, InPlace, Methods):
         DeviceError
             If it is on another GPU than the current one, where CuPy would compute: see `rawseg.cuda.set_device`.
         """
-        if not isinstance(self._array, np.ndarray):
+        array = self._array
+        if type(array) is not np.ndarray:
             array = self.anywhere
             if not isinstance(array, np.ndarray):
                 check_current("Tensor", "array", array)
-        return self._array
+        return array
 
     @array.setter
     def array(self, array: Any) -> None:

@@ -63,9 +63,11 @@ class Module(Tree):
                 if answer is not None:
                     args = answer if isinstance(answer, tuple) else (answer,)
         with DEFERRING:
-            return self._call(args, kwargs)
+            if self._backward_hooks or self._forward_hooks:
+                return self._call_between_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
 
-    def _call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_between_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         if self._backward_hooks:
             out = call_with_backward_hooks(self, self._backward_hooks, args, lambda *gated: self.forward(*gated, **kwargs))
         else:

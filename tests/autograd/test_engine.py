@@ -45,6 +45,31 @@ def test_leaves_never_share_gradient_memory():
     assert seed.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("length", [6, 40000])  # small arrays, and those of reused memory
+def test_a_gradient_that_was_given_is_not_shared_in_another_shape(length):
+    x, given = rawseg.ones(2, length // 2, requires_grad=True), rawseg.ones(length) * 3
+    x.reshape(-1).backward(given)
+    assert not np.shares_memory(x.grad.array, given.array)
+    given.zero_()
+    assert x.grad.tolist() == [[3] * (length // 2)] * 2
+
+
+def test_a_gradient_on_memory_of_its_own_is_kept_as_it_is():
+    class Reshaped(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x + 0
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            made.append(np.full((1, 3), 2.0))
+            return rawseg.Tensor(made[0][0])
+
+    made, x = [], rawseg.tensor([1.0, 2.0, 3.0], dtype=np.float64, requires_grad=True)
+    Reshaped.apply(x).sum().backward()
+    assert np.shares_memory(x.grad.array, made[0])
+
+
 def test_a_long_chain_needs_no_recursion():
     x = rawseg.ones(1, requires_grad=True)
     y = x
