@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..autograd import Tensor
-from ..autograd.deferred import DEFERRING
+from ..autograd.deferred import deferring
 from ..autograd.operands import dtype_of, is_dtype
 from ..device import move
 from ..errors import ArgumentTypeError
@@ -62,12 +62,10 @@ class Module(Tree):
                 answer = hook(self, args)
                 if answer is not None:
                     args = answer if isinstance(answer, tuple) else (answer,)
-        with DEFERRING:
-            if self._backward_hooks or self._forward_hooks:
-                return self._call_between_hooks(args, kwargs)
-            return self.forward(*args, **kwargs)
+        with deferring():
+            return self._call(args, kwargs)
 
-    def _call_between_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         if self._backward_hooks:
             out = call_with_backward_hooks(self, self._backward_hooks, args, lambda *gated: self.forward(*gated, **kwargs))
         else:

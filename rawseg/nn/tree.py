@@ -42,10 +42,9 @@ class Tree:
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:  # only called where Python found no ordinary attribute
-        own = self.__dict__
         for registry in REGISTRIES:
-            if name in own.get(registry, ()):
-                return own[registry][name]
+            if name in self.__dict__.get(registry, ()):
+                return self.__dict__[registry][name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _several(self, *names: str) -> list[Any]:
