@@ -69,6 +69,10 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
     device : str
         ``"cpu"`` or ``"cuda:0"`` and so on.
     """
+    if device == "cpu" and not _choices and not _own_choices.get():
+        module = _usual(room, algorithm, choices)
+        if module is not None:
+            return getattr(module, verb)
     op = room.rpartition(".")[2]
     on_gpu = cuda_algorithms(room)
     if algorithm != "auto" and algorithm not in ("reference", *choices, *on_gpu):
@@ -100,6 +104,13 @@ def _find_on_gpu(room: str, op: str, verb: str, algorithm: str, on_gpu: tuple[st
 def cuda_algorithms(room: str) -> tuple[str, ...]:
     """Return the names of an operation's algorithms in CUDA, the first of which ``"auto"`` is on a GPU."""
     return getattr(import_module(room), "CUDA_ALGORITHMS", ())
+
+
+@cache
+def _usual(room: str, algorithm: str, choices: tuple[str, ...]) -> ModuleType | None:
+    """Return the module of an algorithm that runs on the CPU as it is; None: there is more to decide, or to refuse."""
+    name = choices[0] if algorithm == "auto" and choices else algorithm
+    return _module(room, name) if name in choices else None
 
 
 @cache

@@ -151,12 +151,17 @@ def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     return array
 
 
-def block_of(array: Any) -> Block | None:
-    """Return the block that an array lies in, if it fills it: then the array is no smaller view of something else."""
-    base = array.base
-    while isinstance(base, np.ndarray):
-        base = base.base
-    return base if isinstance(base, Block) and base.nbytes == array.nbytes else None
+def memory_of(array: Any) -> Any:
+    """Return the block or the array that owns an array's memory, if it fills it: then it is no smaller view of something else.
+
+    None where it does not, and where the memory is somebody else's.
+    """
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if owner.base is not None:
+        owner = owner.base
+    return owner if owner is array or (isinstance(owner, (np.ndarray, Block)) and owner.nbytes == array.nbytes) else None
 
 
 def memory_stats() -> dict[str, int]:

@@ -15,7 +15,6 @@ from ._capture import refuse
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
-_INT = {int}
 LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
 
 
@@ -48,7 +47,7 @@ def is_plain(value: Any) -> bool:
     """Return whether an argument is an int, a word, or a tuple of ints, and nothing that only equals one."""
     kind = type(value)
     if kind is tuple:
-        return not {*map(type, value)} - _INT
+        return [*map(type, value)].count(int) == len(value)
     return kind is int or kind is str
 
 
@@ -61,6 +60,8 @@ def flag(op: str, argument: str, value: Any) -> bool:
 
 def real(op: str, argument: str, value: Any) -> float:
     """Return a finite float; bools, strings and arrays are refused."""
+    if type(value) is float and math.isfinite(value):
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise ArgumentTypeError(op, argument, "a real number", repr(value))
     number = float(value)
@@ -139,6 +140,14 @@ def _are_usual(arrays: Iterable[Any]) -> bool:
     return dtype is not None and dtype in FLOATING
 
 
+def fits(array: Any, shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Return whether an array is NumPy's, of a shape and of one object for a dtype: most are, and soon told.
+
+    Of one that is not, the checks below say what is wrong, if anything is.
+    """
+    return type(array) is np.ndarray and array.dtype is dtype and array.shape == shape
+
+
 def check_array(op: str, argument: str, array: Any) -> None:
     """Check that a required argument is an array at all: `check_floating` lets None pass."""
     if not device_of(array):
@@ -189,8 +198,10 @@ def check_not_empty(op: str, argument: str, array: Any, axes: str = "CHW") -> No
 
 def contiguous(array: Any) -> Any:
     """Return the array itself if C-contiguous, else a fresh C-contiguous copy; a read-only one as `_Unlocked` shows it."""
-    array = array if array.flags.c_contiguous else _copied(array)
-    return array if getattr(array.flags, "writeable", True) else np.asarray(_Unlocked(array))
+    flags = array.flags
+    if not flags.c_contiguous:
+        return _copied(array)
+    return array if getattr(flags, "writeable", True) else np.asarray(_Unlocked(array))
 
 
 def _copied(array: Any) -> Any:

@@ -121,15 +121,27 @@ def deferring() -> AbstractContextManager[None]:
 def settle_readers(array: Any) -> None:
     """Compute what waits on this thread and will read this memory, which is about to change."""
     for result in _waiting():
-        if any(source is not None and np.may_share_memory(array, source) for source in result.sources):
-            result.settle()
+        for source in result.sources:
+            if source is not None and _may_overlap(array, source):
+                result.settle()
+                break
+
+
+def _may_overlap(array: Any, source: np.ndarray) -> bool:
+    if array is not source and array.flags.owndata and source.flags.owndata:  # two allocations; NumPy takes longer to tell
+        return False
+    return np.may_share_memory(array, source)
 
 
 def _waiting() -> list[Deferred]:
     """Return what waits; what no longer does is forgotten, so that a long network does not ask it again and again."""
     if not _scope.waiting:
         return []
-    found = [(reference, reference()) for reference in _scope.waiting]
-    kept = [(reference, result) for reference, result in found if result is not None and not result.settled]
-    _scope.waiting = [reference for reference, _ in kept]
-    return [result for _, result in kept]
+    kept, results = [], []
+    for reference in _scope.waiting:
+        result = reference()
+        if result is not None and not result.settled:
+            kept.append(reference)
+            results.append(result)
+    _scope.waiting = kept
+    return results

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rawseg_kernels._arena import block_of
+from rawseg_kernels._arena import memory_of
 
 from ..device import zeros
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
@@ -50,7 +50,7 @@ def backward(
         _check_wanted("backward", wanted)
     roots, given = _as_list(tensors), [] if grad_tensors is None else _as_list(grad_tensors)
     found = _run("backward", roots, grad_tensors, wanted, retain_graph, create_graph)
-    taken = {id(g.array) for g in given if g is not None}
+    taken = {id(memory_of(g.array)) for g in given if g is not None}
     with set_grad_enabled(create_graph):
         for tensor, gradient in found.values():
             tensor.grad = _own(gradient, taken) if tensor.grad is None else tensor.grad + gradient
@@ -148,8 +148,9 @@ def _differentiate(
     ctx._node = node
     anomaly, modes.anomaly = modes.anomaly, False  # an error should name this operation, not a step of its backward
     try:
-        filled = [_zeros(meta) if g is None else g for g, meta in zip(gradients, node.outputs)]
-        answer = function.backward(ctx, *filled)
+        if not function.takes_none:
+            gradients = [_zeros(meta) if g is None else g for g, meta in zip(gradients, node.outputs)]
+        answer = function.backward(ctx, *gradients)
     finally:
         ctx._node, ctx.needs_grad, modes.anomaly = None, everything, anomaly
     answer = answer if isinstance(answer, tuple) else (answer,)
@@ -168,9 +169,9 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
             continue
         if not isinstance(gradient, Tensor):
             raise ArgumentTypeError(op, f"gradient of input {position}", "a Tensor or None", type(gradient).__name__)
-        want = _meta_of(edge) if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
-        if _meta_of(gradient) != want:
-            got = " ".join(map(str, _meta_of(gradient)))
+        want = edge.meta if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
+        if gradient.meta != want:
+            got = " ".join(map(str, gradient.meta))
             raise GraphError(op, f"gradient of input {position}", " ".join(map(str, want)), got)
     if modes.anomaly:
         check_finite(op, "gradient", tuple(None if g is None else g.array for g in answer))
@@ -179,12 +180,11 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
 def _own(gradient: Tensor, taken: set[int]) -> Tensor:
     """Return the gradient on memory of its own: one array may have reached several leaves, or be a view of another."""
     array = gradient.array
-    block = block_of(array)
-    own = array.base is None or block is not None
-    if not own or id(block or array) in taken or not array.flags.c_contiguous:
+    memory = memory_of(array)
+    if memory is None or id(memory) in taken or not array.flags.c_contiguous:
         gradient = gradient.clone()
-        array, block = gradient.array, block_of(gradient.array)
-    taken.add(id(block or array))
+        memory = memory_of(gradient.array)
+    taken.add(id(memory))
     return gradient
 
 
@@ -239,8 +239,8 @@ def _after_hooks(hooks: dict | None, gradients: list) -> list:
 
 
 def _after_leaf_hooks(tensor: Tensor, gradient: Tensor) -> Tensor:
-    if tensor._node is None:
-        for function in list((tensor._leaf_hooks or {}).values()):
+    if tensor._node is None and tensor._leaf_hooks:
+        for function in list(tensor._leaf_hooks.values()):
             gradient = _replaced(function(gradient), gradient)
     return gradient
 
@@ -251,7 +251,7 @@ def _replaced(answer: Tensor | None, gradient: Tensor) -> Tensor:
         return gradient
     if not isinstance(answer, Tensor):
         raise ArgumentTypeError("hook", "gradient", "a Tensor or None", type(answer).__name__)
-    if _meta_of(answer) != _meta_of(gradient):
+    if answer.meta != gradient.meta:
         raise GraphError("hook", "gradient", f"shape {gradient.shape} {gradient.dtype}", f"shape {answer.shape} {answer.dtype}")
     return answer
 
@@ -264,10 +264,6 @@ def _check_wanted(op: str, wanted: list[Tensor]) -> None:
 
 def _key(tensor: Tensor) -> Any:
     return id(tensor) if tensor._node is None else (id(tensor._node), tensor._slot)
-
-
-def _meta_of(tensor: Tensor) -> tuple:
-    return tensor.shape, tensor.dtype, tensor.device
 
 
 def _zeros(meta: tuple) -> Tensor:

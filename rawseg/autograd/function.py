@@ -53,32 +53,33 @@ class Context:
         backward can be differentiated itself.
     """
 
+    _arrays: tuple = ()
+    _records: list | tuple | None = ()
+    _node: Node | None = None  # set by the engine while backward runs; a lasting link would be a reference cycle
+
     def __init__(self, needs_grad: tuple[bool, ...]) -> None:
         self.needs_grad = needs_grad
-        self._arrays: tuple = ()
-        self._records: list | None = []
-        self._node: Node | None = None  # set by the engine while backward runs; a lasting link would be a reference cycle
 
     def save(self, *arrays: Any) -> None:
         """Keep arrays for backward: inputs, outputs or intermediate results of this forward."""
         self._arrays = arrays
 
-    def _resolve(self, function: type[Function], inputs: tuple, given: list, outputs: tuple, results: tuple) -> None:
-        """Tell which saved arrays are inputs, ``given`` to forward, or outputs, and note the versions that they have now."""
+    def _resolve(self, function: type[Function], owners: dict[int, Tensor], outputs: tuple, results: tuple) -> None:
+        """Tell which saved arrays are outputs, or inputs, those of ``owners``, and note the versions that they have now."""
         records = []
         for array in self._arrays:
-            for tensor, seen in zip(inputs, given):
-                if seen is not None and seen is array:
-                    tensor._version[1] = True
-                    records.append((function, tensor, None, tensor._version[0]))
-                    break
+            tensor = owners.get(id(array))
+            if tensor is not None:
+                tensor._version[1] = True
+                records.append((function, tensor, None, tensor._version[0]))
             else:
-                slot = next((i for i, out in enumerate(outputs) if out is array), None)
-                if slot is None:
+                for slot, out in enumerate(outputs):
+                    if out is array:  # not the output Tensor itself: output -> node -> context -> output would be a cycle
+                        results[slot]._version[1] = True
+                        records.append((function, results[slot].array, slot, results[slot]._version))
+                        break
+                else:
                     records.append((function, array, None, None))
-                else:  # not the output Tensor itself: output -> node -> context -> output would be a reference cycle
-                    results[slot]._version[1] = True
-                    records.append((function, results[slot].array, slot, results[slot]._version))
         self._arrays, self._records = (), records
 
     @property
@@ -86,7 +87,7 @@ class Context:
         """The saved arrays as Tensors."""
         if self._records is None:
             raise GraphError("backward", "graph", NOT_FREED, "freed")
-        return tuple(self._restore(*record) for record in self._records)
+        return tuple([self._restore(*record) for record in self._records])
 
     def _restore(self, function: type[Function], kept: Any, slot: int | None, version: Any) -> Any:
         if kept is None:
@@ -147,6 +148,8 @@ class Function:
 
     second_order = True
     takes_deferred = False  # forward may see a `deferred.Deferred` in an array's place
+    takes_none = False  # backward may see None for the gradient of an output that nothing depends on, in zeros' place
+    compiled = False  # forward computes in kernels alone, whose infinities and NaN NumPy does not warn of
     anywhere = False  # forward may see arrays of another GPU than the current one
     is_view = False  # the output may share memory with the first input, and then shares its version counter
 
@@ -171,49 +174,54 @@ class Function:
         recorder, anomaly = modes.recorder, modes.anomaly
         recording = modes.grad and recorder is None
         needs = tuple([recording and t is not None and t._requires_grad for t in inputs])
+        recording = True in needs
         ctx = Context(needs)
-        given = _arrays_of(inputs, cls.takes_deferred, cls.anywhere, True in needs)
-        with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
+        given = [None if t is None else _array_of(t, cls.takes_deferred, cls.anywhere) for t in inputs]
+        owners = _owners(inputs, given) if recording else {}
+        if cls.compiled:
             out = cls.forward(ctx, *given, **options)
+        else:
+            with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
+                out = cls.forward(ctx, *given, **options)
         arrays = out if isinstance(out, tuple) else (out,)
         results = tuple([late.Tensor(array) for array in arrays])
         if anomaly:
             check_finite(cls.name(), "out", tuple(t.array for t in results))
         if cls.is_view and inputs[0] is not None and _share_memory(results[0].array, inputs[0].array):
             results[0]._version = inputs[0]._version
-        if True in needs:
-            cls._record(ctx, inputs, given, arrays, results)
+        if recording:
+            cls._record(ctx, inputs, owners, arrays, results)
         if recorder is not None:
             recorder.applied(cls, inputs, options, results)
         return results if isinstance(out, tuple) else results[0]
 
     @classmethod
-    def _record(cls, ctx: Context, inputs: tuple, given: list, arrays: tuple, results: tuple) -> None:
+    def _record(cls, ctx: Context, inputs: tuple, owners: dict[int, Tensor], arrays: tuple, results: tuple) -> None:
         """Connect the results to a new node of the graph."""
-        edges = [_edge(t) if need else None for t, need in zip(inputs, ctx.needs_grad)]
-        node = Node(cls, ctx, edges, [(t.shape, t.dtype, t.device) for t in results])
-        ctx._resolve(cls, inputs, given, arrays, results)
+        edges = [None if not need else t if t._node is None else (t._node, t._slot) for t, need in zip(inputs, ctx.needs_grad)]
+        node = Node(cls, ctx, edges, [t.meta for t in results])
+        if ctx._arrays:
+            ctx._resolve(cls, owners, arrays, results)
         for slot, result in enumerate(results):
-            if is_floating(result):
+            if is_floating(result._array):
                 result._connect(node, slot)
 
 
-def _arrays_of(inputs: tuple, deferred: bool, anywhere: bool, recording: bool) -> list:
-    """Return the inputs' arrays; of two Tensors on one array object the second gives a view, to tell what forward saves."""
-    given = []
-    for tensor in inputs:
-        array = None
-        if tensor is not None:
-            array = tensor._array
-            if type(array) is not np.ndarray and not (deferred and _waits(array)):
-                array = tensor.anywhere if anywhere else tensor.array
-        given.append(array)
-    if recording:
-        owners: dict[int, Tensor] = {}
-        for i, tensor in enumerate(inputs):
-            if tensor is not None and owners.setdefault(id(given[i]), tensor) is not tensor:
-                given[i] = given[i].view()
-    return given
+def _array_of(tensor: Tensor, deferred: bool, anywhere: bool) -> Any:
+    array = tensor._array
+    if type(array) is np.ndarray or (deferred and _waits(array)):
+        return array
+    return tensor.anywhere if anywhere else tensor.array
+
+
+def _owners(inputs: tuple, given: list) -> dict[int, Tensor]:
+    """Return whose array is which, by its id; of two Tensors on one array the second gives a view, to tell them apart."""
+    owners: dict[int, Tensor] = {}
+    for i, tensor in enumerate(inputs):
+        if tensor is not None and owners.setdefault(id(given[i]), tensor) is not tensor:
+            given[i] = given[i].view()
+            owners[id(given[i])] = tensor
+    return owners
 
 
 def _waits(array: Any) -> bool:
@@ -222,10 +230,6 @@ def _waits(array: Any) -> bool:
 
 def _share_memory(a: Any, b: Any) -> bool:
     return array_module(a).may_share_memory(a, b)
-
-
-def _edge(tensor: Tensor) -> Any:
-    return tensor if tensor._node is None else (tensor._node, tensor._slot)
 
 
 def check_finite(op: str, what: str, arrays: tuple) -> None:

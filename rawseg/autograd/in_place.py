@@ -31,8 +31,9 @@ class InPlace:
         if modes.grad and self._requires_grad:
             raise GraphError(op, "tensor", "one without requires_grad, or a no_grad() block", "one that the graph depends on")
         self._version[0] += 1
-        settle_readers(self.array)
-        return self.array
+        array = self.array
+        settle_readers(array)
+        return array
 
     def _overwrite(self: Any, op: str, index: Any, value: Any) -> Any:
         """Assign to elements, in this Tensor's dtype and shape, or raise before anything is written."""
@@ -43,7 +44,7 @@ class InPlace:
         if other.dtype != self.dtype and not isinstance(value, int):  # 0 and 1 are bools, but 0.5 is no integer
             raise DTypeError(op, "value", str(self.dtype), other.dtype)
         try:
-            self._write(op)[plain_index(index, self.device)] = other.array
+            self._write(op)[index if index is ... else plain_index(index, self.device)] = other.array
         except (IndexError, ValueError) as error:
             self._version[0] -= 1  # nothing was written
             if isinstance(error, IndexError):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rawseg_kernels._arrays import check_current
+from rawseg_kernels._arrays import FLOATING, check_current
 
 from ..device import array_module, device_of
 from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
@@ -22,6 +22,8 @@ from .operands import DEFAULT_DTYPE, has_numbers, is_dtype
 from .operators import Operators
 
 __all__ = ["Tensor"]
+
+USUAL = (*FLOATING, np.dtype(np.int64), np.dtype(np.bool_))  # dtypes of most arrays, which a Tensor may have
 
 
 class Tensor(Operators, InPlace, Methods):
@@ -47,13 +49,8 @@ class Tensor(Operators, InPlace, Methods):
     __slots__ = ("__weakref__", "_array", "_leaf_hooks", "_node", "_requires_grad", "_slot", "_version", "grad")
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
-        if isinstance(array, np.generic):
-            array = np.asarray(array)
-        if not (isinstance(array, (np.ndarray, Deferred)) or device_of(array)):
-            raise ArgumentTypeError("Tensor", "array", "a NumPy or CuPy array", type(array).__name__)
-        if not has_numbers(array.dtype):
-            raise DTypeError("Tensor", "array", "bools, integers or floats", array.dtype)
-        self._array = array
+        usual = type(array) is np.ndarray and array.dtype in USUAL  # soon told: an operation makes several
+        self._array = array if usual else _checked(array)
         self.grad: Tensor | None = None
         self._node: Node | None = None
         self._slot = 0
@@ -74,11 +71,12 @@ class Tensor(Operators, InPlace, Methods):
         DeviceError
             If it is on another GPU than the current one, where CuPy would compute: see `rawseg.cuda.set_device`.
         """
-        if not isinstance(self._array, np.ndarray):
+        array = self._array
+        if type(array) is not np.ndarray:
             array = self.anywhere
             if not isinstance(array, np.ndarray):
                 check_current("Tensor", "array", array)
-        return self._array
+        return array
 
     @array.setter
     def array(self, array: Any) -> None:
@@ -128,6 +126,12 @@ class Tensor(Operators, InPlace, Methods):
     def device(self) -> str:
         """``"cpu"`` or ``"cuda:N"``."""
         return device_of(self._array) or "cpu"  # only what the CPU computes is deferred
+
+    @property
+    def meta(self) -> tuple[tuple[int, ...], np.dtype, str]:
+        """Shape, dtype and device: what a gradient has in common with its array."""
+        array = self._array
+        return array.shape, array.dtype, "cpu" if type(array) is np.ndarray else self.device
 
     @property
     def is_leaf(self) -> bool:
@@ -305,6 +309,17 @@ class Tensor(Operators, InPlace, Methods):
         elif self._requires_grad:
             notes.append("requires_grad=True")
         return f"tensor({', '.join([text, *notes])})"
+
+
+def _checked(array: Any) -> Any:
+    """Return what a Tensor may hold: an array of numbers, or one that is not computed yet."""
+    if isinstance(array, np.generic):
+        array = np.asarray(array)
+    if not (isinstance(array, (np.ndarray, Deferred)) or device_of(array)):
+        raise ArgumentTypeError("Tensor", "array", "a NumPy or CuPy array", type(array).__name__)
+    if not has_numbers(array.dtype):
+        raise DTypeError("Tensor", "array", "bools, integers or floats", array.dtype)
+    return array
 
 
 late.Tensor = Tensor

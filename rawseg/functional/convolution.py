@@ -55,6 +55,8 @@ class DeferredConvolution(Deferred):
 class Convolution(Function):
     """y = w * x + b, in the kernel room ``room``; ``sizing`` only tells the room the size of y."""
 
+    compiled = True
+
     @staticmethod
     def forward(ctx, x, weight, bias, *, room, geometry, sizing):
         ctx.room, ctx.geometry, ctx.sizing = room, geometry, sizing
@@ -80,6 +82,8 @@ class Convolution(Function):
 
 class ConvolutionBackwardInput(Function):
     """The adjoint of `Convolution` in x, of shape ``shape``."""
+
+    compiled = True
 
     @staticmethod
     def forward(ctx, grad_output, weight, *, shape, room, geometry, sizing):

@@ -25,7 +25,7 @@ def _bounds(kind: str, parameters: tuple[float, ...]) -> tuple[float, float] | N
 class Nonlinearity(Function):
     """f(x) for every element."""
 
-    takes_deferred = True
+    takes_deferred = compiled = True
 
     @staticmethod
     def forward(ctx, x, *, kind, parameters):
@@ -77,6 +77,8 @@ class DeferredSlope(Deferred):
 
 class Slope(Function):
     """grad_output f'(x); linear in grad_output, and where f has no curvature in nothing else."""
+
+    compiled = True
 
     @staticmethod
     def forward(ctx, grad_output, saved, *, kind, parameters, origin=None):

@@ -42,6 +42,8 @@ class DeferredNormalisation(Deferred):
 class BatchNormTraining(Function):
     """Normalise by the batch's own statistics, which leave as constants beside the output."""
 
+    compiled = takes_none = True
+
     @staticmethod
     def forward(ctx, x, weight, bias, *, eps):
         ctx.origin = object()

@@ -64,7 +64,8 @@ def update(running: list[Tensor], mean: Any, variance: Any, momentum: float) -> 
     A channel whose new variance would not be finite keeps both: one batch with inf or NaN, which a training loop may well skip,
     must not make the statistics unusable for ever.
     """
-    moved = batch_norm_room.moved_statistics(*(tensor.array for tensor in running), mean, variance, momentum)
+    arrays = running[0].array, running[1].array
+    moved = batch_norm_room.moved_statistics(arrays[0], arrays[1], mean, variance, momentum)
     with no_grad():
         for tensor, array in zip(running, moved):
             tensor.copy_(Tensor(array))

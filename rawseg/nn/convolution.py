@@ -127,7 +127,8 @@ class Conv2d(_Convolution):
 
     def forward(self, input: Tensor) -> Tensor:
         if self.padding_mode == "zeros" or self.padding == "valid":
-            return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+            weight, bias = self._several("weight", "bias")
+            return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
         framed = F.pad(input, self._frame(), self.padding_mode)
         return F.conv2d(framed, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 

@@ -119,10 +119,12 @@ class BatchNorm2d(ChannelNorm):
         momentum = self.momentum
         if momentum is None:
             momentum = 1 / (int(self.num_batches_tracked) + 1) if counting else 0.0
-        out = F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, from_batch, momentum, self.eps)
+        mean, var, weight, bias = self._several("running_mean", "running_var", "weight", "bias")
+        out = F.batch_norm(input, mean, var, weight, bias, from_batch, momentum, self.eps)
         if counting:
+            seen = self.num_batches_tracked
             with no_grad():
-                self.num_batches_tracked.copy_(self.num_batches_tracked.array + 1)
+                seen.copy_(Tensor(seen.array + 1))
         return out
 
 

@@ -47,6 +47,15 @@ class Tree:
                 return self.__dict__[registry][name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def _several(self, *names: str) -> list[Any]:
+        """Return registered attributes without the search for an ordinary one that Python begins with: most of a look-up."""
+        own = self.__dict__
+        parameters, buffers = own["_parameters"], own["_buffers"]
+        return [
+            parameters[name] if name in parameters else buffers[name] if name in buffers else getattr(self, name)
+            for name in names
+        ]
+
     def __delattr__(self, name: str) -> None:
         for registry in (self._parameters, self._buffers, self._modules):
             if name in registry:

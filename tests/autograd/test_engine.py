@@ -45,6 +45,31 @@ def test_leaves_never_share_gradient_memory():
     assert seed.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("length", [6, 40000])  # small arrays, and those of reused memory
+def test_a_gradient_that_was_given_is_not_shared_in_another_shape(length):
+    x, given = rawseg.ones(2, length // 2, requires_grad=True), rawseg.ones(length) * 3
+    x.reshape(-1).backward(given)
+    assert not np.shares_memory(x.grad.array, given.array)
+    given.zero_()
+    assert x.grad.tolist() == [[3] * (length // 2)] * 2
+
+
+def test_a_gradient_on_memory_of_its_own_is_kept_as_it_is():
+    class Reshaped(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x + 0
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            made.append(np.full((1, 3), 2.0))
+            return rawseg.Tensor(made[0][0])
+
+    made, x = [], rawseg.tensor([1.0, 2.0, 3.0], dtype=np.float64, requires_grad=True)
+    Reshaped.apply(x).sum().backward()
+    assert np.shares_memory(x.grad.array, made[0])
+
+
 def test_a_long_chain_needs_no_recursion():
     x = rawseg.ones(1, requires_grad=True)
     y = x
@@ -323,6 +348,26 @@ def test_set_grad_enabled_is_a_call_a_block_and_a_decorator():
     rawseg.set_grad_enabled(True)
     quiet = rawseg.set_grad_enabled(False)(rawseg.is_grad_enabled)
     assert (rawseg.is_grad_enabled(), quiet(), rawseg.is_grad_enabled()) == (True, False, True)
+
+
+@pytest.mark.parametrize("takes_none", [False, True])
+def test_an_output_that_nothing_depends_on_has_zeros_for_a_gradient_or_none(takes_none):
+    class Twins(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x + 0, x * 2
+
+        @staticmethod
+        def backward(ctx, first, second):
+            seen.append(second)
+            return first
+
+    seen = []
+    Twins.takes_none = takes_none
+    x = rawseg.tensor([1.0, 2.0], requires_grad=True)
+    Twins.apply(x)[0].sum().backward()
+    assert x.grad.tolist() == [1, 1]
+    assert (seen[0] is None) if takes_none else (seen[0].tolist() == [0, 0])
 
 
 def test_gradients_are_tensors():

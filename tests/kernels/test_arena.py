@@ -15,7 +15,7 @@ import rawseg
 from rawseg import functional as F
 from rawseg.autograd import memory
 from rawseg_kernels import _arena
-from rawseg_kernels._arena import LINE, SMALLEST, block_of, empty, zeros
+from rawseg_kernels._arena import LINE, SMALLEST, empty, memory_of, zeros
 
 SHAPE = (4, 100, 100)  # 160 kB in float32
 
@@ -188,9 +188,12 @@ def test_threads_share_one_arena(arena):
 
 def test_a_gradient_keeps_its_whole_block_and_a_part_is_copied():
     whole, part = empty(SHAPE, np.float32), empty(SHAPE, np.float32)[1:]
-    assert block_of(whole.reshape(-1)) is not None
-    assert block_of(part) is None
-    assert block_of(np.ones(3)) is None
+    assert memory_of(whole.reshape(-1)) is memory_of(whole) is not None
+    assert memory_of(part) is None
+    small = np.ones((1, 3))
+    assert memory_of(small) is memory_of(small[0]) is memory_of(small.reshape(-1)[:]) is small
+    assert memory_of(small[:, 1:]) is None
+    assert memory_of(np.frombuffer(bytearray(4), np.uint8)) is None
     x = rawseg.randn(*SHAPE, requires_grad=True)
     y = rawseg.randn(*SHAPE, requires_grad=True)
     (x + y).sum().backward()

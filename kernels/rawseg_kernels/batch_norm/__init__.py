@@ -27,6 +27,7 @@ from .._errors import ArgumentError, DTypeError, ShapeError
 OP = "batch_norm"
 ALGORITHMS = ("direct",)
 CUDA_ALGORITHMS = ("cuda",)
+WIDE = np.dtype(np.float64)  # of statistics
 
 
 def forward_train(
@@ -251,8 +252,9 @@ def moved_statistics(
     device = _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var)
     arrays = {"running_mean": running_mean, "running_var": running_var, "mean": mean, "variance": variance}
     for name, array in arrays.items():
-        _arrays.check_array(OP, name, array)
-        _arrays.check_shape(OP, name, array, running_mean.shape)
+        if type(array) is not np.ndarray or array.shape != running_mean.shape:
+            _arrays.check_array(OP, name, array)
+            _arrays.check_shape(OP, name, array, running_mean.shape)
     momentum = _arrays.real(OP, "momentum", momentum)
     if not 0 <= momentum <= 1:
         raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
@@ -267,25 +269,29 @@ def _check(**arrays: Any) -> str:
     _arrays.check_array(OP, "x", x)
     if x.ndim < 2:
         raise ShapeError(OP, "x", "shape (N, C, ...)", f"shape {x.shape}")
+    channels = x.shape[1:2]
     for name, array in arrays.items():
+        shape = x.shape if name in ("x", "grad_output") else channels
         if array is None and name in ("weight", "bias"):
             continue
-        _arrays.check_array(OP, name, array)
-        if name != "x":
-            _arrays.check_shape(OP, name, array, x.shape if name == "grad_output" else (x.shape[1],))
+        if array is None or array.shape != shape:
+            _arrays.check_array(OP, name, array)
+            _arrays.check_shape(OP, name, array, shape)
     return device
 
 
 def _check_count(x: Any) -> None:
-    if math.prod(x.shape[:1] + x.shape[2:]) == 1:
+    if x.size == x.shape[1] and math.prod(x.shape[:1] + x.shape[2:]) == 1:
         raise ShapeError(OP, "x", "more than 1 value per channel in training", f"1 (input shape {x.shape})")
 
 
 def _check_wide(x: Any, mean: Any, inv_std: Any) -> None:
     for name, array in (("mean", mean), ("inv_std", inv_std)):
+        if _arrays.fits(array, x.shape[1:2], WIDE):
+            continue
         _arrays.check_array(OP, name, array)
         _arrays.check_shape(OP, name, array, (x.shape[1],))
-        if array.dtype != np.float64:
+        if array.dtype != WIDE:
             raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
 
 
@@ -310,10 +316,12 @@ def check_statistics(running_mean: Any, running_var: Any) -> None:
 
 def _flat(array: Any) -> Any:
     """Return ``(N, C, L)``, all spatial axes as one."""
-    return _arrays.contiguous(array).reshape(*array.shape[:2], math.prod(array.shape[2:]))
+    shape = array.shape
+    return _arrays.contiguous(array).reshape(shape[0], shape[1], math.prod(shape[2:]))
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
     """Return scale and shift of every channel as arrays."""
-    weight, bias = (_arrays.filled(x, x.shape[1:2], n) if a is None else a for a, n in ((weight, 1), (bias, 0)))
-    return _arrays.contiguous(weight), _arrays.contiguous(bias)
+    weight = _arrays.filled(x, x.shape[1:2], 1) if weight is None else _arrays.contiguous(weight)
+    bias = _arrays.filled(x, x.shape[1:2], 0) if bias is None else _arrays.contiguous(bias)
+    return weight, bias
