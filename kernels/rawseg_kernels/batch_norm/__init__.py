@@ -267,12 +267,12 @@ def _check(**arrays: Any) -> str:
     _arrays.check_array(OP, "x", x)
     if x.ndim < 2:
         raise ShapeError(OP, "x", "shape (N, C, ...)", f"shape {x.shape}")
+    shape, per_channel = x.shape, x.shape[1:2]
     for name, array in arrays.items():
-        if array is None and name in ("weight", "bias"):
-            continue
-        _arrays.check_array(OP, name, array)
-        if name != "x":
-            _arrays.check_shape(OP, name, array, x.shape if name == "grad_output" else (x.shape[1],))
+        if array is None and name not in ("weight", "bias"):
+            _arrays.check_array(OP, name, array)
+        if array is not None and array is not x:
+            _arrays.check_shape(OP, name, array, shape if name == "grad_output" else per_channel)
     return device
 
 
@@ -282,9 +282,10 @@ def _check_count(x: Any) -> None:
 
 
 def _check_wide(x: Any, mean: Any, inv_std: Any) -> None:
+    shape = x.shape[1:2]
     for name, array in (("mean", mean), ("inv_std", inv_std)):
         _arrays.check_array(OP, name, array)
-        _arrays.check_shape(OP, name, array, (x.shape[1],))
+        _arrays.check_shape(OP, name, array, shape)
         if array.dtype != np.float64:
             raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
 
@@ -310,10 +311,12 @@ def check_statistics(running_mean: Any, running_var: Any) -> None:
 
 def _flat(array: Any) -> Any:
     """Return ``(N, C, L)``, all spatial axes as one."""
-    return _arrays.contiguous(array).reshape(*array.shape[:2], math.prod(array.shape[2:]))
+    n, channels, *space = array.shape
+    return _arrays.contiguous(array).reshape(n, channels, math.prod(space))
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
     """Return scale and shift of every channel as arrays."""
-    weight, bias = (_arrays.filled(x, x.shape[1:2], n) if a is None else a for a, n in ((weight, 1), (bias, 0)))
-    return _arrays.contiguous(weight), _arrays.contiguous(bias)
+    shape = x.shape[1:2]
+    weight = _arrays.filled(x, shape, 1) if weight is None else _arrays.contiguous(weight)
+    return weight, _arrays.filled(x, shape, 0) if bias is None else _arrays.contiguous(bias)
