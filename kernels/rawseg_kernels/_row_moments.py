@@ -6,8 +6,6 @@ additions in an order that the code fixes. A sum may go over several rows. Lanes
 
 from __future__ import annotations
 
-import numpy as np
-
 from ._jit import piece
 
 
@@ -68,32 +66,3 @@ def normalise(row, centre, scale, shift, target):
     """Write ``(row - centre) * scale + shift``."""
     for i in range(target.size):
         target[i] = (row[i] - centre) * scale + shift
-
-
-@piece
-def normalise_and_clamp(row, centre, scale, shift, low, high, target):
-    """Write ``(row - centre) * scale + shift``, rounded, and held between two numbers; NaN stays."""
-    lowest, highest = target.dtype.type(low), target.dtype.type(high)
-    for i in range(target.size):
-        value = target.dtype.type((row[i] - centre) * scale + shift)
-        held = lowest if value < lowest else value
-        target[i] = highest if held > highest else held
-
-
-@piece
-def pass_inside(gradient, row, centre, scale, shift, low, high, target):
-    """Write the gradient where `normalise_and_clamp` held nothing, 0 elsewhere and at the bounds; an infinite one is none."""
-    zero = target.dtype.type(0)
-    lowest = target.dtype.type(low if low > -np.inf else np.nan)  # nothing is below or above a NaN
-    highest = target.dtype.type(high if high < np.inf else np.nan)
-    for i in range(target.size):
-        value, passed = target.dtype.type((row[i] - centre) * scale + shift), gradient[i]
-        passed = zero if value <= lowest else passed
-        target[i] = zero if value >= highest else passed
-
-
-@piece
-def subtract_line(row, centre, scale, shift, slope, target):
-    """Turn a gradient into ``scale * (gradient - shift - (row - centre) * slope)``, in place."""
-    for i in range(target.size):
-        target[i] = scale * (target[i] - shift - (row[i] - centre) * slope)

@@ -10,61 +10,78 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ._simd import _INDEX, _LANE, _Emitter, _same_dtype, vector_code
+from ._simd import _INDEX, _LANE, _same_dtype, vector_code
+from ._simd_rows import _MaskedEmitter
 
 LANES = 32  # four vectors of AVX-512: one addition need not wait for the last
-_WIDE = ir.VectorType(ir.DoubleType(), LANES)
-_ZERO = ir.Constant(_WIDE, [0.0] * LANES)
 
 
-class _SumEmitter(_Emitter):
-    """Reads LANES elements at a time, as doubles; LLVM deals them out to registers."""
-
-    def __init__(self, context, builder, dtype):
-        super().__init__(context, builder, dtype)
-        self.narrow, self.flags = ir.VectorType(self.scalar, LANES), ir.VectorType(ir.IntType(1), LANES)
-        kind = ir.FunctionType(self.narrow, [self.narrow.as_pointer(), _LANE, self.flags, self.narrow])
-        self.masked = self.declare(kind, f"llvm.masked.load.v{LANES}f{dtype.bitwidth}.p0")
+class _WideEmitter(_MaskedEmitter):
+    """Computes in double: a vector of either dtype is as many doubles, which LLVM deals out to registers."""
 
     def wide(self, value):
-        return value if self.narrow == _WIDE else self.builder.fpext(value, _WIDE)
+        kind = ir.VectorType(ir.DoubleType(), value.type.count)
+        return value if value.type == kind else self.builder.fpext(value, kind)
 
-    def read(self, pointer, at, mask=None):
-        """Load LANES elements, or those of a mask and zeros."""
-        if mask is None:
-            return self.wide(self.load(pointer, at, self.narrow))
-        place = self.builder.bitcast(self.builder.gep(pointer, [at]), self.narrow.as_pointer())
-        zero = ir.Constant(self.narrow, [0.0] * LANES)
-        return self.wide(self.builder.call(self.masked, [place, _LANE(self.itemsize), mask, zero]))
+    def narrow(self, value):
+        """Round to the dtype."""
+        kind = ir.VectorType(self.scalar, value.type.count)
+        return value if value.type == kind else self.builder.fptrunc(value, kind)
 
-    def everywhere(self, scalar, kind=_WIDE):
+    def spread(self, scalar, lanes):
         """Return a vector of one value."""
-        undefined = ir.Constant(kind, ir.Undefined)
-        return self.shuffle(self.builder.insert_element(undefined, scalar, _LANE(0)), undefined, [0] * LANES)
+        undefined = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+        return self.shuffle(self.builder.insert_element(undefined, scalar, _LANE(0)), undefined, [0] * lanes)
 
-    def first(self, count):
-        """Return the mask of the first ``count`` lanes."""
-        kind = ir.VectorType(_LANE, LANES)
-        count = self.everywhere(self.builder.trunc(count, _LANE), kind)
-        return self.builder.icmp_signed("<", ir.Constant(kind, list(range(LANES))), count)
+    def totals(self, count, terms, number):
+        """Return ``number`` sums along a row, of the vectors of doubles that ``terms(place, mask)`` returns for each vector.
 
-    def added(self, lanes):
+        A mask is None where a vector is whole; terms are 0 outside of it. So many lanes are taken at once that the registers
+        hold those of all sums.
+        """
+        together = LANES // number
+        cells = [self._sums(count, terms, number, first, together) for first in range(0, LANES, together)]
+        return [self._added([self.builder.load(row[i]) for part in cells for row in part]) for i in range(number)]
+
+    def _sums(self, count, terms, number, first, together):
+        """Sum what goes to the lanes from the first on; return each vector's sums, which LLVM keeps in registers."""
+        builder = self.builder
+        zero = ir.Constant(ir.VectorType(ir.DoubleType(), self.lanes), [0.0] * self.lanes)
+        places = range(first, first + together, self.lanes)
+        cells = [[cgutils.alloca_once_value(builder, zero) for _ in range(number)] for _ in places]
+        whole = builder.and_(count, _INDEX(-LANES))
+
+        def add(row, start, place, mask):
+            for cell, term in zip(row, terms(builder.add(start, _INDEX(place)), mask)):
+                builder.store(builder.fadd(builder.load(cell), term), cell)
+
+        with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(LANES), intp=_INDEX) as (i, _):
+            for row, place in zip(cells, places):
+                add(row, i, place, None)
+        rest = builder.sub(count, whole)
+        for row, place in zip(cells, places):
+            with builder.if_else(builder.icmp_signed(">=", rest, _INDEX(place + self.lanes))) as (full, partial):
+                with full:
+                    add(row, whole, place, None)
+                with partial, builder.if_then(builder.icmp_signed(">", rest, _INDEX(place))):
+                    add(row, whole, place, self.first(builder.sub(rest, _INDEX(place))))
+        return cells
+
+    def _added(self, vectors):
         """Return the sum of all lanes, by halves."""
-        half = LANES // 2
+        while len(vectors) > 1:
+            half = len(vectors) // 2
+            vectors = [self.builder.fadd(lower, upper) for lower, upper in zip(vectors[:half], vectors[half:])]
+        lanes, half = vectors[0], self.lanes // 2
         while half:
             undefined = ir.Constant(lanes.type, ir.Undefined)
             lower, upper = (self.shuffle(lanes, undefined, list(range(at, at + half))) for at in (0, half))
             lanes, half = self.builder.fadd(lower, upper), half // 2
         return self.builder.extract_element(lanes, _LANE(0))
 
-    def row(self, count, add):
-        """Call ``add(place, mask)`` for all elements of a row: LANES at a time, and the mask of those left over."""
-        builder = self.builder
-        whole = builder.mul(builder.sdiv(count, _INDEX(LANES)), _INDEX(LANES))
-        with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(LANES), intp=_INDEX) as (i, _):
-            add(i, None)
-        with builder.if_then(builder.icmp_signed("<", whole, count)):
-            add(whole, self.first(builder.sub(count, whole)))
+    def inside(self, mask, terms):
+        """Return terms, and 0 outside of a mask."""
+        return terms if mask is None else self.builder.select(mask, terms, ir.Constant(terms.type, [0.0] * self.lanes))
 
 
 @vector_code
@@ -73,15 +90,9 @@ def sum_row(typing_context, row, at, count):
     dtype = _same_dtype(row)
 
     def generate(context, builder, signature, arguments):
-        emitter = _SumEmitter(context, builder, dtype)
+        emitter = _WideEmitter(context, builder, dtype)
         row = emitter.address(signature.args[0], *arguments[:2])
-        lanes = cgutils.alloca_once_value(builder, _ZERO)
-
-        def add(i, mask):
-            builder.store(builder.fadd(builder.load(lanes), emitter.read(row, i, mask)), lanes)
-
-        emitter.row(arguments[2], add)
-        return emitter.added(builder.load(lanes))
+        return emitter.totals(arguments[2], lambda i, mask: [emitter.wide(emitter.read(row, i, mask))], 1)[0]
 
     return types.float64(row, types.int64, types.int64), generate
 
@@ -92,38 +103,14 @@ def sum_squares(typing_context, row, at, count, centre):
     dtype = _same_dtype(row)
 
     def generate(context, builder, signature, arguments):
-        emitter = _SumEmitter(context, builder, dtype)
+        emitter = _WideEmitter(context, builder, dtype)
         row = emitter.address(signature.args[0], *arguments[:2])
-        lanes, centre = cgutils.alloca_once_value(builder, _ZERO), emitter.everywhere(arguments[3])
+        centre = emitter.spread(arguments[3], emitter.lanes)
 
-        def add(i, mask):
-            distance = builder.fsub(emitter.read(row, i, mask), centre)
-            square = builder.fmul(distance, distance)
-            square = square if mask is None else builder.select(mask, square, _ZERO)
-            builder.store(builder.fadd(builder.load(lanes), square), lanes)
+        def square(i, mask):
+            distance = builder.fsub(emitter.wide(emitter.read(row, i, mask)), centre)
+            return [emitter.inside(mask, builder.fmul(distance, distance))]
 
-        emitter.row(arguments[2], add)
-        return emitter.added(builder.load(lanes))
+        return emitter.totals(arguments[2], square, 1)[0]
 
     return types.float64(row, types.int64, types.int64, types.float64), generate
-
-
-@vector_code
-def sum_distances(typing_context, factors, factors_at, row, at, count, centre):
-    """Return the sum of the distances of ``count`` elements from a centre, each times its factor."""
-    dtype = _same_dtype(factors, row)
-    place = types.int64
-
-    def generate(context, builder, signature, arguments):
-        emitter = _SumEmitter(context, builder, dtype)
-        factors, row = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (0, 2))
-        lanes, centre = cgutils.alloca_once_value(builder, _ZERO), emitter.everywhere(arguments[5])
-
-        def add(i, mask):
-            product = builder.fmul(emitter.read(factors, i, mask), builder.fsub(emitter.read(row, i, mask), centre))
-            builder.store(builder.fadd(builder.load(lanes), product), lanes)
-
-        emitter.row(arguments[4], add)
-        return emitter.added(builder.load(lanes))
-
-    return types.float64(factors, place, row, place, place, types.float64), generate

@@ -73,6 +73,31 @@ def test_planes_of_every_length(shape, bounds):
             assert_within(got, want, 4 * np.finfo(np.float32).eps * np.abs(want) + gamma(4 * x.size, np.float64) * size, "grad")
 
 
+@pytest.mark.spec("batch_norm.backward")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("images", [1, 150])
+def test_the_gradient_stops_where_values_are_held(dtype, images):
+    """Numbers just about those that a bound holds; which of them pass is told by a sum of powers of two."""
+    rng = np.random.default_rng(0)
+    centre, inv_std = rng.standard_normal(40) * 10.0 ** rng.integers(-9, 3, 40), 10.0 ** rng.integers(-3, 4, 40)
+    weight, bias = rng.standard_normal((2, 40)).astype(dtype)
+    centre[:10], weight[:3], weight[3], inv_std[4:6], bias[6:10], inv_std[8:10] = 0, 0, -0.5, 1, [6, 5.9, -1e-9, 0], 1
+    bias[:3] = -1, 3, 7  # beyond the bounds whatever x is, or never
+    for low, high in ((0.0, 6.0), (-np.inf, 0.25), (0.0, np.inf)):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            edges = [(bound - bias) / (inv_std * weight) + centre for bound in (low, high)]
+        edges = np.nan_to_num(np.stack(edges), nan=1, posinf=9, neginf=-9).astype(dtype)
+        near = [edges]
+        for _ in range(4):
+            near = [np.nextafter(near[0], dtype(-np.inf)), *near, np.nextafter(near[-1], dtype(np.inf))]
+        x = np.concatenate(near).T[None].repeat(images, 0)  # (N, C, 18)
+        grad = np.broadcast_to((2.0 ** np.arange(18)).astype(dtype), x.shape)
+        out = batch_norm.normalise(x, weight, bias, centre, inv_std)
+        passes = ((out > low) | (low == -np.inf)) & ((out < high) | (high == np.inf))
+        got = batch_norm.backward_train(grad, x, weight, centre, inv_std, bias=bias, low=low, high=high)[2]
+        assert_same_bits(got, np.where(passes, grad, 0).sum((0, 2), np.float64).astype(dtype))
+
+
 TEXT: Any = "1"
 X = np.zeros((2, 3, 4), np.float32)
 C3 = np.ones(3, np.float32)

@@ -286,11 +286,12 @@ def _check_count(x: Any) -> None:
 
 
 def _check_wide(x: Any, mean: Any, inv_std: Any) -> None:
+    shape = x.shape[1:2]
     for name, array in (("mean", mean), ("inv_std", inv_std)):
-        if _arrays.fits(array, x.shape[1:2], WIDE):
+        if _arrays.fits(array, shape, WIDE):
             continue
         _arrays.check_array(OP, name, array)
-        _arrays.check_shape(OP, name, array, (x.shape[1],))
+        _arrays.check_shape(OP, name, array, shape)
         if array.dtype != WIDE:
             raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
 

@@ -12,12 +12,11 @@ import numpy as np
 
 from .. import _arrays
 from .._arena import empty
-from .._jit import kernel, piece
-from .._row_moments import normalise as normalise_row
-from .._row_moments import normalise_and_clamp, pass_inside, subtract_line
-from .._simd_sums import sum_distances, sum_row, sum_squares
+from .._jit import kernel
+from .._simd_norms import normalise_row
+from .._simd_sums import sum_row, sum_squares
 from .._threads import launch
-from . import gathered
+from . import gathered, gradient
 
 NEAR = 1024  # elements at once: what they give is still in the first-level cache when it is summed
 
@@ -31,8 +30,8 @@ def forward_train(x, weight, bias, eps):
 def statistics(x, eps):
     """See ``reference.statistics``."""
     c = x.shape[1]
-    mean, inv_std, variance = empty(c, np.float64), empty(c, np.float64), empty(c, np.float64)
-    run = gathered.statistics if x.shape[2] < gathered.SHORT else _statistics
+    mean, inv_std, variance = empty((3, c), np.float64)
+    run = gathered.statistics if x.shape[2] < gathered.SHORT and x.shape[0] > 1 else _statistics
     launch(run, c, x, eps, mean, inv_std, variance, work=3 * x.size)
     return mean, inv_std, variance
 
@@ -53,10 +52,8 @@ def normalise(x, weight, bias, mean, inv_std, low, high):
 
 def forward_eval(x, weight, bias, running_mean, running_var, eps):
     """See ``reference.forward_eval``."""
-    out = empty(x.shape, x.dtype)
-    inv_std = _inverse_deviation(running_var, eps)
-    launch(_forward_eval, x.shape[1], x, weight, bias, running_mean.astype(np.float64), inv_std, out, work=x.size)
-    return out
+    mean, inv_std = running_mean.astype(np.float64), _inverse_deviation(running_var, eps)
+    return normalise(x, weight, bias, mean, inv_std, -math.inf, math.inf)
 
 
 def fold(running_mean, running_var, weight, bias, eps):
@@ -86,17 +83,28 @@ def _inverse_deviation(running_var, eps):
 def _backward(grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics):
     grads = empty(x.shape, x.dtype), empty(x.shape[1], x.dtype), empty(x.shape[1], x.dtype)
     arrays = grad_output, x, weight, bias, mean, inv_std, low, high, through_statistics, *grads
-    run = gathered.backward if x.shape[2] < gathered.SHORTER else _backward_channels
-    launch(run, x.shape[1], *arrays, work=4 * x.size)
+    launch(gradient.backward(x.shape, low, high), x.shape[1], *arrays, work=4 * x.size)
     return grads
 
 
 @kernel
 def _statistics(first, last, x, eps, mean, inv_std, variance):
-    count = max(x.shape[0] * x.shape[2], 1)
+    flat, (n, channels, size) = x.reshape(-1), x.shape
+    count = max(n * size, 1)
+    together = max(1, NEAR // count)  # channels: one sum begins while the last one's lanes are still added up
+    for begin in range(first, last, together):
+        end = min(begin + together, last)
+        for k in range(begin, end):
+            total = 0.0
+            for b in range(n):
+                total += sum_row(flat, (b * channels + k) * size, size)
+            mean[k] = total / count
+        for k in range(begin, end):
+            total = 0.0
+            for b in range(n):
+                total += sum_squares(flat, (b * channels + k) * size, size, mean[k])
+            variance[k] = total / count
     for k in range(first, last):
-        mean[k] = _sum(x, k) / count
-        variance[k] = _sum_of_squares(x, k, mean[k]) / count
         inv_std[k] = 1 / np.sqrt(variance[k] + eps)
 
 
@@ -111,15 +119,11 @@ def _move(running_mean, running_var, mean, variance, momentum, out_mean, out_var
 
 @kernel
 def _normalise_channels(first, last, x, weight, bias, mean, inv_std, low, high, out):
+    flat, target, (n, channels, size) = x.reshape(-1), out.reshape(-1), x.shape
     for k in range(first, last):
-        for b in range(x.shape[0]):
-            normalise_and_clamp(x[b, k], mean[k], inv_std[k] * weight[k], bias[k], low, high, out[b, k])
-
-
-@kernel
-def _forward_eval(first, last, x, weight, bias, mean, inv_std, out):
-    for k in range(first, last):
-        _normalise(x, out, k, mean[k], inv_std[k] * weight[k], bias[k])
+        for b in range(n):
+            at = (b * channels + k) * size
+            normalise_row(flat, at, size, mean[k], inv_std[k] * weight[k], bias[k], low, high, target, at)
 
 
 @kernel
@@ -141,74 +145,3 @@ def _fold(running_mean, running_var, weight, bias, eps, out):
         out[0, k], out[1, k] = mean, scale * weight[k] if weight.size else scale
         out[2, k] = bias[k] if bias.size else 0
     return True
-
-
-@kernel
-def _backward_channels(
-    first,
-    last,
-    grad_output,
-    x,
-    weight,
-    bias,
-    mean,
-    inv_std,
-    low,
-    high,
-    through_statistics,
-    grad_input,
-    grad_weight,
-    grad_bias,
-):
-    flat, rows, (n, channels, size) = grad_output.reshape(-1), x.reshape(-1), x.shape
-    clamped, count = low > -np.inf or high < np.inf, max(n * size, 1)
-    given = grad_input.reshape(-1) if clamped else flat
-    for k in range(first, last):
-        centre, scale = mean[k], inv_std[k] * weight[k]
-        summed = moment = 0.0
-        for b in range(n):
-            for start in range(0, size, NEAR):
-                at, length = (b * channels + k) * size + start, min(NEAR, size - start)
-                if clamped:  # what passes is written where the result will be, and read from there
-                    there = slice(at, at + length)
-                    pass_inside(flat[there], rows[there], centre, scale, bias[k], low, high, given[there])
-                summed += sum_row(given, at, length)
-                moment += sum_distances(given, at, rows, at, length, centre)
-        grad_bias[k], grad_weight[k] = summed, moment * inv_std[k]
-        if not through_statistics:  # the statistics are constants
-            _normalise(grad_output, grad_input, k, 0.0, scale, 0.0)
-            continue
-        shift, slope = summed / count, moment * inv_std[k] * inv_std[k] / count
-        for b in range(x.shape[0]):
-            if clamped:  # apart: arrays that overlap would not be read in vectors
-                subtract_line(x[b, k], centre, scale, shift, slope, grad_input[b, k])
-                continue
-            _subtract_line(grad_output[b, k], x[b, k], centre, scale, shift, slope, grad_input[b, k])
-
-
-@piece
-def _subtract_line(gradient, row, centre, scale, shift, slope, target):
-    for i in range(target.size):
-        target[i] = scale * (gradient[i] - shift - (row[i] - centre) * slope)
-
-
-@piece
-def _sum(x, k):
-    total, (n, c, size) = 0.0, x.shape
-    for b in range(n):
-        total += sum_row(x.reshape(-1), (b * c + k) * size, size)
-    return total
-
-
-@piece
-def _sum_of_squares(x, k, centre):
-    total, (n, c, size) = 0.0, x.shape
-    for b in range(n):
-        total += sum_squares(x.reshape(-1), (b * c + k) * size, size, centre)
-    return total
-
-
-@piece
-def _normalise(x, out, k, centre, scale, shift):
-    for b in range(x.shape[0]):
-        normalise_row(x[b, k], centre, scale, shift, out[b, k])
