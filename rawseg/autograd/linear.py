@@ -42,7 +42,11 @@ class MatMul(Function):
     def backward(ctx, grad_output):
         a, b = ctx.saved
         grad_a = MatMul.apply(grad_output, b.swapaxes(-1, -2)) if ctx.needs_grad[0] else None
-        return grad_a, MatMul.apply(a.swapaxes(-1, -2), grad_output) if ctx.needs_grad[1] else None
+        if not ctx.needs_grad[1]:
+            return grad_a, None
+        if _as_it_lies(b.array)[1]:  # so that the gradient lies as b does: a linear layer's weight keeps it without a copy
+            return grad_a, MatMul.apply(grad_output.swapaxes(-1, -2), a).swapaxes(-1, -2)
+        return grad_a, MatMul.apply(a.swapaxes(-1, -2), grad_output)
 
 
 class Einsum(Function):

@@ -248,3 +248,16 @@ def test_at_nan_and_signed_zero_as_torch(function):
 def test_powers_of_float32_are_rounded_once(exponent):
     x = np.random.default_rng(0).uniform(0.1, 10, 10_000).astype(np.float32)
     np.testing.assert_array_equal((rawseg.tensor(x) ** exponent).numpy(), (x.astype(np.float64) ** exponent).astype(np.float32))
+
+
+def test_the_gradient_of_a_transposed_matrix_lies_as_the_matrix_does():
+    """So that its owner, the weight of a linear layer, say, keeps it without a copy."""
+    a, b = (rawseg.randn(*shape, dtype=np.float64, requires_grad=True) for shape in ((3, 4), (5, 4)))
+    gradcheck(lambda a, b: (a @ b.T) * (a @ b.T), a, b)
+    gradgradcheck(lambda a, b: (a @ b.T) * (a @ b.T), a, b)
+    seen = []
+    turned = b.T
+    turned.register_hook(seen.append)
+    (a @ turned).sum().backward()
+    assert seen[0].array.T.flags.c_contiguous
+    assert not seen[0].array.flags.c_contiguous

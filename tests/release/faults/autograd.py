@@ -140,6 +140,8 @@ FAULTS = [
         DERIVATIVES,
         [
             ("flip or transposition", "MatMul.apply(a.swapaxes(-1, -2), grad_output)", "MatMul.apply(a, grad_output)"),
+            ("flip or transposition", "MatMul.apply(grad_output.swapaxes(-1, -2), a)", "MatMul.apply(grad_output, a)"),
+            ("missing check", "if _as_it_lies(b.array)[1]:", "if False:"),
             ("flip or transposition", "MatMul.apply(grad_output, b.swapaxes(-1, -2))", "MatMul.apply(grad_output, b)"),
             ("missing step", "partial = partial.unsqueeze(axis)", "pass"),
         ],
