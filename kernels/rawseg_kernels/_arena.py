@@ -43,7 +43,7 @@ class _Arena:
     def take(self, size: int) -> tuple[tuple[np.ndarray, int], int]:
         """Return memory of a class of sizes, or used before and a little larger; its first aligned address; and its size."""
         with self.lock:
-            found = next((larger for larger in _classes(size) if self.free.get(larger)), None)
+            found = size if self.free.get(size) else next((larger for larger in _classes(size) if self.free.get(larger)), None)
             if found is None:
                 memory = None
                 self.misses += 1
