@@ -23,6 +23,7 @@ from .._jit import kernel, piece
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import get_num_threads, launch
+from ._point_sums import ENOUGH_TASKS, TASKS_PER_THREAD, parts
 from ._weight_sums import added
 
 MEETINGS = 32  # products of an element, averaged over both sides, that it is laid out for
@@ -30,8 +31,6 @@ CHUNK = 128  # pixels that are laid out at once, whose
 MOST_INTO, MOST_OUT = 256, 256  # channels of a task lie in the second-level cache
 SPAN = 4  # chunks of one chain
 LEAST_OUT = 32  # output channels, which a task is worth it for
-ENOUGH_TASKS = 16  # pixels are shared out until there are as many
-TASKS_PER_THREAD = 4  # channels, too, which nobody can see in the result
 
 
 class Blocks(NamedTuple):
@@ -60,25 +59,19 @@ def are_many(channels: int, depth: int) -> bool:
     return channels * depth >= MEETINGS * (channels + depth)
 
 
-def _parts(whole: int, most: int, unit: int = 1) -> tuple[int, int]:
-    """Return the size of equal parts of at most ``most``, of whole units, and how many there are."""
-    size = -(-whole // (-(-whole // most) * unit)) * unit
-    return size, -(-whole // size)
-
-
 @lru_cache(maxsize=1024)
 def blocks(images: int, plane: int, weight_shape: tuple[int, ...], groups: int, itemsize: int, threads: int) -> Blocks:
     """Deal out one geometry; blocks of channels depend on vectors and threads."""
     channels_out, depth = weight_shape[:2]
     lanes, group_out = VECTOR_BYTES // itemsize, channels_out // groups
-    pixels, pieces = _parts(plane, CHUNK)
+    pixels, pieces = parts(plane, CHUNK)
     together = max(1, CHUNK // plane)
     chunks = -(-images // together) * pieces
     wide = groups * -(-depth // MOST_INTO) * -(-group_out // MOST_OUT)
     shares = max(1, min(chunks // SPAN, -(-ENOUGH_TASKS // wide)))
-    into, into_blocks = _parts(depth, MOST_INTO, lanes)
+    into, into_blocks = parts(depth, MOST_INTO, lanes)
     wanted = -(-TASKS_PER_THREAD * threads // (groups * shares * into_blocks)) if threads > 1 else 1
-    out, out_blocks = _parts(group_out, max(LEAST_OUT, min(MOST_OUT, -(-group_out // wanted))), ROWS)
+    out, out_blocks = parts(group_out, max(LEAST_OUT, min(MOST_OUT, -(-group_out // wanted))), ROWS)
     return Blocks(
         images=images,
         plane=plane,

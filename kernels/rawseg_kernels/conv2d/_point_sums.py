@@ -46,7 +46,7 @@ class Chunks(NamedTuple):
     out_blocks: int  # that cover a group's
 
 
-def _parts(whole: int, most: int, unit: int = 1) -> tuple[int, int]:
+def parts(whole: int, most: int, unit: int = 1) -> tuple[int, int]:
     """Return the size of equal parts of at most ``most``, of whole units, and how many there are."""
     size = -(-whole // (-(-whole // most) * unit)) * unit
     return size, -(-whole // size)
@@ -56,16 +56,16 @@ def _parts(whole: int, most: int, unit: int = 1) -> tuple[int, int]:
 def chunks(images: int, plane: int, out: int, into: int, groups: int, itemsize: int, threads: int) -> Chunks:
     """Lay out one geometry; only ``out`` and ``out_blocks`` depend on the number of threads."""
     lanes = LANE_BYTES // itemsize
-    into, into_blocks = _parts(into, MOST_CHANNELS)
+    into, into_blocks = parts(into, MOST_CHANNELS)
     most = min(MOST_PIXELS, CHUNK // into)
-    pixels, pieces = (plane, 1) if plane <= most else _parts(plane, most, lanes)
+    pixels, pieces = (plane, 1) if plane <= most else parts(plane, most, lanes)
     together = min(images, max(1, most // plane))
     count = -(-images // together) * pieces
     parallel = groups * into_blocks * max(1, out // LEAST_CHANNELS)  # tasks that pixels need not be shared out for
     few = min(count, images * plane // SHARE_PIXELS)
     shares = max(1, min(few, -(-ENOUGH_TASKS // parallel)))
     out_blocks = -(-TASKS_PER_THREAD * threads // (shares * groups * into_blocks)) if threads > 1 else 1
-    out, out_blocks = _parts(out, -(-out // out_blocks), DOT_ROWS)
+    out, out_blocks = parts(out, -(-out // out_blocks), DOT_ROWS)
     width = -(-together * pixels // lanes) * lanes + lanes  # one more: rows a power of two apart would clash
     near = max(1, NEAR // (DOT_ROWS * width)) * DOT_ROWS
     return Chunks(pixels, pieces, together, count, shares, width, near, into, into_blocks, out, out_blocks)
