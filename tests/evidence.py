@@ -30,6 +30,7 @@ FOLDER = os.environ.get("RAWSEG_EVIDENCE")
 
 calls: Counter[str] = Counter()  # test, or a function that stands for its parametrised tests -> how often its body ran
 ratios: dict[str, float] = {}  # test -> largest error in parts of its bound
+plan: dict[str, list[str]] = {}  # operation -> the columns that what pytest collected fills
 tests: dict[str, dict[str, Any]] = {}  # test -> its function, what it proves, its outcome
 
 
@@ -87,6 +88,11 @@ def promised(items: list[Any]) -> dict[str, list[str]]:
             op, *columns = mark.args
             found[op].update(columns)
     return {op: sorted(columns) for op, columns in found.items()}
+
+
+def note_promises(items: list[Any]) -> None:
+    """Keep what the collected tests promise."""
+    plan.update(promised(items))
 
 
 def write() -> None:

@@ -28,7 +28,7 @@ def proved(request, tmp_path_factory) -> dict[str, set[str]]:
     """What the whole suite promises to prove: this run has collected it, unless it is of some files only."""
     config = request.config
     if set(config.getini("testpaths")) <= set(config.args) and not config.option.keyword:
-        return _by_operation(evidence.promised(request.session.items))
+        return _by_operation(evidence.plan)
     plan = tmp_path_factory.mktemp("plan") / "plan.json"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", "-p", "no:cacheprovider", "tests"]

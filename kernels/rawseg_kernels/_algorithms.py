@@ -69,7 +69,7 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
     device : str
         ``"cpu"`` or ``"cuda:0"`` and so on.
     """
-    if device == "cpu" and not _choices and not _own_choices.get():
+    if device == "cpu" and type(algorithm) is str and not _choices and not _own_choices.get():
         module = _usual(room, algorithm, choices)
         if module is not None:
             return getattr(module, verb)

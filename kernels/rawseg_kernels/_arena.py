@@ -152,16 +152,12 @@ def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def memory_of(array: Any) -> Any:
-    """Return the block or the array that owns an array's memory, if it fills it: then it is no smaller view of something else.
-
-    None where it does not, and where the memory is somebody else's.
-    """
+    """Return who owns an array's memory, if it is no view of anything else: itself, or the block that it fills; else None."""
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
-    if owner.base is not None:
-        owner = owner.base
-    return owner if owner is array or (isinstance(owner, (np.ndarray, Block)) and owner.nbytes == array.nbytes) else None
+    owner = owner if owner.base is None else owner.base
+    return owner if owner is array or (isinstance(owner, Block) and owner.nbytes == array.nbytes) else None
 
 
 def memory_stats() -> dict[str, int]:

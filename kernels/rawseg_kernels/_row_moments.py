@@ -1,4 +1,4 @@
-"""Sums along a row in double precision, over *lanes*: the compiled half of every normalisation.
+"""Sums along a row in double precision, over *lanes*: the compiled half of layer and group normalisation.
 
 Element i of a row always goes to lane ``i % lanes.size``, and the lanes are added up by halves, so that a sum is made of vector
 additions in an order that the code fixes. A sum may go over several rows. Lanes are zero between sums.

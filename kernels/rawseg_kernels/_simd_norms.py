@@ -1,6 +1,6 @@
 """Vector code for the rows that a norm scales, forward and back: short ones, where a compiled loop has hardly begun.
 
-Everything is computed in double and rounded once. The last vector of a row begins so early that it ends with the row: what it
+Values are computed in double and rounded once. The last vector of a row begins so early that it ends with the row: what it
 writes again are the same bits, because no result lies where something is read. Places count elements and nothing is checked,
 as in `_simd`.
 """

@@ -169,9 +169,9 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
             continue
         if not isinstance(gradient, Tensor):
             raise ArgumentTypeError(op, f"gradient of input {position}", "a Tensor or None", type(gradient).__name__)
-        want = edge.meta if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
-        if gradient.meta != want:
-            got = " ".join(map(str, gradient.meta))
+        want = edge._meta if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
+        if gradient._meta != want:
+            got = " ".join(map(str, gradient._meta))
             raise GraphError(op, f"gradient of input {position}", " ".join(map(str, want)), got)
     if modes.anomaly:
         check_finite(op, "gradient", tuple(None if g is None else g.array for g in answer))
@@ -251,7 +251,7 @@ def _replaced(answer: Tensor | None, gradient: Tensor) -> Tensor:
         return gradient
     if not isinstance(answer, Tensor):
         raise ArgumentTypeError("hook", "gradient", "a Tensor or None", type(answer).__name__)
-    if answer.meta != gradient.meta:
+    if answer._meta != gradient._meta:
         raise GraphError("hook", "gradient", f"shape {gradient.shape} {gradient.dtype}", f"shape {answer.shape} {answer.dtype}")
     return answer
 

@@ -199,7 +199,7 @@ class Function:
     def _record(cls, ctx: Context, inputs: tuple, owners: dict[int, Tensor], arrays: tuple, results: tuple) -> None:
         """Connect the results to a new node of the graph."""
         edges = [None if not need else t if t._node is None else (t._node, t._slot) for t, need in zip(inputs, ctx.needs_grad)]
-        node = Node(cls, ctx, edges, [t.meta for t in results])
+        node = Node(cls, ctx, edges, [t._meta for t in results])
         if ctx._arrays:
             ctx._resolve(cls, owners, arrays, results)
         for slot, result in enumerate(results):

@@ -128,7 +128,7 @@ class Tensor(Operators, InPlace, Methods):
         return device_of(self._array) or "cpu"  # only what the CPU computes is deferred
 
     @property
-    def meta(self) -> tuple[tuple[int, ...], np.dtype, str]:
+    def _meta(self) -> tuple[tuple[int, ...], np.dtype, str]:
         """Shape, dtype and device: what a gradient has in common with its array."""
         array = self._array
         return array.shape, array.dtype, "cpu" if type(array) is np.ndarray else self.device

@@ -191,8 +191,8 @@ def test_a_gradient_keeps_its_whole_block_and_a_part_is_copied():
     assert memory_of(whole.reshape(-1)) is memory_of(whole) is not None
     assert memory_of(part) is None
     small = np.ones((1, 3))
-    assert memory_of(small) is memory_of(small[0]) is memory_of(small.reshape(-1)[:]) is small
-    assert memory_of(small[:, 1:]) is None
+    assert memory_of(small) is small
+    assert memory_of(small[0]) is memory_of(small.reshape(-1)[:]) is None
     assert memory_of(np.frombuffer(bytearray(4), np.uint8)) is None
     x = rawseg.randn(*SHAPE, requires_grad=True)
     y = rawseg.randn(*SHAPE, requires_grad=True)

@@ -83,6 +83,7 @@ def test_the_gradient_stops_where_values_are_held(dtype, images):
     weight, bias = rng.standard_normal((2, 40)).astype(dtype)
     centre[:10], weight[:3], weight[3], inv_std[4:6], bias[6:10], inv_std[8:10] = 0, 0, -0.5, 1, [6, 5.9, -1e-9, 0], 1
     bias[:3] = -1, 3, 7  # beyond the bounds whatever x is, or never
+    weight[30:], bias[30:] = [0, -0.0] * 5, [-1, -1, -0.0, 0, 0.25, 0.25, 6, 6, np.nan, 7]  # on a bound, too
     for low, high in ((0.0, 6.0), (-np.inf, 0.25), (0.0, np.inf)):
         with np.errstate(divide="ignore", invalid="ignore"):
             edges = [(bound - bias) / (inv_std * weight) + centre for bound in (low, high)]
@@ -93,9 +94,29 @@ def test_the_gradient_stops_where_values_are_held(dtype, images):
         x = np.concatenate(near).T[None].repeat(images, 0)  # (N, C, 18)
         grad = np.broadcast_to((2.0 ** np.arange(18)).astype(dtype), x.shape)
         out = batch_norm.normalise(x, weight, bias, centre, inv_std)
-        passes = ((out > low) | (low == -np.inf)) & ((out < high) | (high == np.inf))
+        held = ((out <= low) & (low > -np.inf)) | ((out >= high) & (high < np.inf))  # NaN is not
         got = batch_norm.backward_train(grad, x, weight, centre, inv_std, bias=bias, low=low, high=high)[2]
-        assert_same_bits(got, np.where(passes, grad, 0).sum((0, 2), np.float64).astype(dtype))
+        assert_same_bits(got, np.where(held, 0, grad).sum((0, 2), np.float64).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1, 2, 1600), (1, 2, 1025), (2, 2, 1024), (1, 2, 900), (60, 2, 33), (80, 2, 5)])
+def test_a_clamp_that_holds_nothing_changes_no_bit_of_the_gradient(shape, dtype):
+    """It is another way through the same sums, in the same order."""
+    x, grad = np.random.default_rng(0).standard_normal((2, *shape)).astype(dtype)
+    mean, inv_std, _ = batch_norm.statistics(x)
+    plain = batch_norm.backward_train(grad, x, None, mean, inv_std)
+    clamped = batch_norm.backward_train(grad, x, None, mean, inv_std, low=-1e30, high=1e30)
+    for one, other in zip(plain, clamped):
+        assert_same_bits(one, other)
+
+
+@pytest.mark.parametrize("size", [3, 40])
+def test_constants_keep_the_sign_of_a_zero(size):
+    x, zero = np.ones((1, 2, size), np.float32), np.full((1, 2, size), -0.0, np.float32)
+    args = zero, x, None, np.zeros(2, np.float32), np.ones(2, np.float32)
+    for algorithm in ("direct", "reference"):
+        assert np.signbit(batch_norm.backward_eval(*args, algorithm=algorithm)[0]).all()
 
 
 TEXT: Any = "1"

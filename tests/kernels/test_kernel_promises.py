@@ -20,14 +20,7 @@ from promises import assert_promises
 import rawseg_kernels
 from rawseg_kernels import _algorithms
 
-
-def call_of(entry):
-    """One call as a parameter; those of plain loops, which take long to compile, are gates."""
-    proves = pytest.mark.proves(entry.op, "determinism", "cpu")
-    return pytest.param(entry, id=entry.name, marks=[proves, pytest.mark.gate] if " reference" in entry.name else proves)
-
-
-CALLS = [call_of(entry) for entry in KERNELS]
+CALLS = [pytest.param(entry, id=entry.name, marks=pytest.mark.proves(entry.op, "determinism", "cpu")) for entry in KERNELS]
 FIND = _algorithms.find
 ROOMS = [name for _, name, package in pkgutil.iter_modules(rawseg_kernels.__path__) if package and name[0] != "_"]
 
@@ -37,8 +30,9 @@ def test_names_are_one_of_a_kind():
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.mark.gate
 @pytest.mark.spec("all.fresh", "all.strides", "all.bits")
-@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.gate)], ids=["float32", "float64"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("entry", CALLS)
 def test_promises(monkeypatch, entry, dtype):
     assert_promises(monkeypatch, entry.call, *entry.arrays(dtype))

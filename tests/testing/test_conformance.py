@@ -183,6 +183,7 @@ def test_an_outcome_reads_well():
     assert str(outcome) == "values: failed (7 cases)\n  output: wrong\n  note: a note"
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("op", ["conv2d", "conv_transpose2d"])
 def test_rawsegs_own_convolutions_conform(op):
     report = check(op)

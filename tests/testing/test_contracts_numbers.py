@@ -66,6 +66,7 @@ def found_by(op, name, *function, examples=20):
     return found
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("op", OPS)
 def test_rawseg_conforms(op):
     report = check(op, examples=4)

@@ -46,6 +46,7 @@ def entries(op):
     return [*contract.edges(), *contract.refusals()]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("op", OPS)
 def test_rawseg_conforms(op):
     report = check(op, examples=5)

@@ -44,6 +44,7 @@ def found_by(op, name, *function):
     return check(op, *function, only=(name,)).of(name)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("op", OPS)
 def test_rawseg_conforms(op):
     report = check(op, examples=3)

@@ -159,6 +159,7 @@ def test_every_array_is_finite_or_meant_not_to_be(exported, op):
         assert entry["kind"] in ("drawn", "edge", "bad input")
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("op", EVERY)
 def test_rawsegs_own_results_replay(exported, op):
     """Values and gradients of the fast kernels are inside of all bounds, and bad input is refused."""

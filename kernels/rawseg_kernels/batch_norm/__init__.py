@@ -251,10 +251,13 @@ def moved_statistics(
     """
     device = _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var)
     arrays = {"running_mean": running_mean, "running_var": running_var, "mean": mean, "variance": variance}
+    _arrays.check_rank(OP, "running_mean", running_mean, "(C,)")
     for name, array in arrays.items():
         if type(array) is not np.ndarray or array.shape != running_mean.shape:
             _arrays.check_array(OP, name, array)
             _arrays.check_shape(OP, name, array, running_mean.shape)
+        if name in ("mean", "variance") and array.dtype != WIDE:
+            raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
     momentum = _arrays.real(OP, "momentum", momentum)
     if not 0 <= momentum <= 1:
         raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)

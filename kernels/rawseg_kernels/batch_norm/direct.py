@@ -1,7 +1,8 @@
 """Batch normalisation, one channel a task: its pixels stay in the cache from the sums to the normalised values.
 
 Sums run in double precision over the lanes of `_simd_sums`, one image of the batch after the other.
-    // per pixel: forward 3 reads (2 of them cached) and 1 write, backward 4 reads (2 of them cached) and 1 write, 4 bytes each
+The gradient has a file of its own.
+    // per pixel: 3 reads (2 of them cached) and 1 write, 4 bytes each
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from .._simd_norms import normalise_row
 from .._simd_sums import sum_row, sum_squares
 from .._threads import launch
 from . import gathered, gradient
-
-NEAR = 1024  # elements at once: what they give is still in the first-level cache when it is summed
 
 
 def forward_train(x, weight, bias, eps):
@@ -91,7 +90,7 @@ def _backward(grad_output, x, weight, bias, mean, inv_std, low, high, through_st
 def _statistics(first, last, x, eps, mean, inv_std, variance):
     flat, (n, channels, size) = x.reshape(-1), x.shape
     count = max(n * size, 1)
-    together = max(1, NEAR // count)  # channels: one sum begins while the last one's lanes are still added up
+    together = max(1, gradient.NEAR // count)  # channels: one sum begins while the last one's lanes are still added up
     for begin in range(first, last, together):
         end = min(begin + together, last)
         for k in range(begin, end):

@@ -14,7 +14,7 @@ from .._simd_norms import copy_row
 from .._simd_sums import sum_row, sum_squares
 
 SHORT = 128  # elements of a plane: longer ones are worth a loop of their own
-LINE = 2048  # elements: three lines of float32 fit the first-level cache
+LINE = 2048  # elements, which fit the first-level cache
 
 
 @piece

@@ -51,8 +51,7 @@ def near(
     """Write the gradients of input, scale and shift."""
     given, rows, target, (n, channels, size) = grad_output.reshape(-1), x.reshape(-1), grad_input.reshape(-1), x.shape
     count, together = max(n * size, 1), max(1, NEAR // max(n * size, 1))
-    line = max(size if size >= SHORT else LINE // max(size, 1) * size, 1)
-    zero = 0.0 if size >= SHORT else -0.0
+    line = max(min(size, NEAR) if size >= SHORT else LINE // max(size, 1) * size, 1)  # of one plane as `far` sums it
     behind = together * count  # elements: so far behind the gradients lie the distances
     wide, ends, sums = np.empty(2 * behind), np.empty((together, 2)), np.empty((together, 2))
     for group in range(begin, end, together):
@@ -80,8 +79,8 @@ def near(
                 place, at = (b * channels + k) * size, (k - group) * count + b * size
                 if through_statistics:
                     subtract_wide(wide, at, behind + at, size, scale, shift, slope, target, place)
-                else:  # the statistics are constants
-                    normalise_row(given, place, size, 0.0, scale, zero, -np.inf, np.inf, target, place)
+                else:  # the statistics are constants; what is added keeps the sign of a zero
+                    normalise_row(given, place, size, 0.0, scale, -0.0, -np.inf, np.inf, target, place)
 
 
 @kernel
@@ -118,4 +117,4 @@ def far(
             if through_statistics:
                 subtract_line(given, rows, at, size, mean[k], least, most, scale, shift, slope, target)
             else:  # the statistics are constants
-                normalise_row(given, at, size, 0.0, scale, 0.0, -np.inf, np.inf, target, at)
+                normalise_row(given, at, size, 0.0, scale, -0.0, -np.inf, np.inf, target, at)

@@ -1,8 +1,8 @@
 """Where the gradient passes a clamp of normalised values, told by the input alone.
 
-``(x - centre) * scale + shift``, rounded, never turns back while x grows, whatever is lost on the way. So what it holds at a
-bound is every x up to one number, or from one number on. That number is searched for once a channel, from where it would be
-without rounding; then two comparisons a pixel do for a computation in double.
+``(x - centre) * scale + shift``, rounded, never turns back while x grows, whatever is lost on the way, unless the scale is 0.
+So what it holds at a bound is every x up to one number, or from one number on. That number is searched for once a channel, from
+where it would be without rounding; then two comparisons a pixel do for a computation in double.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ FURTHEST = 1 << 61  # that a search steps at once
 @inlined
 def passing(centre, scale, shift, low, high, like):
     """Return the least and the largest ``x - centre`` at which nothing is held; infinite ones if nothing is or all."""
+    if scale == 0:  # then no x has a value of its own
+        value = rounded(shift, like)
+        held = (low > -np.inf and value <= rounded(low, like)) or (high < np.inf and value >= rounded(high, like))
+        return (np.inf, -np.inf) if held else (-np.inf, np.inf)
     if scale < 0:
         scale, shift, low, high = -scale, -shift, -high, -low
     most = order_of(rounded(np.inf, like))

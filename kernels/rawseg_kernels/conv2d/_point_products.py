@@ -24,7 +24,7 @@ from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import get_num_threads, launch
 from ._point_sums import ENOUGH_TASKS, TASKS_PER_THREAD, parts
-from ._weight_sums import added
+from ._weight_sums import added, begun
 
 MEETINGS = 32  # products of an element, averaged over both sides, that it is laid out for
 CHUNK = 128  # pixels that are laid out at once, whose
@@ -166,9 +166,10 @@ def multiply_points(grad_output, x, weight_shape, groups):
     sizes = blocks(n, height * width, tuple(weight_shape), groups, x.itemsize, get_num_threads())
     chunk = min(sizes.together, n) * sizes.pixels
     steps, starts = places(chunk, sizes.pitch, sizes.into, VECTOR_BYTES // x.itemsize)
-    shares = empty((sizes.shares, *weight_shape), x.dtype)
+    shares = begun(empty, sizes.shares, weight_shape, x.dtype)
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
-    tasks, work = sizes.shares * groups * sizes.into_blocks * sizes.out_blocks, 2 * shares[0].size * n * height * width
+    tasks = sizes.shares * groups * sizes.into_blocks * sizes.out_blocks
+    work = 2 * shares.size // sizes.shares * n * height * width
     scratch = (chunk + sizes.out) * sizes.pitch + chunk * sizes.out, x.dtype
     launch(multiply_pixels, tasks, *arrays, groups, sizes, steps, starts, work=work, scratch=scratch)
-    return added(shares)
+    return added(shares, sizes.shares)

@@ -18,7 +18,7 @@ from .._jit import kernel, piece
 from .._simd import copy
 from .._simd_dots import DOT_COLUMNS, DOT_ROWS, LANE_BYTES, add_dots
 from .._threads import get_num_threads, launch
-from ._weight_sums import added
+from ._weight_sums import added, begun
 
 CHUNK = 64 * 1024  # elements of the input at once, which stay in the second-level cache, and
 LEAST_PIXELS, MOST_PIXELS = 512, 1024  # of a row of them
@@ -136,10 +136,11 @@ def sum_points(grad_output, x, weight_shape, groups):
     if n * plane == 0:
         return zeros(tuple(weight_shape), x.dtype)
     chunk = chunks(n, plane, channels_out // groups, depth, groups, x.itemsize, get_num_threads())
-    shares = zeros((chunk.shares, *weight_shape), x.dtype)
+    shares = begun(zeros, chunk.shares, weight_shape, x.dtype)
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
     sizes = n, channels_out, x.shape[1], plane, depth
     tasks = chunk.shares * groups * chunk.into_blocks * chunk.out_blocks
     scratch = (chunk.into + chunk.near) * chunk.width if chunk.images > 1 else 0
-    launch(sum_products, tasks, *arrays, sizes, groups, chunk, work=2 * shares[0].size * n * plane, scratch=(scratch, x.dtype))
-    return added(shares)
+    work = 2 * shares.size // chunk.shares * n * plane
+    launch(sum_products, tasks, *arrays, sizes, groups, chunk, work=work, scratch=(scratch, x.dtype))
+    return added(shares, chunk.shares)

@@ -205,21 +205,28 @@ def sum_over_pixels(grad_output, x, weight_shape, stride, padding, dilation, gro
     lanes = VECTOR_BYTES // x.itemsize
     tile = layout(n, (out_h, out_w), tuple(weight_shape), stride, dilation, groups, lanes)
     steps, starts = tables(tile, stride, dilation, tuple(weight_shape[2:]), lanes)
-    shares = zeros((tile.shares, *weight_shape), x.dtype)
+    shares = begun(zeros, tile.shares, weight_shape, x.dtype)
     sizes = (*x.shape[1:], channels_out, out_h, out_w, weight_shape[2] * weight_shape[3])
     tasks = tile.shares * groups * tile.panel_blocks * tile.blocks
-    work = 2 * shares[0].size * n * out_h * out_w
+    work = 2 * shares.size // tile.shares * n * out_h * out_w
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
     panels = tile.panels * ROWS
     strip = tile.strip_h * tile.strip_w * tile.block + tile.run_columns
     scratch = panels * (tile.runs * tile.run_columns + tile.rows * tile.columns) + strip, x.dtype
     launch(sum_weights, tasks, *arrays, sizes, padding, stride, groups, tile, steps, starts, work=work, scratch=scratch)
-    return added(shares)
+    return added(shares, tile.shares)
 
 
-def added(shares):
+def begun(make, count, weight_shape, dtype):
+    """Return memory for the sums of so many shares; those of a single one are the result."""
+    return make((count, *weight_shape) if count > 1 else tuple(weight_shape), dtype)
+
+
+def added(shares, count):
     """Return the sum of what the shares of the pixels gave, one after the other; it keeps no memory of theirs."""
-    total = shares[0].copy() if len(shares) > 1 else shares[0]
+    if count == 1:
+        return shares
+    total = shares[0].copy()
     for share in shares[1:]:
         total += share
     return total

@@ -21,7 +21,7 @@ from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._simd_winograd import map_gradient, map_input, map_total
 from .._threads import launch
-from ._weight_sums import added
+from ._weight_sums import added, begun
 from ._winograd_grid import apart
 
 RESULTS = 96 * 96  # output times input channels of a task: with its points 1.3 MB, and a block's tiles beside it
@@ -257,10 +257,10 @@ def sum_over_tiles(size, grad_output, x, weight_shape, padding, groups):
     made = layout(size, x.shape[0], x.shape[2:], grad_output.shape[2:], padding, groups, depth, channels, x.itemsize)
     steps = np.arange(made.block_rows * made.block_columns, dtype=np.int64) * made.pitch
     starts = np.arange(0, made.pitch, lanes, dtype=np.int64)
-    shares = empty((made.shares, *weight_shape), x.dtype)
+    shares = begun(empty, made.shares, weight_shape, x.dtype)
     tasks = made.shares * groups * made.panel_blocks * made.depth_blocks
-    work = 2 * made.points * made.rows * made.tiles_w * shares[0].size // 9
+    work = 2 * made.points * made.rows * made.tiles_w * shares.size // (9 * made.shares)
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
     scratch = made.points * (made.result_step + made.seen_step + made.given_step), x.dtype
     launch(sum_tiles, tasks, *arrays, steps, starts, made, work=work, scratch=scratch)
-    return added(shares)
+    return added(shares, made.shares)

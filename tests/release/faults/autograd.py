@@ -22,7 +22,7 @@ FAULTS = [
             ("shared memory", "{id(memory_of(g.array)) for g in", "{id(g.array) for g in"),
             ("missing step", "if not retain:", "if retain:"),
             ("missing check", "if create and not function.second_order:", "if False:"),
-            ("missing check", "gradient.meta != want:", "gradient.meta == ():"),
+            ("missing check", "gradient._meta != want:", "gradient._meta == ():"),
             ("missing check", "if gradient.shape != tensor.shape:", "if gradient.size != tensor.size:"),
             ("missing step", "if targets is None or id(edge) in targets:", "if True:"),
         ],

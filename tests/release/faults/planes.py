@@ -102,6 +102,7 @@ FAULTS = [
         f"{ROOM}/batch_norm/gradient.py",
         BATCH_NORM,
         [
+            ("other order", "min(size, NEAR) if size", "size if size"),
             ("off by one", "min(line, n * size - start)", "min(line, n * size - start - 1)"),
             ("off by one", "rows, at, length, mean[k], least", "rows, at, length - 1, mean[k], least"),
             ("wrong constant", "inv_std * weight, summed / count, moment", "inv_std * weight, 0.0, moment"),
@@ -114,6 +115,8 @@ FAULTS = [
         BATCH_NORM,
         [
             ("wrong sign", "-scale, -shift, -high, -low", "-scale, -shift, high, low"),
+            ("missing check", "if scale == 0:", "if False:"),
+            ("wrong comparison", "value >= rounded(high, like)", "value > rounded(high, like)"),
             ("off by one", "low, False, like) + 1, most)", "low, False, like), most)"),
             ("wrong comparison", "not value >= bound if reaches", "not value > bound if reaches"),
             ("missing step", "return last if guess - 2 < last < guess + 1 else", "return last if True else"),
