@@ -171,7 +171,9 @@ def sum_gradient(typing_context, grad, row, at, count, centre, least, most):
         for some in emitter.whether_some(*arguments[5:]):
 
             def terms(i, mask, some=some):
-                gradient, distance = emitter.passed(*(emitter.read(array, i, mask) for array in arrays), *arguments[4:], some)
+                gradient, distance = emitter.passed(
+                    *(emitter.read(array, i, mask) for array in arrays), *arguments[4:], some=some
+                )
                 return gradient, emitter.inside(mask, builder.fmul(gradient, distance))
 
             for total, result in zip(emitter.totals(arguments[3], terms, 2), results):
@@ -215,7 +217,7 @@ def subtract_line(typing_context, grad, row, at, count, centre, least, most, sca
         for some in emitter.whether_some(*arguments[5:7]):
 
             def write(i, lanes, some=some):
-                wide = emitter.passed(*(emitter.take(array, i, lanes) for array in arrays), *arguments[4:7], some)
+                wide = emitter.passed(*(emitter.take(array, i, lanes) for array in arrays), *arguments[4:7], some=some)
                 emitter.store(emitter.less_line(*wide, *arguments[7:10]), to, i)
 
             emitter.each(arguments[3], write)
