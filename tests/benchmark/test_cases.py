@@ -72,6 +72,7 @@ def request(**changes):
     return {"threads": 1, "repeats": 1, "seconds": 0.0, "algorithms": [], "torch": True, "check": True, **changes}
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(("op", "text"), [*SMALL.items(), *MORE])
 def test_every_algorithm_of_every_pass_is_right_and_timed_beside_both_layouts(op, text):
     import torch

@@ -208,6 +208,7 @@ def check(name, opset, batch, runs=True):
             assert difference(theirs, ours.numpy()) <= TOLERANCE
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", CASES)
 def test_onnx_runtime_gives_what_the_operation_gives(name):
     check(name, 17, batch=True)
