@@ -165,6 +165,14 @@ WIDE3 = np.ones(3)
             ArgumentError,
             "momentum: expected between 0 and 1, got 1.5",
         ),
+        (
+            lambda: batch_norm.moved_statistics(X, X, X, X, 0.5),
+            ShapeError,
+            r"running_mean: expected shape \(C,\), got shape \(2, 3, 4\)",
+        ),
+        (lambda: batch_norm.moved_statistics(C3, C3[:2], WIDE3, WIDE3, 0.5), ShapeError, r"running_var: expected shape \(3,\)"),
+        (lambda: batch_norm.moved_statistics(C3, C3, C3, WIDE3, 0.5), DTypeError, "mean: expected float64, as forward_train"),
+        (lambda: batch_norm.statistics(X, algorithm=["direct"]), ArgumentError, "algorithm: expected one of"),  # type: ignore
         (lambda: batch_norm.moved_statistics(C3, C3, WIDE3, np.ones(2), 0.5), ShapeError, r"variance: expected shape \(3,\)"),
     ],
 )

@@ -107,7 +107,7 @@ def normalise(
         The bits of `forward_train` and then `rawseg_kernels.activation`.
     """
     device = _check(x=x, weight=weight, bias=bias)
-    _check_wide(x, mean, inv_std)
+    _check_wide(x.shape[1:2], mean=mean, inv_std=inv_std)
     _memory.check_size(OP, x.shape, x.dtype)
     run = find(__name__, "normalise", algorithm, ALGORITHMS, device)
     wide = _arrays.contiguous(mean), _arrays.contiguous(inv_std)
@@ -196,7 +196,7 @@ def backward_train(
     ``grad_input = weight * inv_std * (g - average(g) - z * average(g * z))``.
     """
     device = _check(x=x, grad_output=grad_output, weight=weight, bias=bias)
-    _check_wide(x, mean, inv_std)
+    _check_wide(x.shape[1:2], mean=mean, inv_std=inv_std)
     run = find(__name__, "backward_train", algorithm, ALGORITHMS, device)
     wide = _arrays.contiguous(mean), _arrays.contiguous(inv_std)
     grads = run(_flat(grad_output), _flat(x), *_affine(x, weight, bias), *wide, float(low), float(high))
@@ -250,19 +250,15 @@ def moved_statistics(
     (array([0.25, 0.  ]), array([1.5, 1. ]))
     """
     device = _arrays.check_floating(OP, running_mean=running_mean, running_var=running_var)
-    arrays = {"running_mean": running_mean, "running_var": running_var, "mean": mean, "variance": variance}
     _arrays.check_rank(OP, "running_mean", running_mean, "(C,)")
-    for name, array in arrays.items():
-        if type(array) is not np.ndarray or array.shape != running_mean.shape:
-            _arrays.check_array(OP, name, array)
-            _arrays.check_shape(OP, name, array, running_mean.shape)
-        if name in ("mean", "variance") and array.dtype != WIDE:
-            raise DTypeError(OP, name, "float64, as forward_train returns it", array.dtype)
+    _arrays.check_array(OP, "running_var", running_var)
+    _arrays.check_shape(OP, "running_var", running_var, running_mean.shape)
+    _check_wide(running_mean.shape, mean=mean, variance=variance)
     momentum = _arrays.real(OP, "momentum", momentum)
     if not 0 <= momentum <= 1:
         raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
     run = find(__name__, "moved_statistics", algorithm, ALGORITHMS, device)
-    return run(*map(_arrays.contiguous, arrays.values()), momentum)
+    return run(*map(_arrays.contiguous, (running_mean, running_var, mean, variance)), momentum)
 
 
 def _check(**arrays: Any) -> str:
@@ -288,9 +284,8 @@ def _check_count(x: Any) -> None:
         raise ShapeError(OP, "x", "more than 1 value per channel in training", f"1 (input shape {x.shape})")
 
 
-def _check_wide(x: Any, mean: Any, inv_std: Any) -> None:
-    shape = x.shape[1:2]
-    for name, array in (("mean", mean), ("inv_std", inv_std)):
+def _check_wide(shape: tuple[int, ...], **arrays: Any) -> None:
+    for name, array in arrays.items():
         if _arrays.fits(array, shape, WIDE):
             continue
         _arrays.check_array(OP, name, array)
