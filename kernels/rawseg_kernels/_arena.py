@@ -1,29 +1,33 @@
-"""Memory that is used again: large arrays come from blocks that go back to a free list when the last view of them dies.
+"""Memory that is used again: large arrays are places in long segments, and free again when the last view of them dies.
 
 A fresh page costs the operating system a fault and a fill, as much as two passes over memory; training asks for the same sizes
 step after step. An array made here has a `Block` for its ``base``, which every view keeps alive, so memory that anything still
-refers to is never handed out again. What lies free is bounded, the least recently used goes first, and a fork or another thread
-finds the lists in order.
+refers to is never handed out again. A segment is address space: pages come when they are first written, so that a process holds
+little more than its arrays did at the worst moment. What lies free is bounded, and a fork or another thread finds all in order.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import mmap
 import os
+import sys
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ._memory import limit_bytes
+from ._ranges import Ranges
 
 SMALLEST = 64 * 1024  # bytes; NumPy and malloc have smaller blocks at hand
-STEPS = 8  # classes of sizes between a power of two and the next: at most an eighth is wasted
 LINE = 64  # bytes to which blocks are aligned, a line of the caches and a vector of AVX-512
-STRETCH = 1.5  # a free block of so many times the size may serve instead of a new one
-SHARE = 4  # free blocks may hold one part in so many of the machine's memory
+PRIVATE = hasattr(mmap, "MAP_PRIVATE")  # memory that a forked child has for itself, and that costs nothing until it is written
+SEGMENT = 1 << (30 if PRIVATE else 26)  # bytes, at least
+SHARE = 4  # free memory may be one part in so many of the machine's
+FORGET = getattr(mmap, "MADV_DONTNEED" if sys.platform.startswith("linux") else "MADV_FREE", None)
+HUGE = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
 def _limit() -> int:
@@ -31,67 +35,113 @@ def _limit() -> int:
     return int(asked) if asked.isdigit() else limit_bytes() // SHARE
 
 
+class _Segment:
+    """A stretch of memory, where it begins, and what of it is free."""
+
+    __slots__ = ("address", "arena", "memory", "places", "ranges")
+
+    def __init__(self, arena: _Arena, size: int) -> None:
+        self.arena, self.ranges = arena, Ranges(size)
+        self.memory = mmap.mmap(-1, size, **({"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if PRIVATE else {}))
+        if HUGE is not None:
+            with contextlib.suppress(OSError):  # of a system without them
+                self.memory.madvise(HUGE)
+        self.places = np.frombuffer(self.memory, np.uint8)
+        self.address = self.places.ctypes.data
+
+    def forget(self, start: int, end: int) -> None:
+        """Give the whole pages between two places to the operating system."""
+        start, end = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE
+        if start < end:
+            self.memory.madvise(FORGET, start, end - start)
+
+
 class _Arena:
-    """The free blocks, by size, and what has been counted."""
+    """The segments, and what has been counted."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.free: OrderedDict[int, list[tuple[np.ndarray, int]]] = OrderedDict()  # by size, those last asked for at the end
+        self.segments: list[_Segment] = []
+        self.dead: list[Block] = []  # of those that died while the lock was held
         self.limit, self.poison = _limit(), os.environ.get("RAWSEG_POISON", "") not in ("", "0")
         self.live = self.cached = self.peak = self.hits = self.misses = 0
 
-    def take(self, size: int) -> tuple[tuple[np.ndarray, int], int]:
-        """Return memory of a class of sizes, or used before and a little larger; its first aligned address; and its size."""
+    def take(self, block: Block, size: int) -> None:
+        """Find a place for a block: the smallest that is free and suffices, or else above all that was used."""
         with self.lock:
-            found = size if self.free.get(size) else next((larger for larger in _classes(size) if self.free.get(larger)), None)
-            if found is None:
-                memory = None
-                self.misses += 1
+            if self.dead:
+                self._bury()
+            segment, room = None, -1
+            for other in self.segments:
+                found = other.ranges.room(size)
+                if found >= 0 and (found < room or segment is None):
+                    segment, room = other, found
+            if segment is not None:
+                start, kept = segment.ranges.take(size, room)
             else:
-                size = found
-                memory = self.free[size].pop()
-                self.free.move_to_end(size)
-                self.cached -= size
+                segment = self._with_space(size)
+                start, kept = segment.ranges.extend(size)
+            if kept == size:
                 self.hits += 1
+            else:
+                self.misses += 1
+            self.cached -= kept
             self.live += size
-            self.peak = max(self.peak, self.live)
-        if memory is not None:
-            return memory, size
-        try:
-            fresh = np.empty(size + LINE, np.uint8)
-        except (MemoryError, ValueError):  # the second for sizes beyond NumPy's 64 bits: a strip of a very wide padding, say
-            with self.lock:
-                self.live -= size
-            raise MemoryError(f"workspace: out: expected memory for {size} bytes, got none") from None
-        return (fresh, fresh.ctypes.data + -fresh.ctypes.data % LINE), size
+            if self.live > self.peak:
+                self.peak = self.live
+            block.segment, block.start, block.size = segment, start, size
 
-    def give_back(self, memory: tuple[np.ndarray, int], size: int) -> None:
-        """Keep the memory of a block that died. Never waits: the garbage collector may call it inside `take`."""
+    def _with_space(self, size: int) -> _Segment:
+        """Return a segment with so many bytes above its top, a new one if need be."""
+        for segment in self.segments:
+            if segment.ranges.size - segment.ranges.top >= size:
+                return segment
+        for length in (max(SEGMENT, size), size):
+            with contextlib.suppress(OSError, OverflowError, ValueError):  # whoever limits address space may have less left
+                self.segments.append(_Segment(self, length))
+                return self.segments[-1]
+        raise MemoryError(f"workspace: out: expected memory for {size} bytes, got none")
+
+    def give_back(self, block: Block) -> None:
+        """Take the place of a block that died. Never waits: the garbage collector may call it inside `take`."""
         if not self.lock.acquire(blocking=False):
-            self.live -= size
+            self.dead.append(block)
             return
         try:
-            self.live -= size
-            if size <= self.limit:
-                self.free.setdefault(size, []).append(memory)
-                self.cached += size
-                self._shrink(self.limit)
+            self._free(block)
+            if self.dead:
+                self._bury()
         finally:
             self.lock.release()
 
+    def _bury(self) -> None:
+        while self.dead:
+            self._free(self.dead.pop())
+
+    def _free(self, block: Block) -> None:
+        self.cached += block.segment.ranges.give_back(block.start, block.size)
+        self.live -= block.size
+        if self.cached > self.limit:
+            self._shrink(self.limit)
+
     def _shrink(self, limit: int) -> None:
-        while self.cached > limit:
-            size = next(iter(self.free))
-            blocks = self.free[size]
-            if blocks:
-                blocks.pop()
-                self.cached -= size
-            if not blocks:
-                del self.free[size]
+        """Give memory to the operating system until no more lies free, from the far end, which is asked last."""
+        for segment in reversed(self.segments[:]):
+            ranges, excess = segment.ranges, self.cached - limit
+            if excess <= 0:
+                return
+            if not ranges.top and (FORGET is None or ranges.high <= excess):
+                self.segments.remove(segment)
+                self.cached -= ranges.high
+            elif FORGET is not None:
+                for start, end, kept in ranges.forget(excess):
+                    segment.forget(start, end)
+                    self.cached -= kept
 
     def clear(self) -> None:
-        """Give all free blocks to the operating system."""
+        """Give all that is free to the operating system."""
         with self.lock:
+            self._bury()
             self._shrink(0)
 
 
@@ -99,39 +149,23 @@ _arena = _Arena()
 
 
 class Block:
-    """The memory of one array; goes back to the arena with the last view of it."""
+    """The memory of one array; free again with the last view of it."""
 
-    __slots__ = ("__array_interface__", "memory", "nbytes", "size")
+    __slots__ = ("__array_interface__", "nbytes", "segment", "size", "start")
+
+    segment: _Segment
+    size: int
+    start: int
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, nbytes: int) -> None:
         self.nbytes = nbytes
-        self.memory, self.size = _arena.take(_size_class(nbytes))
-        self.__array_interface__ = {"shape": shape, "typestr": dtype.str, "data": (self.memory[1], False), "version": 3}
+        _arena.take(self, -(-nbytes // LINE) * LINE)
+        place = self.segment.address + self.start, False
+        self.__array_interface__ = {"shape": shape, "typestr": dtype.str, "data": place, "version": 3}
 
     def __del__(self) -> None:
-        memory = getattr(self, "memory", None)  # none, if there was no memory to have
-        if memory is not None:
-            _arena.give_back(memory, self.size)
-
-
-def _size_class(nbytes: int) -> int:
-    """Return the smallest class that holds so many bytes: a power of two, or one of STEPS equal steps to the next.
-
-    Examples
-    --------
-    >>> _size_class(2**20), _size_class(2**20 + 1) - 2**20
-    (1048576, 131072)
-    """
-    step = 1 << max(0, (nbytes - 1).bit_length() - 1 - (STEPS.bit_length() - 1))
-    return -(-nbytes // step) * step
-
-
-def _classes(size: int) -> Iterator[int]:
-    """Yield a class of sizes and those above it that may serve in its place."""
-    most = int(size * STRETCH)
-    while size <= most:
-        yield size
-        size = _size_class(size + 1)
+        if hasattr(self, "segment"):  # else there was no memory to have
+            self.segment.arena.give_back(self)
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -168,9 +202,11 @@ def memory_stats() -> dict[str, int]:
     dict
         ``live``: of arrays that something refers to; ``peak``: the most that was; ``cached``: free, for the next arrays;
         ``limit``: the most that may be cached (``RAWSEG_CACHE_LIMIT``, by default a quarter of the machine's memory); ``hits``
-        and ``misses``: arrays that got memory used before, and new memory. Arrays below 64 KiB are not counted.
+        and ``misses``: arrays that got memory used before, and those that got new memory, all of it or a part. Arrays below
+        64 KiB are not counted.
     """
     with _arena.lock:
+        _arena._bury()
         names = ("live", "peak", "cached", "limit", "hits", "misses")
         return {name: getattr(_arena, name) for name in names}
 
@@ -187,8 +223,12 @@ def empty_cache() -> None:
 
 
 def _after_fork() -> None:
-    """Give the child a lock of its own: another thread of the parent may have held it."""
-    _arena.lock = threading.Lock()
+    """Give the child an arena of its own if another thread of the parent was at work in this one."""
+    global _arena
+    if _arena.lock.acquire(blocking=False):
+        _arena.lock.release()
+    else:
+        _arena = _Arena()
 
 
 if hasattr(os, "register_at_fork"):
