@@ -23,7 +23,7 @@ __all__ = ["conv2d", "conv_transpose2d"]
 
 
 class DeferredConvolution(Deferred):
-    """A convolution without a graph, which waits for what follows its sums: normalisation by constants, a clamp, or both."""
+    """A convolution of either kind without a graph, which waits for what follows its sums: constant norms, a clamp, or both."""
 
     __slots__ = ("_after", "_run")
 
@@ -62,8 +62,8 @@ class Convolution(Function):
         ctx.room, ctx.geometry, ctx.sizing = room, geometry, sizing
         ctx.shapes = x.shape, weight.shape
         ctx.save(x if ctx.needs_grad[1] else None, weight if ctx.needs_grad[0] else None)
-        if room is conv2d_room and not any(ctx.needs_grad) and may_defer(x, weight):
-            return DeferredConvolution(*conv2d_room.prepare(x, weight, bias, **geometry), NOTHING, x, weight, bias)
+        if not any(ctx.needs_grad) and may_defer(x, weight):
+            return DeferredConvolution(*room.prepare(x, weight, bias, **geometry, **sizing), NOTHING, x, weight, bias)
         return room.forward(x, weight, bias, **geometry, **sizing)
 
     @staticmethod

@@ -70,6 +70,7 @@ def test_a_training_step_and_an_evaluation_have_the_bits_of_unfused_ones(monkeyp
 OPERATIONS = {  # of what there is so far, the last first; all of one shape
     "batch norm": lambda net, a, b: net.norm(a),
     "convolution": lambda net, a, b: net.conv(a),
+    "transposed": lambda net, a, b: net.back(a),
     "relu": lambda net, a, b: F.relu(a),
     "relu6": lambda net, a, b: F.relu6(a),
     "sum": lambda net, a, b: a + b,
@@ -86,6 +87,7 @@ class Drawn(nn.Module):
     def __init__(self, steps) -> None:
         super().__init__()
         self.norm, self.conv = nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3, padding=1)
+        self.back = nn.ConvTranspose2d(3, 3, 3, padding=1)
         self.steps = steps
 
     def forward(self, x):
@@ -101,7 +103,7 @@ def step_of(*names):
 
 # What may be fused, something between (a sum of two, more often than not), and what it may be fused with.
 BETWEEN = st.lists(st.one_of(st.tuples(st.just("sum"), st.integers(1, 3)), step_of(*OPERATIONS)), max_size=1)
-BLOCKS = st.tuples(step_of("batch norm", "convolution"), BETWEEN, step_of("relu", "relu6"))
+BLOCKS = st.tuples(step_of("batch norm", "convolution", "transposed"), BETWEEN, step_of("relu", "relu6"))
 DRAWN = st.lists(BLOCKS.map(lambda block: [block[0], *block[1], block[2]]), min_size=1, max_size=3)
 
 

@@ -21,7 +21,7 @@ from rawseg.testing.strategies.convolution import Convolution, convolutions
 from rawseg_kernels import conv2d, conv_transpose2d
 from rawseg_kernels._cuda import emulator
 from rawseg_kernels._epilogue import Epilogue
-from rawseg_kernels.conv2d import reference
+from rawseg_kernels.conv2d import _patches, reference
 
 ALGORITHMS = ["im2col", "direct", "cuda", "cuda_tiles"]
 TENSOR_CORES = ["cuda_tiles_3xtf32", "cuda_tiles_tf32"]  # whose sums take a while without one: with few shapes
@@ -382,3 +382,23 @@ def test_windows_that_tile_an_image_are_its_points(case, dtype):
     np.testing.assert_array_equal(conv2d.backward_weight(g, x, weight.shape, **options), want)
     want = conv_transpose2d.forward(g, np.round(weight), grown, **for_weight, algorithm="direct")
     np.testing.assert_array_equal(conv_transpose2d.forward(g, np.round(weight), grown, **options), want)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_images_of_patches_have_the_same_bits_in_parts_of_any_size(monkeypatch, dtype):
+    rng = np.random.default_rng(0)
+    x, weight, g = (rng.standard_normal(shape).astype(dtype) for shape in ((5, 4, 6, 4), (6, 2, 2, 2), (5, 6, 3, 2)))
+    bias, grown = rng.standard_normal(6).astype(dtype), rng.standard_normal(4).astype(dtype)
+    options = {"stride": 2, "groups": 2, "algorithm": "im2col"}
+
+    def results():
+        yield conv2d.forward(x, weight, bias, **options)
+        yield conv2d.backward_input(g, weight, x.shape, **options)
+        yield conv_transpose2d.forward(g, weight, grown, **options)
+
+    whole = tuple(results())
+    for images in (1, 2):
+        monkeypatch.setattr(_patches, "PART_BYTES", images * x[0].nbytes)
+        assert_same_bits(whole, tuple(results()))
+    assert conv2d.forward(x[:0], weight, bias, **options).shape == (0, 6, 3, 2)
+    assert conv2d.backward_input(g[:0], weight, (0, *x.shape[1:]), **options).shape == (0, *x.shape[1:])

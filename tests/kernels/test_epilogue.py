@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawseg.testing.strategies.convolution import convolutions
-from rawseg_kernels import activation, batch_norm, conv2d
+from rawseg_kernels import activation, batch_norm, conv2d, conv_transpose2d
 from rawseg_kernels._epilogue import NOTHING, Epilogue
 from rawseg_kernels._finishing import finish_planes
 
@@ -62,6 +62,22 @@ def test_fused_is_unfused_bit_for_bit(data):
     for algorithm in algorithms_for(case, dtype):
         y = conv2d.forward(x, weight, bias, **case.options, algorithm=algorithm)
         shape, run = conv2d.prepare(x, weight, bias, **case.options, algorithm=algorithm)
+        got = run(epilogue_of(statistics, clamp))
+        assert got.shape == shape
+        assert np.array_equal(got.view(np.uint8), normalised_and_clamped(y, statistics, clamp).view(np.uint8)), algorithm
+
+
+@given(st.data())
+def test_fused_is_unfused_for_a_transposed_convolution(data):
+    case, dtype = data.draw(convolutions()), data.draw(st.sampled_from([np.float32, np.float64]))
+    statistics, clamp = data.draw(what_follows(case.weight[1] * case.groups, dtype))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    x = rng.standard_normal((case.x[0], case.weight[0], *case.out_size)).astype(dtype)
+    arrays = x, rng.standard_normal(case.weight).astype(dtype)
+    options = {**case.options, "output_size": case.x[2:]}
+    for algorithm in ("auto", "reference", "direct", "cuda"):
+        y = conv_transpose2d.forward(*arrays, **options, algorithm=algorithm)
+        shape, run = conv_transpose2d.prepare(*arrays, **options, algorithm=algorithm)
         got = run(epilogue_of(statistics, clamp))
         assert got.shape == shape
         assert np.array_equal(got.view(np.uint8), normalised_and_clamped(y, statistics, clamp).view(np.uint8)), algorithm

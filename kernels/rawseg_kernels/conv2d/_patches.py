@@ -11,6 +11,8 @@ from .._jit import kernel
 from .._simd import copy
 from .._threads import launch
 
+PART_BYTES = 1 << 23  # weights are laid out anew for each part, so that it is not small either
+
 
 def are_patches(kernel_size, stride, padding, dilation, size, out_size):
     """Return whether a convolution's windows tile an image of this ``size``."""
@@ -26,12 +28,16 @@ def to_channels(x, patch):
     return out
 
 
-def to_pixels(x, patch):
-    """Return what `to_channels` made of it: ``(N, C / (rows * columns), H * rows, W * columns)``."""
-    n, c, h, w = x.shape
-    out = empty((n, c // (patch[0] * patch[1]), h * patch[0], w * patch[1]), x.dtype)
-    launch(_put_together, n * out.shape[1], x.reshape(-1), out.reshape(-1), out.shape[2:], patch, work=x.size)
-    return out
+def to_pixels(x, patch, out):
+    """Write to ``out`` what `to_channels` made of it: ``(N, C / (rows * columns), H * rows, W * columns)``."""
+    launch(_put_together, out.shape[0] * out.shape[1], x.reshape(-1), out.reshape(-1), out.shape[2:], patch, work=x.size)
+
+
+def parts(array):
+    """Yield slices of so many images at once that what is made of them on the way is little, and near when it is read."""
+    together = max(1, PART_BYTES // max(1, array[:1].nbytes))
+    for first in range(0, array.shape[0], together):
+        yield slice(first, first + together)
 
 
 @kernel

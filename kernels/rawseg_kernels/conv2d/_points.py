@@ -142,15 +142,14 @@ def correlate_tasks(first, last, scratch, x, weight, packing, packed, bias, out,
             sum_vectors(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
 
 
-def correlate_points(x, weight, bias, channels, groups, transposed, after):
-    """Return the correlation of ``x`` with the 1 x 1 kernels ``weight``, of so many ``channels``.
+def correlate_points(x, weight, bias, groups, transposed, after, out):
+    """Write the correlation of ``x`` with the 1 x 1 kernels ``weight`` to ``out``, which is returned.
 
     ``transposed`` weights have the source channels first, as the adjoint's do; ``after`` is an `Epilogue`.
     """
-    images, source_channels, h, w = x.shape
-    out = empty((images, channels, h, w), x.dtype)
     if out.size == 0:
         return out
+    (images, source_channels, h, w), channels = x.shape, out.shape[1]
     depth = source_channels // groups
     layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed, get_num_threads())
     packed = (empty if channels // groups % ROWS == 0 else zeros)(layout.packed, x.dtype)

@@ -13,7 +13,7 @@ from .._finishing import finish_planes
 from . import direct
 from ._correlation import correlate
 from ._finite import finite
-from ._patches import are_patches, to_channels, to_pixels
+from ._patches import are_patches, parts, to_channels, to_pixels
 from ._phases import adjoint_phases, forward_phases
 from ._point_products import are_many, multiply_points
 from ._point_sums import sum_points
@@ -51,10 +51,13 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     """Correlate one phase, whose taps step through ``x`` by the stride; a 1 x 1 kernel reads ``x`` where it is."""
     kernel_size = weight.shape[2:]
     if _are_points(kernel_size, x.shape[2:], out_size, padding):
-        return correlate_points(x, weight, bias, weight.shape[0], groups, False, after)
+        out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+        return correlate_points(x, weight, bias, groups, False, after, out)
     if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation):
-        x, weight = to_channels(x, kernel_size), _as_points(weight)
-        return forward(x, weight, bias, out_size, ONE, padding, dilation, groups, after)
+        out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
+        for part in parts(x):
+            correlate_points(to_channels(x[part], kernel_size), _as_points(weight), bias, groups, False, after, out[part])
+        return out
     seen, step = _seen(x, kernel_size, out_size, stride, padding)
     if step != stride:
         return forward(seen, weight, bias, out_size, step, padding, dilation, groups, after)
@@ -74,12 +77,18 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     """
     out_size, kernel_size = grad_output.shape[2:], weight.shape[2:]
     if _are_points(kernel_size, out_size, tuple(input_shape[2:]), padding):
-        return correlate_points(grad_output, weight, bias, input_shape[1], groups, True, NOTHING)
+        grad_input = empty(tuple(input_shape), grad_output.dtype)
+        return correlate_points(grad_output, weight, bias, groups, True, NOTHING, grad_input)
     if _by_patches(kernel_size, input_shape[2:], out_size, stride, padding, dilation):
         bias = bias if bias is None else np.repeat(bias, kernel_size[0] * kernel_size[1])
-        shape = input_shape[0], input_shape[1] * kernel_size[0] * kernel_size[1], *out_size
-        grad_points = backward_input(grad_output, _as_points(weight), shape, ONE, padding, dilation, groups, bias)
-        return to_pixels(grad_points, kernel_size)
+        grad_input = empty(tuple(input_shape), grad_output.dtype)
+        for part in parts(grad_input):
+            given = grad_output[part]
+            points = empty((given.shape[0], input_shape[1] * kernel_size[0] * kernel_size[1], *out_size), given.dtype)
+            correlate_points(given, _as_points(weight), bias, groups, True, NOTHING, points)
+            to_pixels(points, kernel_size, grad_input[part])
+            del points  # the next part's lie there
+        return grad_input
     phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
     covered = sum(phase.count[0] * phase.count[1] for phase in phases) == input_shape[2] * input_shape[3]
     grad_input = (empty if covered else zeros)(input_shape, grad_output.dtype)

@@ -13,10 +13,12 @@ In CUDA: ``"cuda_tiles"``, ``"cuda_tiles_3xtf32"`` and ``"cuda_tiles_tf32"``, li
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import _arrays, _convolution, _memory
 from .._algorithms import find
+from .._epilogue import NOTHING, Epilogue
 from .._errors import ArgumentError, ShapeError
 from .._tensor_cores import chosen
 from ..conv2d import backward_bias as backward_bias
@@ -98,6 +100,26 @@ def forward(
     ArgumentError
         If a plain argument is outside its domain.
     """
+    _, run = prepare(x, weight, bias, stride, padding, output_padding, groups, dilation, output_size, algorithm)
+    return run(NOTHING)
+
+
+def prepare(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+    output_size: Any = None,
+    algorithm: str = "auto",
+) -> tuple[tuple[int, int, int, int], Callable[[Epilogue], Any]]:
+    """Check the arguments of `forward`; return the output's shape, and a function that computes it and what follows it.
+
+    As `rawseg_kernels.conv2d.prepare`; what follows is computed where the output lies.
+    """
     device = _convolution.check_arrays(OP, WEIGHT_AXES, x=x, weight=weight, bias=bias)
     geometry = stride, padding, dilation, groups = _geometry(weight.shape, x.shape[1], stride, padding, dilation, groups)
     out_channels = weight.shape[1] * groups
@@ -112,9 +134,20 @@ def forward(
         smallest = _convolution.smallest_transposed_size(size, kernel_size, stride, padding, dilation)
         output_padding = _convolution.asked_padding(OP, output_size, (x.shape[0], out_channels), smallest, stride)
     out_size = _convolution.transposed_output_size(OP, size, kernel_size, stride, padding, output_padding, dilation)
-    _memory.check_size(OP, (x.shape[0], out_channels, *out_size), x.dtype)
+    shape = x.shape[0], out_channels, *out_size
+    _memory.check_size(OP, shape, x.dtype)
     run = find(__name__, "forward", chosen(OP, algorithm, x, device), ALGORITHMS, device)
-    return run(_arrays.contiguous(x), _arrays.contiguous(weight), bias, out_size, *geometry)
+    arrays = _arrays.contiguous(x), _arrays.contiguous(weight), bias
+
+    def compute(after: Epilogue) -> Any:
+        out = run(*arrays, out_size, *geometry)
+        if after is NOTHING:
+            return out
+        from .._finishing import finish_planes  # numba
+
+        return finish_planes(out, after)
+
+    return shape, compute
 
 
 def backward_input(
