@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rawseg_kernels._capture import refuse
+from rawseg_kernels._capture import current, refuse
 
 from .errors import IndexRangeError, RawsegError
 
@@ -37,6 +37,8 @@ def check_class_ids(
     IndexRangeError
         Or ``error``: with the first id out of range and its position.
     """
+    if current() is None and ids.size and ids.min() >= 0 and ids.max() < num_classes:
+        return  # two passes over memory instead of four
     bad = (ids < 0) | (ids >= num_classes)
     if kept is not None:
         bad &= kept

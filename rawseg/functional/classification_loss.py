@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -28,26 +29,33 @@ __all__ = ["cross_entropy", "nll_loss"]
 class PixelCrossEntropy(Function):
     """For each pixel sum_c q_c (logsumexp(x) - x_c), where q puts ``sharp`` on the target class and ``smooth_c`` on each.
 
-    x is (N, C, D); target, kept and sharp are (N, D), smooth (C,) or (0,). Pixels that are not kept give 0, whatever they hold.
+    x is (C,), (N, C) or (N, C, ...), D pixels an image; target, kept and sharp are (N, D), smooth (C,) or (0,). Pixels that are
+    not kept give 0, whatever they hold. The result is (N, D), or the sum of all over a ``divisor``.
     """
 
     @staticmethod
-    def forward(ctx, x, *, target, kept, sharp, smooth):
-        losses, shifts = cross_entropy_room.forward(x, target, kept, sharp, smooth)
-        ctx.options = target, kept, sharp, smooth
+    def forward(ctx, x, *, target, kept, sharp, smooth, divisor=None):
+        ctx.shape = target.shape[0], x.shape[0 if x.ndim == 1 else 1], target.shape[1]
+        losses, shifts = cross_entropy_room.forward(x.reshape(ctx.shape), target, kept, sharp, smooth)
+        ctx.options, ctx.divisor = (target, kept, sharp, smooth), divisor
         ctx.save(x, shifts)
-        return losses
+        return losses if divisor is None else array_module(x).asarray(losses.sum() / divisor)
 
     @staticmethod
     def backward(ctx, grad_output):
         x, shifts = ctx.saved
         target, kept, sharp, smooth = ctx.options
         if is_grad_enabled():  # the gradient will be differentiated: compose it of operations that can be
-            q = _distribution(x, target, sharp, smooth)
-            p = softmax(where(kept[:, None], x, 0.0), 1)  # an ignored NaN times 0 would be NaN in the second derivative
+            grad_output = grad_output if ctx.divisor is None else (grad_output / ctx.divisor).expand(target.shape)
+            logits = x.reshape(ctx.shape)
+            q = _distribution(logits, target, sharp, smooth)
+            p = softmax(where(kept[:, None], logits, 0.0), 1)  # an ignored NaN times 0 would be NaN in the second derivative
             gradient = p * (q.sum(1, keepdims=True)).astype(x.dtype) - q.astype(x.dtype)
-            return where(kept[:, None], gradient * grad_output.unsqueeze(1), 0.0)
-        return Tensor(cross_entropy_room.backward(grad_output.array, x.array, shifts.array, *ctx.options))
+            return where(kept[:, None], gradient * grad_output.unsqueeze(1), 0.0).reshape(x.shape)
+        logits, grads = x.array.reshape(ctx.shape), grad_output.array
+        if ctx.divisor is not None:
+            grads = array_module(grads).broadcast_to(grads / ctx.divisor, target.shape)
+        return Tensor(cross_entropy_room.backward(grads, logits, shifts.array, *ctx.options).reshape(x.shape))
 
 
 def _distribution(x: Tensor, target: Any, sharp: Any, smooth: Any) -> Any:
@@ -144,13 +152,16 @@ def cross_entropy(
     if target.dtype.kind == "f":
         return _soft_cross_entropy(op, x, target, weights, ignore_index, reduction, label_smoothing, empty)
     ids, kept = _class_ids(op, x, target, ignore_index)
-    sharp = weights[ids] * kept
+    sharp = kept.astype(np.float64) if weight is None else weights[ids] * kept
     smooth = weights * (label_smoothing / len(weights)) if label_smoothing else weights[:0]
-    flat = x.reshape(kept.shape[0], len(weights), kept.shape[1])  # (N, C, pixels)
-    losses = PixelCrossEntropy.apply(flat, target=ids, kept=kept, sharp=sharp * (1 - label_smoothing), smooth=smooth)
+    options = {"target": ids, "kept": kept, "smooth": smooth}
+    options["sharp"] = sharp * (1 - label_smoothing) if label_smoothing else sharp
     if reduction == "mean":
-        return mean_over(op, losses.sum(), sharp.sum(), empty)
-    return reduced(op, losses.reshape(target.shape), reduction)
+        total = sharp.sum()
+        if current() is None and total != 0:
+            return PixelCrossEntropy.apply(x, **options, divisor=float(total))
+        return mean_over(op, PixelCrossEntropy.apply(x, **options).sum(), total, empty)
+    return reduced(op, PixelCrossEntropy.apply(x, **options).reshape(target.shape), reduction)
 
 
 @operation
@@ -229,10 +240,12 @@ def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[A
     check_device(op, x, target, "target")
     if target.shape != shape:
         raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
-    kept = target.array != ignore_index
-    classes = x.shape[0 if x.ndim == 1 else 1]
-    check_class_ids(op, "target", target.array, classes, kept)
-    known = kept if current() is None else kept & (target.array >= 0) & (target.array < classes)  # a capture checks later
-    ids = array_module(target.array).where(known, target.array, 0)
-    flat = (1, 1) if x.ndim == 1 else (x.shape[0], int(np.prod(shape[1:])))
+    flat = (1, 1) if x.ndim == 1 else (x.shape[0], math.prod(shape[1:]))
+    ids, classes, xp = target.array, x.shape[0 if x.ndim == 1 else 1], array_module(target.array)
+    kept = ids != ignore_index
+    check_class_ids(op, "target", ids, classes, kept)
+    if current() is not None:  # which checks later
+        ids = xp.where(kept & (ids >= 0) & (ids < classes), ids, 0)
+    elif not kept.all():
+        ids = xp.where(kept, ids, 0)
     return ids.reshape(flat), kept.reshape(flat)

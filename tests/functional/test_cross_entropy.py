@@ -253,3 +253,26 @@ def with_id(value):
 def test_errors_name_the_argument_and_the_numbers(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(5,), (3, 5), (2, 5, 2, 3)])
+def test_second_derivatives_are_pytorchs(reduction, shape):
+    rng = np.random.default_rng(0)
+    classes = shape[0] if len(shape) == 1 else shape[1]
+    x, push, weight = rng.standard_normal(shape), rng.standard_normal(shape), rng.uniform(0.5, 2, classes)
+    ids = np.asarray(rng.integers(0, classes, shape[:1] + shape[2:] if len(shape) > 1 else ()))
+
+    def gradients(library, make, call):
+        inputs = make(x)
+        inputs.requires_grad = True
+        loss = call(inputs, make(ids), weight=make(weight), reduction=reduction, ignore_index=1, label_smoothing=0.25)
+        loss = (loss * loss).sum()
+        (first,) = library.grad(loss, [inputs], create_graph=True)
+        (second,) = library.grad((first * make(push)).sum(), [inputs])
+        return first.detach().numpy(), second.numpy()
+
+    ours = gradients(rawseg.autograd, rawseg.tensor, F.cross_entropy)
+    theirs = gradients(torch.autograd, torch.tensor, torch.nn.functional.cross_entropy)
+    for got, want in zip(ours, theirs):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)  # float64, a few dozen operations deep

@@ -12,7 +12,6 @@ ADDED = (
     "for k in range({}):\n            values = x[b, k, start:end]\n"
     "            for i in range(top.size):\n                total[i] += exp"
 )
-TURNED = "np.ascontiguousarray(grad_input[0]{})[:, :, None]"
 
 FAULTS = [
     (
@@ -40,11 +39,14 @@ FAULTS = [
             ("missing step", "to[i] = grad if keep[i] else 0.0", "to[i] = grad"),
             ("wrong formula", "* (weight[i] + mass)", "* weight[i]"),
             ("missing step", "(grad - evenly) * grads[i]", "(grad - evenly)"),
-            (
-                "flip or transposition",
-                TURNED.format(".T"),
-                TURNED.format(""),
-            ),
+            ("missing step", "values[k] if values[k] > top else top", "top"),
+            ("wrong axis", "(shift - values[target[b]])", "(shift - values[0])"),
+            ("missing step", "loss += evenly", "pass"),
+            ("missing step", "loss if kept[b] else 0.0, shift", "loss, shift"),
+            ("missing step", "        if not kept[b]:", "        if False:"),
+            ("missing step", "its -= smooth[own]", "pass"),
+            ("wrong formula", "sharp[b] + mass, np", "sharp[b], np"),
+            ("missing step", "to[own] = its * grad", "to[own] = its"),
         ],
     ),
     (
