@@ -13,13 +13,13 @@ import numpy as np
 from .._arena import empty
 from .._jit import kernel, piece
 from .._panels import DEPTH_BLOCK, SHALLOW, multiply, pack_rows
-from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
+from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
 from .._threads import launch
 from . import few_rows
 
-TILE_ROWS = 512  # rows of a tile, at most
-TILE_BYTES = VECTOR_BYTES * VECTORS  # of its width: of one panel of vectors, which the block lays out side by side, or
-WIDE_BYTES = 5 * TILE_BYTES  # where memory, not the products, takes the time, and long rows are read and written sooner
+TILE_ROWS = 512  # rows of a tile, at most: DEPTH_BLOCK steps of them, of its columns, and its results,
+TILE_BYTES = 192  # so long, are in the second-level cache together; rows are
+WIDE_BYTES = 5 * VECTOR_BYTES * VECTORS  # where memory, not the products, takes the time, and likes long ones
 FEW_ROWS = 2 * ROWS  # of a tile: b is read so seldom that it is not worth laying out
 CLASH = 1024  # bytes: rows a multiple apart fall into the same few lines of a cache
 ENOUGH_TASKS = 16  # tiles shrink until there are as many
@@ -33,7 +33,10 @@ def pack_left(first, last, a, packed, matrix_size, rows, depth, transposed):
         matrix, row = task // panels, task % panels * ROWS
         count = min(ROWS, rows - row)
         to_at = task * depth * ROWS
-        if transposed:
+        if transposed and count == ROWS:  # whose elements are neighbours: a vector, quicker than a memcpy
+            for k in range(depth):
+                gather_rows(a, matrix * matrix_size + k * rows + row, 1, packed, to_at + k * ROWS)
+        elif transposed:
             for k in range(depth):
                 copy(a, matrix * matrix_size + k * rows + row, 1, packed, to_at + k * ROWS, 1, count)
         else:
@@ -41,28 +44,33 @@ def pack_left(first, last, a, packed, matrix_size, rows, depth, transposed):
 
 
 @piece
-def pack_right(b, matrix_at, k0, steps, column, columns, depth, all_columns, transposed, packed, width):
-    """Lay ``steps`` rows of the right matrix from k0 on out, ``[step][width]``, of which ``columns`` are filled."""
-    if transposed:
-        for c in range(0, columns, ROWS):
-            count = min(ROWS, columns - c)
-            pack_rows(b, matrix_at + (column + c) * depth + k0, depth, count, steps, packed, c, width)
-    else:
-        for k in range(steps):
-            copy(b, matrix_at + (k0 + k) * all_columns + column, 1, packed, k * width, 1, columns)
+def pack_right(b, matrix_at, k0, count, column, columns, depth, all_columns, transposed, packed, steps, width):
+    """Lay ``count`` rows of the right matrix from k0 on out, ``[panel][steps][width]``, of which ``columns`` are filled."""
+    for first in range(0, columns, width):
+        to, here = first * steps, min(width, columns - first)
+        if transposed:
+            for c in range(0, here, ROWS):
+                place = matrix_at + (column + first + c) * depth + k0
+                pack_rows(b, place, depth, min(ROWS, here - c), count, packed, to + c, width)
+        else:
+            for k in range(count):
+                copy(b, matrix_at + (k0 + k) * all_columns + column + first, 1, packed, to + k * width, 1, here)
 
 
 @kernel
-def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows, width, transposed, steps, in_place, starts):
+def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows, width, transposed, places):
     """Compute the tiles ``first <= task < last``, numbered by pair, then by row, then by column.
 
     Whole panels and vectors are summed in the output itself, others in results of the task's own. Where few rows meet b, its
-    rows are read where they are, ``in_place`` apart; otherwise from a block.
+    rows are read where they are; otherwise from a block.
     """
+    (laid, laid_starts), (in_place, starts) = places
     rows, depth, columns = sizes
     down, across = -(-rows // tile_rows), -(-columns // width)
     panel_step, lanes = depth * ROWS, VECTOR_BYTES // b.itemsize
-    block, results = scratch[: steps.size * width], scratch[steps.size * width :]
+    panel = VECTORS * lanes
+    size = laid.size * -(-width // panel) * panel
+    block, results = scratch[:size], scratch[size:]
     fill(block, 0, block.size, 0)
     for task in range(first, last):
         rest, column = task // across, task % across * width
@@ -76,12 +84,12 @@ def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows
         target, at, step = (out, to, columns) if direct else (results, 0, width)
         for k in range(0, max(depth, 1), DEPTH_BLOCK):
             count, vectors, matrix_at = min(DEPTH_BLOCK, depth - k), -(-columns_here // lanes), pairs[pair, 1] * depth * columns
-            right = b, matrix_at + k * columns + column, in_place
+            right = b, matrix_at + k * columns + column, in_place, 0, starts
             if transposed or not (whole and few):
-                pack_right(b, matrix_at, k, count, column, columns_here, depth, columns, transposed, block, width)
-                right = block, 0, steps
-            left = packed, left_at + k * ROWS, panel_step
-            multiply(rows_here, count, k, *left, *right, 0, starts, vectors, target, at, step)
+                where = k, count, column, columns_here, depth, columns, transposed
+                pack_right(b, matrix_at, *where, block, laid.size, panel)
+                right = block, 0, laid, 0, laid_starts
+            multiply(rows_here, count, k, packed, left_at + k * ROWS, panel_step, *right, vectors, target, at, step)
         if not direct:
             for r in range(rows_here):
                 copy(results, r * width, 1, out, to + r * columns, 1, columns_here)
@@ -89,14 +97,16 @@ def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows
 
 def _tile(pairs, rows, depth, columns, lanes):
     """Return the rows and columns of a tile: whole panels and vectors, as large as the caches and the threads allow."""
-    tile_rows = min(TILE_ROWS, -(-rows // ROWS) * ROWS)
-    widest = (WIDE_BYTES if rows <= FEW_ROWS or depth <= SHALLOW else TILE_BYTES) // VECTOR_BYTES * lanes
-    width = min(widest, -(-columns // lanes) * lanes)
+    tile_rows, panel = min(TILE_ROWS, -(-rows // ROWS) * ROWS), VECTORS * lanes
+    deep = rows > FEW_ROWS and depth > SHALLOW
+    width = min((TILE_BYTES if deep else WIDE_BYTES) // VECTOR_BYTES * lanes, -(-columns // lanes) * lanes)
     while pairs * -(-rows // tile_rows) * -(-columns // width) < ENOUGH_TASKS:
-        if tile_rows > 8 * ROWS:
+        if deep and width > panel:
+            width = panel
+        elif tile_rows > 8 * ROWS:
             tile_rows = -(-tile_rows // (2 * ROWS)) * ROWS
-        elif width > VECTORS * lanes:
-            width = -(-width // (2 * VECTORS * lanes)) * VECTORS * lanes
+        elif width > panel:
+            width = -(-width // (2 * panel)) * panel
         else:
             break
     return tile_rows, width
@@ -104,9 +114,9 @@ def _tile(pairs, rows, depth, columns, lanes):
 
 @lru_cache(maxsize=256)
 def _places(depth, width, columns, lanes):
-    """Return where a step of the sum is, in a tile's block and in the right matrix, and where a vector is."""
-    k = np.arange(depth, dtype=np.int64)
-    return k * width, k * columns, np.arange(0, width, lanes, dtype=np.int64)
+    """Return where a step of the sum and a vector are: in a tile's block, panel after panel, and in the right matrix."""
+    k, v, panel = np.arange(depth, dtype=np.int64), np.arange(-(-width // lanes), dtype=np.int64), VECTORS * lanes
+    return (k * panel, v // VECTORS * depth * panel + v % VECTORS * lanes), (k * columns, v * lanes)
 
 
 def forward(a, b, pairs, transpose_a, transpose_b):
@@ -123,10 +133,11 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     packed = (np.zeros if rows % ROWS else np.empty)(a.shape[0] * panels * depth * ROWS, a.dtype)
     launch(pack_left, a.shape[0] * panels, a.reshape(-1), packed, rows * depth, rows, depth, transpose_a, work=packed.size)
     tile_rows, width = _tile(pairs.shape[0], rows, depth, columns, lanes)
-    steps, in_place, starts = _places(min(depth, DEPTH_BLOCK), width, columns, lanes)
+    places = _places(min(depth, DEPTH_BLOCK), width, columns, lanes)
     tasks = pairs.shape[0] * -(-rows // tile_rows) * -(-columns // width)
     sizes = (rows, depth, columns)
-    tables = pairs, sizes, tile_rows, width, transpose_b, steps, in_place, starts
-    scratch = (steps.size + -(-tile_rows // ROWS) * ROWS) * width, a.dtype
+    tables = pairs, sizes, tile_rows, width, transpose_b, places
+    size = min(depth, DEPTH_BLOCK) * -(-width // (VECTORS * lanes)) * VECTORS * lanes
+    scratch = size + -(-tile_rows // ROWS) * ROWS * width, a.dtype
     launch(multiply_tiles, tasks, packed, b.reshape(-1), out.reshape(-1), *tables, work=2 * out.size * depth, scratch=scratch)
     return out
