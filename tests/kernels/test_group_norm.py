@@ -191,6 +191,23 @@ def test_gradients_equal_the_complex_step(case):
     assert_complex_step(forward, gradients, [x, weight, bias], np.random.default_rng(0))
 
 
+@pytest.mark.spec("group_norm.statistics", "group_norm.backward")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_planes_are_summed_in_stretches(dtype):
+    rng = np.random.default_rng(0)
+    x, grad = (rng.standard_normal((2, 4, 33, 67)).astype(dtype) for _ in range(2))
+    weight, bias = rng.standard_normal((2, 4)).astype(dtype)
+    out, mean, inv_std, _ = group_norm.forward(x, 2, weight, bias, EPS)
+    want = group_norm.forward(x, 2, weight, bias, EPS, "reference")[0]
+    assert_within(out, want, gamma(4 * x.size, np.float64) * 1e2 + 2 * last_rounding(want, dtype))
+    got = group_norm.backward(grad, x, 2, weight, mean, inv_std)
+    loops = group_norm.backward(grad, x, 2, weight, mean, inv_std, "reference")
+    arrays = rows(grad, 2), rows(x, 2), per_value(weight, x, 2), mean.ravel(), inv_std.ravel()
+    bounds = gradient_error(*arrays, lambda terms: terms.reshape(x.shape).sum((0, 2, 3)))
+    for one, other, bound in zip(got, loops, bounds):
+        assert_within(one, other, bound.reshape(one.shape) + 2 * last_rounding(other, dtype))
+
+
 @pytest.mark.proves("group_norm", "determinism")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_promises(monkeypatch, dtype):

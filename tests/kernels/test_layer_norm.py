@@ -180,6 +180,24 @@ def test_gradients_equal_the_complex_step(case):
     assert_complex_step(forward, gradients, [x, weight, bias], np.random.default_rng(0))
 
 
+@pytest.mark.spec("layer_norm.statistics", "layer_norm.backward")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(3, 2051), (67, 1030)])
+def test_long_rows_are_taken_in_stretches(dtype, shape):
+    rng = np.random.default_rng(0)
+    x, grad = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    weight, bias = rng.standard_normal((2, shape[1])).astype(dtype)
+    out, mean, inv_std = layer_norm.forward(x, shape[1:], weight, bias, EPS)
+    want = layer_norm.forward(x, shape[1:], weight, bias, EPS, "reference")
+    error = gamma(4 * shape[1], np.float64) * 1e2
+    assert_within(out, want[0], error + 2 * last_rounding(want[0], dtype))
+    got = layer_norm.backward(grad, x, shape[1:], weight, mean, inv_std)
+    loops = layer_norm.backward(grad, x, shape[1:], weight, mean, inv_std, "reference")
+    bounds = gradient_error(grad, x, weight[None], mean, inv_std, lambda terms: terms.sum(0))
+    for one, other, bound in zip(got, loops, bounds):
+        assert_within(one, other, bound + 2 * last_rounding(other, dtype))
+
+
 @pytest.mark.proves("layer_norm", "determinism")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_promises(monkeypatch, dtype):
@@ -201,6 +219,15 @@ def test_rows_do_not_see_each_other():
     assert np.isnan(poisoned[1, 2]).all()
     poisoned[1, 2] = out[1, 2]
     assert_same_bits(poisoned, out)
+
+
+@pytest.mark.spec("layer_norm.backward")
+def test_an_infinite_mean_gives_infinite_gradients_as_in_the_loops():
+    x, grad, weight = np.zeros((1, 3)), np.ones((1, 3)), np.ones(3)
+    arrays = grad, x, (3,), weight, np.array([np.inf]), np.ones(1)
+    want = layer_norm.backward(*arrays, "reference")
+    assert np.isneginf(want[0]).all()
+    assert_same_bits(layer_norm.backward(*arrays), want)  # what lies beside a row is no number to multiply by
 
 
 def test_the_compiled_loops_are_the_plain_loops():

@@ -232,6 +232,26 @@ print([hashlib.sha256(out.tobytes()).hexdigest() for out in outputs])
 """
 
 
+NORMS = """
+import hashlib
+import numpy as np
+from rawseg_kernels import batch_norm, group_norm, layer_norm
+draw = np.random.default_rng(0).standard_normal
+outputs = []
+for dtype in (np.float32, np.float64):
+    for rows, length in ((67, 71), (3, 2051)):
+        x, grad, weight = draw((rows, length)).astype(dtype), draw((rows, length)).astype(dtype), draw(length).astype(dtype)
+        saved = layer_norm.forward(x, (length,), weight, weight)
+        outputs += [*saved, *layer_norm.backward(grad, x, (length,), weight, *saved[1:])]
+    x, grad, weight = draw((2, 4, 37, 31)).astype(dtype), draw((2, 4, 37, 31)).astype(dtype), draw(4).astype(dtype)
+    saved = group_norm.forward(x, 2, weight, weight)
+    outputs += [*saved, *group_norm.backward(grad, x, 2, weight, *saved[1:3])]
+    saved = batch_norm.forward_train(x, weight, weight)
+    outputs += [*saved, *batch_norm.backward_train(grad, x, weight, *saved[1:3])]
+print([hashlib.sha256(out.tobytes()).hexdigest() for out in outputs])
+"""
+
+
 PRODUCT = """
 import hashlib
 import numpy as np
@@ -242,7 +262,11 @@ print(hashlib.sha256(matmul.forward(x, x, transpose_b=True).tobytes()).hexdigest
 
 
 # Each width compiles everything anew: a product for the plainest one always, the rest in the long tier.
-@pytest.mark.parametrize("script", [PRODUCT, pytest.param(WIDTHS, marks=pytest.mark.release)], ids=["product", "convolutions"])
+@pytest.mark.parametrize(
+    "script",
+    [PRODUCT, *(pytest.param(script, marks=pytest.mark.release) for script in (WIDTHS, NORMS))],
+    ids=["product", "convolutions", "norms"],
+)
 def test_other_widths_give_the_same_bits(script):
     host = in_a_new_process(script, RAWSEG_SIMD="")
     for name in list(_simd.TILES)[-1:] if script is PRODUCT else _simd.TILES:

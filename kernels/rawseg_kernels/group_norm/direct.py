@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel
-from .._row_moments import add_products, add_row, mean_and_variance, normalise, total
+from .._jit import kernel, piece
+from .._row_moments import NEAR, row_statistics
+from .._simd_affine import normalise_ahead, subtract_scaled
+from .._simd_norms import sum_gradient
 from .._threads import launch
 
-LANES = 64  # partial sums of a row, which may be short
+FETCHED = 1 << 15  # elements of a group, at most, that are fetched while the one before is normalised: both are in the cache
 
 
 def forward(x, weight, bias, eps):
@@ -21,8 +23,7 @@ def forward(x, weight, bias, eps):
     rows = x.shape[0]
     out = empty(x.shape, x.dtype)
     mean, inv_std, variance = np.empty(rows), np.empty(rows), np.empty(rows)
-    flat = x.reshape(rows, x.shape[1] * x.shape[2])
-    launch(_forward, rows, flat, weight, bias, eps, out, mean, inv_std, variance, work=4 * x.size)
+    launch(_forward, rows, x, weight, bias, eps, out, mean, inv_std, variance, work=4 * x.size)
     return out, mean, inv_std, variance
 
 
@@ -39,33 +40,44 @@ def backward(grad_output, x, weight, mean, inv_std):
 
 @kernel
 def _forward(first, last, x, weight, bias, eps, out, mean, inv_std, variance):
-    lanes, segments, length = np.zeros(LANES, np.float64), out.shape[1], out.shape[2]
-    for row in range(first, last):
-        mean[row], variance[row] = mean_and_variance(x[row], lanes)
-        inv_std[row] = 1 / np.sqrt(variance[row] + eps)
-        for s in range(segments):
-            k = (row * segments + s) % weight.size
-            values = x[row, s * length : (s + 1) * length]
-            normalise(values, mean[row], inv_std[row] * weight[k], bias[k], out[row, s])
+    flat, target, (_, segments, length) = x.reshape(-1), out.reshape(-1), x.shape
+    together = max(1, NEAR // max(segments * length, 1))
+    ahead = segments * length if segments * length <= FETCHED else 0
+    for begin in range(first, last, together):
+        end = min(begin + together, last)
+        row_statistics(flat, begin, end, segments * length, eps, mean, variance, inv_std)
+        for row in range(begin, end):
+            for s in range(segments):
+                at, k = (row * segments + s) * length, (row * segments + s) % weight.size
+                scale = inv_std[row] * weight[k]
+                normalise_ahead(flat, at, length, mean[row], scale, bias[k], target, ahead)
 
 
 @kernel
 def _backward(first, last, grad_output, x, weight, mean, inv_std, grad_input, moments, totals):
-    segments, length = x.shape[1], x.shape[2]
-    lanes, count = np.zeros(LANES, np.float64), max(segments * length, 1)
+    given, values, target, (_, segments, length) = grad_output.reshape(-1), x.reshape(-1), grad_input.reshape(-1), x.shape
+    count = max(segments * length, 1)
+    ahead = count if count <= FETCHED else 0
     for row in range(first, last):
         shift, slope = 0.0, 0.0
         for s in range(segments):
             at = row * segments + s
-            add_row(grad_output[row, s], lanes)
-            totals[at] = total(lanes)
-            add_products(grad_output[row, s], x[row, s], mean[row], lanes)
-            moments[at] = total(lanes) * inv_std[row]
+            summed, moment = _sums(given, values, at * length, length, mean[row])
+            totals[at], moments[at] = summed, moment * inv_std[row]
             shift += weight[at % weight.size] * totals[at]
             slope += weight[at % weight.size] * moments[at]
         shift, slope = shift / count, slope * inv_std[row] / count
         for s in range(segments):
-            factor = np.float64(weight[(row * segments + s) % weight.size])
-            part, values, target = grad_output[row, s], x[row, s], grad_input[row, s]
-            for i in range(target.size):
-                target[i] = inv_std[row] * (factor * part[i] - shift - (values[i] - mean[row]) * slope)
+            at = row * segments + s
+            factor = weight[at % weight.size]
+            subtract_scaled(given, values, at * length, length, mean[row], factor, inv_std[row], shift, slope, target, ahead)
+
+
+@piece
+def _sums(grad, row, at, count, centre):
+    """Return the sum of a gradient, and that of its products with the distances from a centre."""
+    summed = moment = 0.0
+    for start in range(0, count, NEAR):
+        part = sum_gradient(grad, row, at + start, min(NEAR, count - start), centre, -np.inf, np.inf)
+        summed, moment = summed + part[0], moment + part[1]
+    return summed, moment

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel, piece
+from .._jit import inlined, kernel, piece
+from .._simd_copies import copy_ahead
 from .._threads import launch
 from ..resize.tables import transposed
-from .tables import longest_run
 
 
 def forward(x, rows, columns, fill):
@@ -34,28 +34,41 @@ def backward(grad_output, input_size, rows, columns):
 
 
 @kernel
+def longest_run(table):
+    """Return ``(at, start, count)`` of the longest stretch of ``table`` that counts up: ``table[at + i] == start + i``."""
+    at, longest, begin = 0, 0, 0
+    for end in range(1, table.size + 1):
+        if end == table.size or table[end - 1] < 0 or table[end] != table[end - 1] + 1:
+            if end - begin > longest:
+                at, longest = begin, end - begin
+            begin = end
+    if longest == 0 or table[at] < 0:  # nothing but the constant
+        return 0, 0, 0
+    return at, table[at], longest
+
+
+@kernel
 def _forward(first, last, x, out, rows, columns, run, fill):
-    out_h = out.shape[1]
+    source, target, (_, h, w), (_, out_h, out_w) = x.reshape(-1), out.reshape(-1), x.shape, out.shape
     at, start, count = run
+    plane, oh = first // out_h, first % out_h
     for task in range(first, last):
-        plane, oh = task // out_h, task % out_h
-        target = out[plane, oh]
-        if rows[oh] < 0:
-            for i in range(target.size):
+        to, row = task * out_w, rows[oh]
+        origin = (plane * h + row) * w
+        plane, oh = (plane, oh + 1) if oh + 1 < out_h else (plane + 1, 0)  # divisions cost as much as a short row
+        if row < 0:
+            for i in range(to, to + out_w):
                 target[i] = fill
             continue
-        source = x[plane, rows[oh]]
-        _copy_frame(source, columns[:at], fill, target[:at])
-        kept, part = source[start : start + count], target[at : at + count]
-        for i in range(part.size):
-            part[i] = kept[i]
-        _copy_frame(source, columns[at + count :], fill, target[at + count :])
+        _copy_frame(source, origin, columns, 0, at, fill, target, to)
+        copy_ahead(source, origin + start, target, to + at, count)
+        _copy_frame(source, origin, columns, at + count, out_w, fill, target, to)
 
 
-@piece
-def _copy_frame(source, columns, fill, target):
-    for i in range(target.size):
-        target[i] = source[columns[i]] if columns[i] >= 0 else fill
+@inlined
+def _copy_frame(source, origin, columns, begin, end, fill, target, to):
+    for i in range(begin, end):
+        target[to + i] = source[origin + columns[i]] if columns[i] >= 0 else fill
 
 
 @kernel

@@ -24,16 +24,3 @@ def sources(mode: str, size: int, low: int, high: int) -> Any:
     if mode == "constant":
         return np.where((positions >= 0) & (positions < size), positions, -1)
     return CONTINUED[mode][0](positions, size) if low or high else positions
-
-
-def longest_run(table: Any) -> tuple[int, int, int]:
-    """Return ``(at, start, count)`` of the longest stretch of ``table`` that counts up: ``table[at + i] == start + i``."""
-    if not table.size:
-        return 0, 0, 0
-    ends = np.flatnonzero((np.diff(table) != 1) | (table[:-1] < 0)) + 1
-    edges = np.concatenate(([0], ends, [table.size]))
-    longest = int(np.argmax(np.diff(edges)))
-    at = int(edges[longest])
-    if table[at] < 0:  # nothing but the constant
-        return 0, 0, 0
-    return at, int(table[at]), int(edges[longest + 1]) - at

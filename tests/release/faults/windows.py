@@ -192,10 +192,13 @@ FAULTS = [
         [
             (
                 "missing step",
-                "_copy_frame(source, columns[at + count :], fill, target[at + count :])",
-                "_copy_frame(source, columns[at:], fill, target[at + count :])",
+                "_copy_frame(source, origin, columns, at + count, out_w, fill, target, to)",
+                "_copy_frame(source, origin, columns, at + count + 1, out_w, fill, target, to)",
             ),
             ("wrong comparison", "if columns[i] >= 0 else fill", "if columns[i] > 0 else fill"),
+            ("missing step", "end == table.size or table[end - 1] < 0 or", "end == table.size or"),
+            ("wrong comparison", "if oh + 1 < out_h else (plane + 1, 0)", "if oh + 1 < out_h else (plane, 0)"),
+            ("wrong place", "origin + start, target, to + at, count)", "origin, target, to + at, count)"),
             ("= for +=", "row[i] += part[i]", "row[i] = part[i]"),
             ("= for +=", "target[i] += kept[i]", "target[i] = kept[i]"),
             ("= for +=", "total[columns[i]] += row[i]", "total[columns[i]] = row[i]"),
@@ -210,7 +213,6 @@ FAULTS = [
             ("off by one", "i.clip(0, n - 1)", "i.clip(1, n)"),
             ("wrong formula", "lambda i, n: i % n", "lambda i, n: (i + 1) % n"),
             ("wrong comparison", "(positions >= 0) & (positions < size)", "(positions > 0) & (positions < size)"),
-            ("missing step", "(np.diff(table) != 1) | (table[:-1] < 0)", "(np.diff(table) != 1)"),
             ("off by one", "lambda n: max(n - 1, 0)", "lambda n: n"),
         ],
     ),
