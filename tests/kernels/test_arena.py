@@ -128,6 +128,18 @@ def test_what_lies_free_is_bounded_and_the_far_end_goes_first(arena):
     assert (arena.cached, arena.live, arena.segments) == (0, 0, [])
 
 
+def test_of_several_segments_the_smallest_place_is_taken_and_the_last_are_given_up_first(arena, monkeypatch):
+    monkeypatch.setattr(_arena, "SEGMENT", 10**6)
+    held = [empty(nbytes, np.uint8) for nbytes in (500_032, 400_000, 300_032, 600_000, 700_032, 200_000)]
+    assert [segment.ranges.top for segment in arena.segments] == [900_032, 900_032, 900_032]
+    places = [address(array) for array in held]
+    del held[4], held[2], held[0]
+    assert address(empty(300_000, np.uint8)) == places[2]
+    arena.limit = 900_000
+    del held[-1]
+    assert [segment.ranges.cached for segment in arena.segments] == [500_032, 300_032, 99_936]
+
+
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 

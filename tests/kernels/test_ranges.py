@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from rawseg_kernels._ranges import Ranges
 
-SIZE = 40
+SIZE = 24
 FREE, USED = 0, 1
-STEPS = st.lists(st.tuples(st.sampled_from(["take", "give back", "forget"]), st.integers(1, 12)), max_size=60)
+STEPS = st.lists(st.tuples(st.sampled_from(["take", "give back", "forget"]), st.integers(1, 6)), min_size=30, max_size=60)
 
 
 often = settings(max_examples=max(300, settings.default.max_examples))  # each takes a millisecond

@@ -18,7 +18,7 @@ from .._threads import launch
 from . import few_rows
 
 TILE_ROWS = 512  # rows of a tile, at most: DEPTH_BLOCK steps of them, of its columns, and its results,
-TILE_BYTES = 192  # so long, are in the second-level cache together; rows are
+TILE_BYTES = 192  # so long, are in the second-level cache together; of fewer rows, each is of one panel of vectors, or
 WIDE_BYTES = 5 * VECTOR_BYTES * VECTORS  # where memory, not the products, takes the time, and likes long ones
 FEW_ROWS = 2 * ROWS  # of a tile: b is read so seldom that it is not worth laying out
 CLASH = 1024  # bytes: rows a multiple apart fall into the same few lines of a cache
@@ -99,7 +99,8 @@ def _tile(pairs, rows, depth, columns, lanes):
     """Return the rows and columns of a tile: whole panels and vectors, as large as the caches and the threads allow."""
     tile_rows, panel = min(TILE_ROWS, -(-rows // ROWS) * ROWS), VECTORS * lanes
     deep = rows > FEW_ROWS and depth > SHALLOW
-    width = min((TILE_BYTES if deep else WIDE_BYTES) // VECTOR_BYTES * lanes, -(-columns // lanes) * lanes)
+    widest = WIDE_BYTES if not deep else TILE_BYTES if rows >= TILE_ROWS else VECTOR_BYTES * VECTORS
+    width = min(widest // VECTOR_BYTES * lanes, -(-columns // lanes) * lanes)
     while pairs * -(-rows // tile_rows) * -(-columns // width) < ENOUGH_TASKS:
         if deep and width > panel:
             width = panel

@@ -162,7 +162,7 @@ FAULTS = [
     ),
     (
         f"{ROOM}/conv2d/_patches.py",
-        "kernels/test_conv2d.py -k tile_an_image",
+        "kernels/test_conv2d.py -k 'tile_an_image or parts_of_any_size'",
         [
             (
                 "height for width",
@@ -171,6 +171,8 @@ FAULTS = [
             ),
             ("missing check", "fits and tuple(kernel_size) == tuple(stride)", "fits"),
             ("swapped stride axes", "out, start + i * rows * w, columns", "out, start + i * columns * w, columns"),
+            ("off by one", "slice(first, first + together)", "slice(first, first + together - 1)"),
+            ("count", "range(0, array.shape[0], together)", "range(0, array.shape[0] - 1, together)"),
         ],
     ),
     (
@@ -318,10 +320,12 @@ FAULTS = [
         f"{ROOM}/matmul/panels.py",
         "kernels/test_matmul.py",
         [
-            ("missing step", "multiply(rows_here, count, k, *left", "multiply(rows_here, count, 1, *left"),
-            ("= for +=", "multiply(rows_here, count, k, *left", "multiply(rows_here, count, 0, *left"),
+            ("missing step", "multiply(rows_here, count, k, packed", "multiply(rows_here, count, 1, packed"),
+            ("= for +=", "multiply(rows_here, count, k, packed", "multiply(rows_here, count, 0, packed"),
+            ("off by one", "to, here = first * steps,", "to, here = first * (steps - 1),"),
+            ("wrong order", "v // VECTORS * depth * panel", "v // VECTORS * panel"),
+            ("count", "-(-width // panel) * panel\n", "width // panel * panel\n"),
             ("missing check", "if transposed or not (whole and few):", "if not (whole and few):"),
-            ("missing check", "direct = whole and rows_here % ROWS == 0 and (", "direct = whole and ("),
             ("missing step", "        if not direct:\n", "        if False:\n"),
         ],
     ),

@@ -1,0 +1,40 @@
+"""Mistakes in how memory is used again."""
+
+from __future__ import annotations
+
+ROOM = "kernels/rawseg_kernels"
+
+FAULTS = [
+    (
+        f"{ROOM}/_ranges.py",
+        "kernels/test_ranges.py",
+        [
+            ("wrong comparison", "length >= size and (length < best", "length > size and (length < best"),
+            ("wrong comparison", "(length < best or best < 0)", "(length > best or best < 0)"),
+            ("off by one", "start + size, room - size", "start, room - size"),
+            ("count", "min(kept, room - size)", "kept"),
+            ("count", "kept = min(self.high, self.top) - start", "kept = size"),
+            ("missing step", "self.high = max(self.high, self.top)", "self.high = self.top"),
+            ("missing check", "self.starts[at] == start + size:", "False:"),
+            ("missing check", "if at and self.starts[at - 1] + self.sizes[at - 1] == start:", "if False:"),
+            ("count", "return given + size - kept", "return given"),
+            ("missing step", "self.kept[at] = self.kept[at], 0", "self.kept[at] = self.kept[at], self.kept[at]"),
+            ("count", "max(self.top, self.high - size)", "self.high - size"),
+        ],
+    ),
+    (
+        f"{ROOM}/_arena.py",
+        "kernels/test_arena.py",
+        [
+            ("missing step", "            self.dead.append(block)\n", ""),
+            ("missing step", "self.cached -= kept\n            self.live", "self.live"),
+            ("wrong comparison", "(found < room or segment is None)", "(found > room or segment is None)"),
+            ("missing check", "if segment.ranges.size - segment.ranges.top >= size:", "if True:"),
+            ("missing step", "for length in (max(SEGMENT, size), size):", "for length in (max(SEGMENT, size),):"),
+            ("missing step", "segment.forget(start, end)", "pass"),
+            ("wrong order", "reversed(self.segments[:])", "self.segments[:]"),
+            ("missing check", "if self.cached > self.limit:", "if False:"),
+            ("missing check", "if _arena.lock.acquire(blocking=False):", "if True:"),
+        ],
+    ),
+]
