@@ -26,8 +26,8 @@ LINE = 64  # bytes to which blocks are aligned, a line of the caches and a vecto
 PRIVATE = hasattr(mmap, "MAP_PRIVATE")  # memory that a forked child has for itself, and that costs nothing until it is written
 SEGMENT = 1 << (30 if PRIVATE else 26)  # bytes, at least
 SHARE = 4  # free memory may be one part in so many of the machine's
-FORGET = getattr(mmap, "MADV_DONTNEED" if sys.platform.startswith("linux") else "MADV_FREE", None)
-HUGE = getattr(mmap, "MADV_HUGEPAGE", None)
+FORGET: Any = getattr(mmap, "MADV_DONTNEED" if sys.platform.startswith("linux") else "MADV_FREE", None)
+HUGE: Any = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
 def _limit() -> int:
