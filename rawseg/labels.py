@@ -37,8 +37,8 @@ def check_class_ids(
     IndexRangeError
         Or ``error``: with the first id out of range and its position.
     """
-    if current() is None and ids.size and ids.min() >= 0 and ids.max() < num_classes:
-        return  # two passes over memory instead of four
+    if isinstance(ids, np.ndarray) and current() is None and ids.size and ids.min() >= 0 and ids.max() < num_classes:
+        return  # two passes over memory, where the rest takes four
     bad = (ids < 0) | (ids >= num_classes)
     if kept is not None:
         bad &= kept

@@ -24,8 +24,10 @@ from ._ranges import Ranges
 SMALLEST = 64 * 1024  # bytes; NumPy and malloc have smaller blocks at hand
 LINE = 64  # bytes to which blocks are aligned, a line of the caches and a vector of AVX-512
 PRIVATE = hasattr(mmap, "MAP_PRIVATE")  # memory that a forked child has for itself, and that costs nothing until it is written
-SEGMENT = 1 << (30 if PRIVATE else 26)  # bytes, at least
+SEGMENT = 1 << (30 if PRIVATE else 26)  # bytes, where there are so many, and more for larger arrays
 SHARE = 4  # free memory may be one part in so many of the machine's
+# How pages are given up; where that is not possible, as on Windows, only segments that nothing lies in can go, and a bound on
+# what lies free holds as far as these do.
 FORGET: Any = getattr(mmap, "MADV_DONTNEED" if sys.platform.startswith("linux") else "MADV_FREE", None)
 HUGE: Any = getattr(mmap, "MADV_HUGEPAGE", None)
 
@@ -41,7 +43,7 @@ class _Segment:
     __slots__ = ("address", "arena", "memory", "places", "ranges")
 
     def __init__(self, arena: _Arena, size: int) -> None:
-        self.arena, self.ranges = arena, Ranges(size)
+        self.arena, self.ranges = arena, Ranges(size, mmap.PAGESIZE)
         self.memory = mmap.mmap(-1, size, **({"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if PRIVATE else {}))
         if HUGE is not None:
             with contextlib.suppress(OSError):  # of a system without them
@@ -53,7 +55,8 @@ class _Segment:
         """Give the whole pages between two places to the operating system."""
         start, end = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE
         if start < end:
-            self.memory.madvise(FORGET, start, end - start)
+            with contextlib.suppress(OSError):  # of pages that are locked, which then stay
+                self.memory.madvise(FORGET, start, end - start)
 
 
 class _Arena:
@@ -65,17 +68,14 @@ class _Arena:
         self.dead: list[Block] = []  # of those that died while the lock was held
         self.limit, self.poison = _limit(), os.environ.get("RAWSEG_POISON", "") not in ("", "0")
         self.live = self.cached = self.peak = self.hits = self.misses = 0
+        self.abandoned = False  # in a child that was forked while another thread was at work here
 
     def take(self, block: Block, size: int) -> None:
         """Find a place for a block: the smallest that is free and suffices, or else above all that was used."""
         with self.lock:
             if self.dead:
                 self._bury()
-            segment, room = None, -1
-            for other in self.segments:
-                found = other.ranges.room(size)
-                if found >= 0 and (found < room or segment is None):
-                    segment, room = other, found
+            segment, room = self._smallest(size)
             if segment is not None:
                 start, kept = segment.ranges.take(size, room)
             else:
@@ -91,21 +91,33 @@ class _Arena:
                 self.peak = self.live
             block.segment, block.start, block.size = segment, start, size
 
+    def _smallest(self, size: int) -> tuple[_Segment | None, int]:
+        """Return the segment with the smallest free place that suffices, and the size of that place."""
+        segment, room = None, -1
+        for other in self.segments:
+            found = other.ranges.room(size)
+            if found >= 0 and (found < room or segment is None):
+                segment, room = other, found
+        return segment, room
+
     def _with_space(self, size: int) -> _Segment:
-        """Return a segment with so many bytes above its top, a new one if need be."""
-        for segment in self.segments:
-            if segment.ranges.size - segment.ranges.top >= size:
-                return segment
-        for length in (max(SEGMENT, size), size):
-            with contextlib.suppress(OSError, OverflowError, ValueError):  # whoever limits address space may have less left
+        """Return a segment with so many bytes above its top, used ones if there are, or a new segment."""
+        fitting = [segment for segment in self.segments if segment.ranges.size - segment.ranges.top >= size]
+        if fitting:
+            return next((s for s in fitting if s.ranges.high - s.ranges.top >= size), fitting[0])
+        for length in (max(SEGMENT, size), size, size):  # whoever limits address space may have less left
+            with contextlib.suppress(OSError, OverflowError, ValueError):
                 self.segments.append(_Segment(self, length))
                 return self.segments[-1]
+            if length == size:
+                self._shrink(0)  # and some of it lies free
         raise MemoryError(f"workspace: out: expected memory for {size} bytes, got none")
 
     def give_back(self, block: Block) -> None:
         """Take the place of a block that died. Never waits: the garbage collector may call it inside `take`."""
         if not self.lock.acquire(blocking=False):
-            self.dead.append(block)
+            if not self.abandoned:
+                self.dead.append(block)
             return
         try:
             self._free(block)
@@ -125,7 +137,7 @@ class _Arena:
             self._shrink(self.limit)
 
     def _shrink(self, limit: int) -> None:
-        """Give memory to the operating system until no more lies free, from the far end, which is asked last."""
+        """Give free memory to the operating system, the far end first, which is asked last, until a limit is kept."""
         for segment in reversed(self.segments[:]):
             ranges, excess = segment.ranges, self.cached - limit
             if excess <= 0:
@@ -163,8 +175,8 @@ class Block:
         place = self.segment.address + self.start, False
         self.__array_interface__ = {"shape": shape, "typestr": dtype.str, "data": place, "version": 3}
 
-    def __del__(self) -> None:
-        if hasattr(self, "segment"):  # else there was no memory to have
+    def __del__(self, finalizing: Any = sys.is_finalizing) -> None:
+        if hasattr(self, "segment") and not finalizing():  # else there was no memory to have, or no modules are left
             self.segment.arena.give_back(self)
 
 
@@ -214,6 +226,7 @@ def memory_stats() -> dict[str, int]:
 def reset_peak_memory_stats() -> None:
     """Let ``memory_stats()["peak"]`` start again from what is live."""
     with _arena.lock:
+        _arena._bury()
         _arena.peak = _arena.live
 
 
@@ -228,6 +241,7 @@ def _after_fork() -> None:
     if _arena.lock.acquire(blocking=False):
         _arena.lock.release()
     else:
+        _arena.abandoned = True
         _arena = _Arena()
 
 

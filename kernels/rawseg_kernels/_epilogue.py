@@ -3,7 +3,7 @@ r"""What may follow a convolution's sum before it is stored: batch normalisation
 .. math:: y_k \leftarrow \min(\max((y_k - \mu_k)\, s_k + t_k,\ low),\ high)
 
 computed from the *rounded* sum, in float64, and rounded once: what `rawseg_kernels.batch_norm` and `rawseg_kernels.activation`
-would make of it, bit for bit, without their passes over memory.
+would make of it, bit for bit, without their passes over memory (for a transposed convolution: in one, in place).
 """
 
 from __future__ import annotations

@@ -20,12 +20,14 @@ class Ranges:
         Bytes of each that the machine may still keep pages for, at most.
     high : int
         Where memory begins that was never used, or was given up since.
+    page : int
+        Bytes that are given up together.
     """
 
-    __slots__ = ("high", "kept", "size", "sizes", "starts", "top")
+    __slots__ = ("high", "kept", "page", "size", "sizes", "starts", "top")
 
-    def __init__(self, size: int) -> None:
-        self.size, self.top, self.high = size, 0, 0
+    def __init__(self, size: int, page: int) -> None:
+        self.size, self.page, self.top, self.high = size, page, 0, 0
         self.starts: list[int] = []
         self.sizes: list[int] = []
         self.kept: list[int] = []
@@ -83,7 +85,7 @@ class Ranges:
     def forget(self, size: int) -> Iterator[tuple[int, int, int]]:
         """Yield start, end and kept bytes of free places, which the caller gives up: the last first, until it is enough."""
         if self.high > self.top:
-            end, self.high = self.high, max(self.top, self.high - size)
+            end, self.high = self.high, max(self.top, (self.high - size) // self.page * self.page)
             size -= end - self.high
             yield self.high, end, end - self.high
         for at in range(len(self.kept) - 1, -1, -1):

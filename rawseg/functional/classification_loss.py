@@ -54,7 +54,8 @@ class PixelCrossEntropy(Function):
             return where(kept[:, None], gradient * grad_output.unsqueeze(1), 0.0).reshape(x.shape)
         logits, grads = x.array.reshape(ctx.shape), grad_output.array
         if ctx.divisor is not None:
-            grads = array_module(grads).broadcast_to(grads / ctx.divisor, target.shape)
+            with np.errstate(all="ignore"):  # a class weight may be next to nothing
+                grads = array_module(grads).broadcast_to(grads / ctx.divisor, target.shape)
         return Tensor(cross_entropy_room.backward(grads, logits, shifts.array, *ctx.options).reshape(x.shape))
 
 
@@ -243,9 +244,7 @@ def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[A
     flat = (1, 1) if x.ndim == 1 else (x.shape[0], math.prod(shape[1:]))
     ids, classes, xp = target.array, x.shape[0 if x.ndim == 1 else 1], array_module(target.array)
     kept = ids != ignore_index
-    check_class_ids(op, "target", ids, classes, kept)
-    if current() is not None:  # which checks later
-        ids = xp.where(kept & (ids >= 0) & (ids < classes), ids, 0)
-    elif not kept.all():
-        ids = xp.where(kept, ids, 0)
+    known = kept if current() is None else kept & (ids >= 0) & (ids < classes)  # a capture checks later
+    ids = xp.where(known, ids, 0)  # a copy: the caller may write to its own before backward
+    check_class_ids(op, "target", ids if current() is None else target.array, classes, kept)
     return ids.reshape(flat), kept.reshape(flat)

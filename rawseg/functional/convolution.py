@@ -32,7 +32,7 @@ class DeferredConvolution(Deferred):
         self._run, self._after = run, after
 
     def compute(self):
-        """Convolve, and finish every block of sums before it is stored."""
+        """Convolve, and finish every block of sums before it is stored, or where it lies."""
         return self._run(self._after)
 
     def normalised(self, centre, scale, shift):

@@ -276,3 +276,16 @@ def test_second_derivatives_are_pytorchs(reduction, shape):
     theirs = gradients(torch.autograd, torch.tensor, torch.nn.functional.cross_entropy)
     for got, want in zip(ours, theirs):
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)  # float64, a few dozen operations deep
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_a_target_may_be_written_to_before_backward(loss, ignored):
+    x = rawseg.randn(4, 3, dtype="float64", requires_grad=True)
+    target = np.array([0, 2, -100 if ignored else 1, 1])
+    loss(x, target.copy()).backward()
+    want, x.grad = x.grad.numpy().copy(), None
+    later = loss(x, target)
+    target[:] = [2, 1, 0, 0]
+    later.backward()
+    np.testing.assert_array_equal(x.grad.numpy(), want)

@@ -137,7 +137,18 @@ def test_of_several_segments_the_smallest_place_is_taken_and_the_last_are_given_
     assert address(empty(300_000, np.uint8)) == places[2]
     arena.limit = 900_000
     del held[-1]
-    assert [segment.ranges.cached for segment in arena.segments] == [500_032, 300_032, 99_936]
+    last = 99_936 // mmap.PAGESIZE * mmap.PAGESIZE
+    assert [segment.ranges.cached for segment in arena.segments] == [500_032, 300_032, last]
+
+
+def test_used_memory_is_taken_before_new_memory(arena, monkeypatch):
+    monkeypatch.setattr(_arena, "SEGMENT", 10**6)
+    first, second = empty(600_000, np.uint8), empty(700_000, np.uint8)
+    place = address(second)
+    del second
+    assert address(empty(300_000, np.uint8)) == place
+    assert (arena.hits, arena.misses) == (1, 2)
+    assert address(empty(300_000, np.uint8)) != address(first)
 
 
 def resident():
@@ -170,6 +181,49 @@ def test_a_segment_that_cannot_be_had_may_be_shorter(arena, monkeypatch):
     other = empty(10**6, np.uint8)
     assert len(arena.segments) == 2
     assert not np.shares_memory(array, other)
+
+
+@pytest.mark.skipif(_arena.FORGET is None, reason="no pages are given up here")
+def test_pages_that_cannot_be_given_up_stay_and_the_count_is_right(arena, monkeypatch):
+    class Locked:
+        def madvise(self, *arguments):
+            raise OSError
+
+    first, second = empty(10**6, np.uint8), empty(10**6, np.uint8)
+    arena.segments[0].memory = Locked()
+    del second
+    _arena.empty_cache()
+    assert (arena.live, arena.cached) == (first.nbytes, 0)
+    assert address(empty(10**6, np.uint8)) > address(first)
+
+
+LIMITED = """
+import resource
+from pathlib import Path
+import numpy as np
+from rawseg_kernels._arena import empty
+mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (mapped + 3 * 2**30,) * 2)
+first = empty(2**31, np.uint8)
+del first
+empty(5 * 2**29, np.uint8)
+"""
+
+OUTLIVED = """
+import builtins
+import numpy as np
+from rawseg_kernels import _arena
+_arena._arena.limit = 0
+builtins.kept = [_arena.empty(100_000, np.float64) for _ in range(4)]
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/statm")
+@pytest.mark.parametrize("program", [LIMITED, OUTLIVED], ids=["what lies free makes room", "the interpreter may end first"])
+def test_a_program_of_its_own(program):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("nbytes", [2**62, 2**70])
@@ -291,10 +345,13 @@ array.fill(3)
 with _arena._arena.lock:  # as if another thread were inside
     child = os.fork()
 if child == 0:
+    old = array.base.segment.arena
     other = _arena.empty(100_000, np.float64)
     other.fill(4)
     del other
-    os._exit(0 if (array == 3).all() else 1)
+    right = (array == 3).all()
+    del array
+    os._exit(0 if right and old.dead == [] else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
 

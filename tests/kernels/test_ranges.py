@@ -32,10 +32,11 @@ def take(ranges, size):
     return ranges.extend(size) if ranges.top + size <= ranges.size else None
 
 
+@pytest.mark.parametrize("page", [1, 4])
 @often
-@given(STEPS)
-def test_places_are_those_of_a_map_of_bytes(steps):
-    ranges, used, held = Ranges(SIZE), np.zeros(SIZE, np.int8), []
+@given(steps=STEPS)
+def test_places_are_those_of_a_map_of_bytes(page, steps):
+    ranges, used, held = Ranges(SIZE, page), np.zeros(SIZE, np.int8), []
     touched = np.zeros(SIZE, bool)  # bytes that were in use since they were last given up
     cached = 0
     for what, number in steps:
@@ -69,7 +70,7 @@ def test_places_are_those_of_a_map_of_bytes(steps):
 @often
 @given(STEPS)
 def test_without_giving_up_what_counts_as_kept_is_what_was_used(steps):
-    ranges, used, held = Ranges(SIZE), np.zeros(SIZE, np.int8), []
+    ranges, used, held = Ranges(SIZE, 1), np.zeros(SIZE, np.int8), []
     touched = np.zeros(SIZE, bool)
     for what, number in steps:
         if what == "take":
@@ -87,7 +88,7 @@ def test_without_giving_up_what_counts_as_kept_is_what_was_used(steps):
 
 
 def test_what_is_given_up_is_counted_once():
-    ranges = Ranges(100)
+    ranges = Ranges(100, 1)
     places = [ranges.extend(10)[0] for _ in range(5)]
     ranges.give_back(places[1], 10)
     ranges.give_back(places[4], 10)
@@ -99,9 +100,18 @@ def test_what_is_given_up_is_counted_once():
     assert ranges.cached == 0
 
 
+def test_whole_pages_are_given_up():
+    ranges = Ranges(100, 16)
+    ranges.extend(10)
+    ranges.give_back(ranges.extend(60)[0], 60)
+    assert list(ranges.forget(4)) == [(64, 70, 6)]
+    assert list(ranges.forget(1)) == [(48, 64, 16)]
+    assert list(ranges.forget(40)) == [(10, 48, 38)]
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (0, 2, 1), (1, 0, 2)])
 def test_neighbours_become_one(order):
-    ranges = Ranges(100)
+    ranges = Ranges(100, 1)
     places = [ranges.extend(10)[0] for _ in range(4)]
     for i in order:
         ranges.give_back(places[i], 10)

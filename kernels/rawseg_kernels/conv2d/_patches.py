@@ -33,7 +33,7 @@ def to_pixels(x, patch, out):
     launch(_put_together, out.shape[0] * out.shape[1], x.reshape(-1), out.reshape(-1), out.shape[2:], patch, work=x.size)
 
 
-def parts(array):
+def portions(array):
     """Yield slices of so many images at once that what is made of them on the way is little, and near when it is read."""
     together = max(1, PART_BYTES // max(1, array[:1].nbytes))
     for first in range(0, array.shape[0], together):

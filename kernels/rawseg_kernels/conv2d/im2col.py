@@ -13,7 +13,7 @@ from .._finishing import finish_planes
 from . import direct
 from ._correlation import correlate
 from ._finite import finite
-from ._patches import are_patches, parts, to_channels, to_pixels
+from ._patches import are_patches, portions, to_channels, to_pixels
 from ._phases import adjoint_phases, forward_phases
 from ._point_products import are_many, multiply_points
 from ._point_sums import sum_points
@@ -55,7 +55,7 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
         return correlate_points(x, weight, bias, groups, False, after, out)
     if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation):
         out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
-        for part in parts(x):
+        for part in portions(x):
             correlate_points(to_channels(x[part], kernel_size), _as_points(weight), bias, groups, False, after, out[part])
         return out
     seen, step = _seen(x, kernel_size, out_size, stride, padding)
@@ -82,7 +82,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     if _by_patches(kernel_size, input_shape[2:], out_size, stride, padding, dilation):
         bias = bias if bias is None else np.repeat(bias, kernel_size[0] * kernel_size[1])
         grad_input = empty(tuple(input_shape), grad_output.dtype)
-        for part in parts(grad_input):
+        for part in portions(grad_input):
             given = grad_output[part]
             points = empty((given.shape[0], input_shape[1] * kernel_size[0] * kernel_size[1], *out_size), given.dtype)
             correlate_points(given, _as_points(weight), bias, groups, True, NOTHING, points)

@@ -17,9 +17,9 @@ from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
 from .._threads import launch
 from . import few_rows
 
-TILE_ROWS = 512  # rows of a tile, at most: DEPTH_BLOCK steps of them, of its columns, and its results,
-TILE_BYTES = 192  # so long, are in the second-level cache together; of fewer rows, each is of one panel of vectors, or
-WIDE_BYTES = 5 * VECTOR_BYTES * VECTORS  # where memory, not the products, takes the time, and likes long ones
+TILE_ROWS = 512  # rows of a tile, at most. With so many, its rows are
+TILE_BYTES = 192  # long: DEPTH_BLOCK steps of both sides and its results are in the second-level cache together; or else
+WIDE_BYTES = 5 * VECTOR_BYTES * VECTORS  # where memory, not the products, takes the time; or else one panel of vectors
 FEW_ROWS = 2 * ROWS  # of a tile: b is read so seldom that it is not worth laying out
 CLASH = 1024  # bytes: rows a multiple apart fall into the same few lines of a cache
 ENOUGH_TASKS = 16  # tiles shrink until there are as many

@@ -22,7 +22,7 @@ FAULTS = [
             ("missing step", "asarray(losses.sum() / divisor)", "asarray(losses.sum() / 1)"),
             ("missing step", "broadcast_to(grads / ctx.divisor,", "broadcast_to(grads,"),
             ("missing step", "(grad_output / ctx.divisor).expand", "grad_output.expand"),
-            ("missing step", "ids = xp.where(kept, ids, 0)", "pass"),
+            ("missing step", "ids = xp.where(known, ids, 0)", "pass"),
             ("missing step", "(label_smoothing / len(weights)) if", "label_smoothing if"),
             ("wrong axis", "axis = 0 if x.ndim == 1 else 1\n", "axis = 0 if x.ndim == 1 else -1\n"),
             ("missing check", "check_class_ids(op,", "(op,"),
