@@ -344,14 +344,14 @@ array = _arena.empty(100_000, np.float64)
 array.fill(3)
 with _arena._arena.lock:  # as if another thread were inside
     child = os.fork()
-if child == 0:
-    old = array.base.segment.arena
-    other = _arena.empty(100_000, np.float64)
-    other.fill(4)
-    del other
-    right = (array == 3).all()
-    del array
-    os._exit(0 if right and old.dead == [] else 1)
+    if child == 0:
+        old = array.base.segment.arena
+        other = _arena.empty(100_000, np.float64)
+        other.fill(4)
+        del other
+        right = (array == 3).all()
+        del array
+        os._exit(0 if right and old.dead == [] else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
 

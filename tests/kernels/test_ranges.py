@@ -14,7 +14,7 @@ FREE, USED = 0, 1
 STEPS = st.lists(st.tuples(st.sampled_from(["take", "give back", "forget"]), st.integers(1, 6)), min_size=30, max_size=60)
 
 
-often = settings(max_examples=max(300, settings.default.max_examples))  # each takes a millisecond
+often = settings(max_examples=max(100, settings.default.max_examples))  # each takes a millisecond
 
 
 def runs(used):

@@ -33,7 +33,6 @@ FAULTS = [
             ("missing check", " if segment.ranges.size - segment.ranges.top >= size]", "]"),
             ("missing step", "            if length == size:\n", "            if False:\n"),
             ("wrong order", "next((s for s in fitting if s.ranges.high - s.ranges.top >= size), fitting[0])", "fitting[0]"),
-            ("missing check", " and not finalizing():", ":"),
             ("missing step", "_arena.abandoned = True", "pass"),
             ("missing step", "for length in (max(SEGMENT, size), size, size):", "for length in (max(SEGMENT, size),):"),
             ("missing step", "segment.forget(start, end)", "pass"),
