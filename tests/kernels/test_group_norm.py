@@ -199,6 +199,7 @@ def test_large_planes_are_summed_in_stretches(dtype):
     weight, bias = rng.standard_normal((2, 4)).astype(dtype)
     out, mean, inv_std, _ = group_norm.forward(x, 2, weight, bias, EPS)
     want = group_norm.forward(x, 2, weight, bias, EPS, "reference")[0]
+    # a sum errs by that share; a normal number times a weight is below 25, and mean, variance and value err
     assert_within(out, want, gamma(4 * x.size, np.float64) * 1e2 + 2 * last_rounding(want, dtype))
     got = group_norm.backward(grad, x, 2, weight, mean, inv_std)
     loops = group_norm.backward(grad, x, 2, weight, mean, inv_std, "reference")
