@@ -17,6 +17,7 @@ import numba
 
 from ._jit_cache import KernelCache, prune
 from ._jit_compiler import KernelCompiler
+from ._jit_entry import is_shared
 
 
 @lru_cache(maxsize=1)
@@ -81,7 +82,10 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 def _njit(function: Callable[..., Any], **options: Any) -> Any:
-    return numba.njit(nogil=True, error_model="numpy", pipeline_class=KernelCompiler, **options)(function)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", pipeline_class=KernelCompiler, **options)(function)
+    if dispatcher is not function:  # as it is where Numba is told to compile nothing
+        dispatcher.is_shared = is_shared(function.__code__.co_varnames)
+    return dispatcher
 
 
 @cache

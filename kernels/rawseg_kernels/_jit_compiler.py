@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
+from numba.core.callwrapper import PyCallWrapper
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
+from ._jit_entry import accepts, shared_entry
 from ._simd import VECTOR_BYTES
 
 WIDTH = f'"prefer-vector-width"="{8 * VECTOR_BYTES}"'
@@ -25,6 +28,18 @@ class _WideLower(Lower):
     def setup_function(self, fndesc: Any) -> None:
         super().setup_function(fndesc)
         set.add(self.function.attributes, WIDTH)  # llvmlite's own `add` knows no attribute with a value
+
+    def create_cpython_wrapper(self, release_gil: bool = False) -> None:
+        """Let Python enter a kernel through `_jit_entry.shared_entry`."""
+        if not accepts(self.fndesc):
+            super().create_cpython_wrapper(release_gil)
+            return
+        module = self.context.create_module("wrapper")
+        kind = self.call_conv.get_function_type(self.fndesc.restype, self.fndesc.argtypes)
+        kernel = ir.Function(module, kind, self.fndesc.llvm_func_name)
+        entry = shared_entry(self.context, module, kernel, self.fndesc)
+        PyCallWrapper(self.context, module, entry, self.fndesc, self.env, self.call_helper, release_gil).build()
+        self.library.add_ir_module(module)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -1,6 +1,7 @@
-"""Parked threads: each runs what it is handed, on another CPU than the thread that hands it over, and parks again.
+"""Threads that help at the desk of `_desk`: they look there for jobs as long as more seem to come, and then sleep.
 
-A futex and the GIL are all that a hand-over takes, about 30 us; a pool's futures and queues take twice that.
+A thread that sleeps is woken through Python, which takes some 30 us; one that looks joins a job within 1 us. Whether it is
+worth to look for long, the last sleep tells: the launches of a network follow each other closely.
 """
 
 from __future__ import annotations
@@ -8,58 +9,87 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Callable
+from time import perf_counter
+
+from ._desk import DESK, clear
+
+LONG, SHORT = 16_000, 500  # how often to look before a thread sleeps: some 600 us and 20 us
+SOON = 1e-3  # seconds; a thread that slept no longer than this should have looked for longer
 
 _current_cpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if os.name == "posix" else None
 _cpus = (
     os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 )  # before an OpenMP runtime pins this thread to one
 
+_lock = threading.Lock()
+callers: list[None] = []  # as many as share out tasks now
+_asleep: list[_Worker] = []
+_workers = 0  # asleep or not
 
-class Worker:
-    """A daemon thread that waits for work."""
+
+class _Worker:
+    """A daemon thread."""
 
     def __init__(self) -> None:
-        self._go, self._done = threading.Lock(), threading.Lock()  # as signals: acquired by who waits, released by who tells
+        self._go = threading.Lock()  # as a signal: acquired by who waits, released by who tells
         self._go.acquire()
-        self._done.acquire()
-        self._job: Callable[[], None] | None = None
-        self._error: BaseException | None = None
         self._avoided = -1
         self._thread = threading.Thread(target=self._serve, name="rawseg-kernel", daemon=True)
         self._thread.start()
 
-    def start(self, job: Callable[[], None]) -> None:
-        """Run ``job`` on the worker's thread; `wait` must follow."""
+    def wake(self) -> None:
+        """Let a thread that sleeps look for jobs."""
         self._avoid_this_cpu()
-        self._job = job
         self._go.release()
 
-    def wait(self) -> BaseException | None:
-        """Wait until the job is done, whatever signals come; return what it raised, or the first that a signal did."""
-        interrupted: BaseException | None = None
-        while True:
-            try:
-                self._done.acquire()
-                break
-            except BaseException as signal:  # the arrays must not be let go while the job writes to them
-                interrupted = interrupted or signal
-        error, self._error = self._error, None
-        return error or interrupted
-
     def _serve(self) -> None:
+        from ._sharing import serve
+
+        looks = LONG
         while True:
+            serve(DESK, LONG, looks)  # whoever wakes a thread has a job for it
+            slept = perf_counter()
+            _asleep.append(self)
+            while callers:  # they may have counted on this thread while it waited for Python's lock
+                serve(DESK, LONG, SHORT)
             self._go.acquire()
-            try:
-                self._job()  # type: ignore[misc]
-            except BaseException as error:
-                self._error = error
-            self._job = None
-            self._done.release()
+            looks = LONG if perf_counter() - slept < SOON else SHORT
 
     def _avoid_this_cpu(self) -> None:
-        """Keep the worker off the caller's CPU, where a scheduler may leave it for milliseconds once it has slept."""
+        """Keep the thread off the caller's CPU, where a scheduler may leave it for milliseconds once it has slept."""
         cpu = -1 if _current_cpu is None else _current_cpu()
         if cpu != self._avoided and _cpus - {cpu}:
             os.sched_setaffinity(self._thread.native_id or 0, _cpus - {cpu})
             self._avoided = cpu
+
+
+def call_in(count: int) -> None:
+    """See to it that at least ``count`` threads look for jobs, or will soon; the caller is one of `callers`."""
+    global _workers
+    if _workers - len(_asleep) >= count:
+        return
+    from ._sharing import open_desk
+
+    open_desk()
+    with _lock:
+        while _workers - len(_asleep) < count:
+            if _asleep:
+                _asleep.pop().wake()
+                continue
+            try:
+                _Worker()
+            except RuntimeError:  # the system has no more threads, or the process is ending
+                return
+            _workers += 1
+
+
+def _after_fork() -> None:
+    """Forget the parent's threads, which do not exist in a forked child, and what they were at."""
+    global _asleep, _workers, _lock
+    _asleep, _workers, _lock = [], 0, threading.Lock()
+    callers.clear()
+    clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

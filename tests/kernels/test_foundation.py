@@ -1,4 +1,4 @@
-"""What every room stands on: argument checks, error objects, memory limits, threads, and the compiler's cache."""
+"""What every room stands on: argument checks, error objects, memory limits, and the compiler's cache."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 import pickle
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 
-from rawseg_kernels import _arrays, _errors, _memory, _threads, conv2d, conv_transpose2d
+from rawseg_kernels import _arrays, _errors, _memory, conv2d, conv_transpose2d
 from rawseg_kernels._algorithms import find
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, BackendError, DTypeError, RawsegError, ShapeError
 
@@ -92,93 +91,6 @@ def test_unknown_algorithms_and_missing_devices_are_named():
         find("rawseg_kernels.conv2d", "forward", "magic", ("im2col",), "cpu")
     with pytest.raises(BackendError, match=r"forward has .*'cuda'.* on a GPU, and 'im2col' was asked for"):
         find("rawseg_kernels.conv2d", "forward", "im2col", ("im2col",), "cuda:0")
-
-
-@pytest.fixture
-def threads():
-    before = _threads.get_num_threads()
-    yield _threads.set_num_threads
-    _threads.set_num_threads(before)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 8])
-@pytest.mark.parametrize("tasks", [0, 1, 2, 7, 100])
-def test_launch_covers_every_task_once(threads, count, tasks):
-    threads(count)
-    hits = np.zeros(tasks, np.int64)
-
-    def kernel(first, last, out):
-        for task in range(first, last):
-            out[task] += task + 1
-
-    _threads.launch(kernel, tasks, hits)
-    assert np.array_equal(hits, np.arange(tasks) + 1)
-
-
-def test_little_work_stays_on_the_calling_thread(threads):
-    threads(4)
-    seen = set()
-    _threads.launch(lambda first, last: seen.add(threading.get_ident()), 64, work=10)
-    assert seen == {threading.get_ident()}
-
-
-def test_an_exception_in_a_task_reaches_the_caller(threads):
-    threads(3)
-
-    def kernel(first, last):
-        if first <= 50 < last:
-            raise ValueError("task 50")
-
-    with pytest.raises(ValueError, match="task 50"):
-        _threads.launch(kernel, 100)
-
-
-def test_several_callers_may_launch_at_once(threads):
-    threads(2)
-    results = np.zeros((6, 500), np.int64)
-
-    def kernel(first, last, out):
-        out[first:last] += 1
-
-    def caller(row):
-        for _ in range(50):
-            _threads.launch(kernel, 500, results[row])
-
-    callers = [threading.Thread(target=caller, args=(row,)) for row in range(6)]
-    for thread in callers:
-        thread.start()
-    for thread in callers:
-        thread.join()
-    assert (results == 50).all()
-
-
-def test_bad_thread_counts():
-    with pytest.raises(ArgumentError, match="set_num_threads: threads: expected at least 1, got 0"):
-        _threads.set_num_threads(0)
-    with pytest.raises(ArgumentTypeError, match=r"expected an int, got 1\.5"):
-        _threads.set_num_threads(1.5)  # type: ignore[arg-type]
-
-
-FORKED = """
-import os
-import numpy as np
-from rawseg_kernels import conv2d, _threads
-_threads.set_num_threads(2)
-x, w = np.ones((2, 4, 64, 64), np.float32), np.ones((8, 4, 3, 3), np.float32)
-want = conv2d.forward(x, w)
-child = os.fork()
-if child == 0:
-    same = np.array_equal(conv2d.forward(x, w), want)
-    os._exit(0 if same else 1)
-assert os.waitpid(child, 0)[1] == 0
-print("forked")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_kernels_run_in_a_forked_child():
-    result = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=300)
-    assert result.stdout.strip() == "forked", result.stderr
 
 
 CACHED = """

@@ -25,6 +25,7 @@ from release.faults import (
     products,
     regions,
     sampling,
+    threads,
     windows,
 )
 
@@ -67,6 +68,7 @@ FAMILIES = (
     sampling,
     norms,
     products,
+    threads,
     autograd,
     activations,
     functional,

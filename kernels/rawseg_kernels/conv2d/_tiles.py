@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._desk import PORTIONS_PER_THREAD
 from .._panels import DEPTH_BLOCK
 from .._simd import ROWS, VECTOR_BYTES, VECTORS
-from .._threads import CHUNKS_PER_THREAD
 from ._phases import Pair, Phase
 
 RESULT_BYTES = 384 * 1024  # of a task's results, and
@@ -75,9 +75,9 @@ class Plan(NamedTuple):
 def _task_size(count: Pair, phases: int, all_panels: int, images: int, itemsize: int, threads: int) -> tuple[int, int, int]:
     """Return ``(rows, columns, panels)`` of a task: as large as the caches allow, but enough of them for all threads.
 
-    Small tasks fill the same strip for every few panels, so there are no more than `launch` deals out.
+    Small tasks fill the same strip for every few panels, so there are no more than a job has portions.
     """
-    enough = CHUNKS_PER_THREAD * threads if threads > 1 else 1
+    enough = PORTIONS_PER_THREAD * threads if threads > 1 else 1
     panels = min(all_panels, MOST_PANELS)
     cells = RESULT_BYTES // (itemsize * phases * panels * ROWS)
     cells = max(4 * VECTOR_BYTES // itemsize, min(MOST_CELLS, cells))

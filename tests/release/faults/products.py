@@ -339,20 +339,6 @@ FAULTS = [
         ],
     ),
     (
-        f"{ROOM}/_threads.py",
-        "kernels/test_foundation.py -k 'launch or task'",
-        [
-            ("off by one", "for i in range(count)])", "for i in range(1, count)])"),
-            ("wrong order", "(i + 1) * tasks // count)", "(i + 2) * tasks // count)"),
-            (
-                "missing check",
-                "        if error is not None:\n            raise error",
-                "        if error is None:\n            raise error",
-            ),
-            ("missing check", "_workers < _num_threads - 1", "_workers < _num_threads + 1"),
-        ],
-    ),
-    (
         f"{ROOM}/_arrays.py",
         "kernels/test_foundation.py -k 'pairs or agree or 64_bit'",
         [

@@ -1,0 +1,101 @@
+"""How threads share the tasks of a kernel in compiled code, without Python and its lock: a hand-over takes about 1 us.
+
+The caller opens a job on the desk and begins to work at it; threads that look at the desk join while it is open. Each takes one
+portion of the tasks after another until none is left. Then the caller closes the job and waits for those who have joined. It
+waits for nobody else: a thread that comes too late finds nothing to do, and a caller who finds the desk taken works alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from numba import int64
+
+from ._atomics import add, call, give_way, look, pause, put, swap
+from ._desk import (
+    CONTEXT,
+    GUESTS,
+    JOINED,
+    NEXT,
+    NUMBERS,
+    OPEN,
+    PORTIONS,
+    PORTIONS_PER_THREAD,
+    STATE,
+    TAKEN,
+    TASKS,
+    TRAMPOLINE,
+    introduce,
+)
+from ._jit import kernel, piece
+
+PAUSES = 64  # how often a thread that waits looks before it lets others of this machine go first
+
+
+@piece
+def work(desk, thread):
+    """Run portions of the job's tasks until none is left."""
+    portions, tasks = look(desk, PORTIONS), look(desk, TASKS)
+    trampoline, context = look(desk, TRAMPOLINE), look(desk, CONTEXT)
+    portion = add(desk, NEXT, 1)
+    while portion < portions:
+        call(trampoline, context, thread, portion * tasks // portions, (portion + 1) * tasks // portions)
+        portion = add(desk, NEXT, 1)
+
+
+@piece
+def wait_a_little(looks):
+    """Pause for the ``looks``-th time."""
+    if looks % PAUSES:
+        pause()
+    else:
+        give_way()
+
+
+@kernel
+def share(desk, trampoline, context, threads, tasks):
+    """Run a job's tasks with up to ``threads`` threads, this one among them."""
+    if not swap(desk, TAKEN, 0, 1):
+        call(trampoline, context, 0, 0, tasks)
+        return
+    put(desk, TRAMPOLINE, trampoline)
+    put(desk, CONTEXT, context)
+    put(desk, TASKS, tasks)
+    put(desk, PORTIONS, min(tasks, threads * PORTIONS_PER_THREAD))
+    put(desk, GUESTS, threads - 1)
+    put(desk, NEXT, 0)
+    number = (look(desk, STATE) >> 32) + 1 & NUMBERS
+    put(desk, STATE, number << 32 | OPEN)
+    work(desk, 0)
+    add(desk, STATE, -OPEN)
+    looks = 0
+    while look(desk, STATE) & JOINED:
+        looks += 1
+        wait_a_little(looks)
+    put(desk, TAKEN, 0)
+
+
+@kernel
+def serve(desk, first_looks, looks):
+    """Join jobs, until there was nothing to join for as many ``looks``, or ``first_looks`` before the first."""
+    done, left = -1, first_looks
+    while left > 0:
+        state = look(desk, STATE)
+        joined = state & JOINED
+        if state & OPEN and state >> 32 != done and joined < look(desk, GUESTS):
+            if swap(desk, STATE, state, state + 1):
+                work(desk, joined + 1)
+                add(desk, STATE, -1)
+                done, left = state >> 32, looks
+        else:
+            left -= 1
+            wait_a_little(left)
+
+
+@cache
+def open_desk() -> None:
+    """Compile both sides, and tell the kernels that Python has entered or will enter."""
+    share.compile(tuple([int64] * 5))
+    (compiled,) = share.overloads.values()
+    introduce(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+    serve.compile((int64, int64, int64))

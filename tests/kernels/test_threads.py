@@ -1,0 +1,269 @@
+"""That threads share a kernel's tasks: each task is run once, whoever calls, joins late, sleeps, fails or has forked."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rawseg_kernels import _threads, _workers
+from rawseg_kernels._atomics import add, give_way, look, put
+from rawseg_kernels._desk import DESK, GUESTS, JOINED, STATE, TAKEN
+from rawseg_kernels._errors import ArgumentError, ArgumentTypeError
+from rawseg_kernels._jit import kernel, unkept
+
+PATIENCE = 1 << 32  # looks, some ten seconds, before a test says that another thread never came
+
+
+@pytest.fixture
+def threads():
+    before = _threads.get_num_threads()
+    yield _threads.set_num_threads
+    _threads.set_num_threads(before)
+
+
+@kernel
+def count(first, last, out):
+    """Add to each task's place what tells that it was run, and how often."""
+    for task in range(first, last):
+        out[task] += task + 1
+
+
+@kernel
+def meet(first, last, place, out):
+    """Let each task wait for the other one: a single thread would wait in vain."""
+    for task in range(first, last):
+        put(place, task, 1)
+        looks = 0
+        while look(place, 1 - task) == 0 and looks < PATIENCE:
+            looks += 1
+        out[task] = look(place, 1 - task)
+
+
+@kernel
+def crowd(first, last, place, out):
+    """Write down how many are at work at once, and let others come to work."""
+    for task in range(first, last):
+        out[task] = add(place, 0, 1) + 1
+        for _ in range(20):
+            give_way()
+        add(place, 0, -1)
+
+
+@kernel
+def claim(first, last, scratch, out):
+    """Write the task all over the scratch, and say later whether it is still there; keep the scratch's size."""
+    for task in range(first, last):
+        scratch[:] = task
+        total = 0
+        for _ in range(100):
+            for value in scratch:
+                total += value == task
+        out[task] = scratch.size if scratch.size * 100 == total else -1
+
+
+@unkept
+def fail(first, last, array, at):
+    """Write outside of an array in one of the tasks."""
+    for task in range(first, last):
+        if task == at:
+            array[array.size] = 1
+
+
+def address(words):
+    return words.__array_interface__["data"][0]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled():
+    """Compile what waits for others: they go to sleep while a caller compiles, and he begins alone."""
+    words = np.zeros(2, np.int64)
+    for waiting in (meet, crowd):
+        waiting(0, 0, address(words), words)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 8])
+@pytest.mark.parametrize("tasks", [0, 1, 2, 7, 100])
+def test_launch_covers_every_task_once(threads, number, tasks):
+    threads(number)
+    hits = np.zeros(tasks, np.int64)
+    for _ in range(20):  # others find the job at different moments
+        _threads.launch(count, tasks, hits)
+    assert np.array_equal(hits, 20 * (np.arange(tasks) + 1))
+
+
+def test_two_threads_are_at_work_at_once(threads):
+    threads(2)
+    for _ in range(10):
+        words, met = np.zeros(2, np.int64), np.zeros(2, np.int64)
+        _threads.launch(meet, 2, address(words), met)
+        assert met.tolist() == [1, 1]
+
+
+def test_a_thread_that_sleeps_is_woken(threads):
+    threads(2)
+    for _ in range(3):
+        words, met = np.zeros(2, np.int64), np.zeros(2, np.int64)
+        _threads.launch(meet, 2, address(words), met)
+        assert met.tolist() == [1, 1]
+        deadline = time.monotonic() + 60
+        while len(_workers._asleep) < _workers._workers:  # they have nothing else to do
+            assert time.monotonic() < deadline, "a thread that finds nothing to do does not go to sleep"
+            time.sleep(0.001)  # the wait is for another thread
+
+
+def test_no_more_threads_join_than_the_setting_allows_however_many_there_are(threads):
+    threads(6)
+    _threads.launch(count, 100, np.zeros(100, np.int64))
+    assert _workers._workers >= 5
+    threads(2)
+    for _ in range(50):
+        words, most = np.zeros(2, np.int64), np.zeros(64, np.int64)
+        _threads.launch(crowd, 64, address(words), most)
+        assert most.max() <= 2
+
+
+def test_who_asks_for_scratch_has_an_argument_of_this_name():
+    """Only by its name do threads know that they must not share it."""
+    asking, having = set(), set()
+    for path in Path(_threads.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and [a.arg for a in node.args.args[:3]] == ["first", "last", "scratch"]:
+                having.add(node.name)
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "launch":
+                asking |= {node.args[0].id for keyword in node.keywords if keyword.arg == "scratch"}
+    assert asking == having
+    assert asking
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_every_thread_has_scratch_of_its_own(threads, number):
+    threads(number)
+    for _ in range(20):
+        sizes = np.zeros(40, np.int64)
+        _threads.launch(claim, 40, sizes, scratch=(37, np.float32))
+        assert (sizes >= 37).all()
+
+
+def test_little_work_stays_on_the_calling_thread(threads):
+    threads(4)
+    words, most = np.zeros(2, np.int64), np.zeros(64, np.int64)
+    for _ in range(20):
+        _threads.launch(crowd, 64, address(words), most, work=10)
+        assert (most == 1).all()
+
+
+def test_a_plain_function_runs_alone(threads):
+    threads(4)
+    seen = []
+    _threads.launch(lambda first, last: seen.append((first, last, threading.get_ident())), 64)
+    assert seen == [(0, 64, threading.get_ident())]
+
+
+@pytest.mark.parametrize("at", [0, 50, 99])
+def test_an_error_in_a_task_reaches_the_caller_and_the_next_job_is_done(threads, at):
+    threads(3)
+    for _ in range(20):
+        with pytest.raises(IndexError, match="index is out of bounds"):
+            _threads.launch(fail, 100, np.zeros(3), at)
+        _threads.launch(fail, 100, np.zeros(3), 100)
+
+
+def test_a_caller_who_finds_the_desk_taken_works_alone(threads):
+    threads(2)
+    words, most, hits = np.zeros(2, np.int64), np.zeros(64, np.int64), np.zeros(64, np.int64)
+    _threads.launch(count, 64, hits)
+    desk = np.ctypeslib.as_array((np.ctypeslib.ctypes.c_int64 * (TAKEN + 1)).from_address(DESK))
+    desk[TAKEN] = 1
+    try:
+        _threads.launch(crowd, 64, address(words), most)
+        assert (most == 1).all()
+        assert desk[TAKEN] == 1
+    finally:
+        desk[TAKEN] = 0
+    assert desk[STATE] & JOINED == 0
+    assert desk[GUESTS] == 1
+
+
+def test_several_callers_may_launch_at_once(threads):
+    threads(2)
+    results = np.zeros((6, 500), np.int64)
+
+    def caller(row):
+        for _ in range(50):
+            _threads.launch(count, 500, results[row])
+
+    callers = [threading.Thread(target=caller, args=(row,)) for row in range(6)]
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join()
+    assert (results == 50 * (np.arange(500) + 1)).all()
+
+
+def test_where_no_thread_can_be_had_the_caller_works_alone(threads, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    threads(_workers._workers + 2)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    before, hits = _workers._workers, np.zeros(100, np.int64)
+    _threads.launch(count, 100, hits)
+    assert np.array_equal(hits, np.arange(100) + 1)
+    assert _workers._workers == before
+
+
+def test_a_kernel_of_tasks_returns_nothing():
+    def wrong(first, last):
+        return first + last
+
+    with pytest.raises(Exception, match=r"wrong\(first, last, ...\) is a kernel of tasks: two ints come first, nothing is"):
+        unkept(wrong)(0, 1)
+
+
+@pytest.mark.spec("all.integers")
+def test_bad_thread_counts():
+    with pytest.raises(ArgumentError, match="set_num_threads: threads: expected at least 1, got 0"):
+        _threads.set_num_threads(0)
+    with pytest.raises(ArgumentTypeError, match=r"expected an int, got 1\.5"):
+        _threads.set_num_threads(1.5)  # type: ignore[arg-type]
+
+
+FORKED = """
+import os
+import numpy as np
+from rawseg_kernels import conv2d, _threads, _workers
+_threads.set_num_threads(2)
+x, w = np.ones((2, 4, 64, 64), np.float32), np.ones((8, 4, 3, 3), np.float32)
+want = conv2d.forward(x, w)
+if busy:
+    from rawseg_kernels._desk import DESK, TAKEN, STATE, OPEN
+    desk = np.ctypeslib.as_array((np.ctypeslib.ctypes.c_int64 * 32).from_address(DESK))
+    kept = desk[[TAKEN, STATE]]
+    desk[TAKEN], desk[STATE] = 1, 7 << 32 | 1  # as in the midst of a job, which one thread has joined
+    _workers.callers.append(None)
+child = os.fork()
+if child == 0:
+    assert _workers._workers == 0 and not _workers.callers
+    same = np.array_equal(conv2d.forward(x, w), want)
+    os._exit(0 if same and _workers._workers == 1 and not desk[TAKEN] else 1) if busy else os._exit(0 if same else 1)
+if busy:
+    desk[[TAKEN, STATE]] = kept
+assert os.waitpid(child, 0)[1] == 0
+print("forked")
+"""
+
+
+@pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_kernels_run_in_a_forked_child(busy):
+    script = f"busy = {busy}\n{FORKED}"
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=300)
+    assert result.stdout.strip() == "forked", result.stderr

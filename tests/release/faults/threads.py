@@ -1,0 +1,56 @@
+"""Mistakes in how threads share tasks."""
+
+from __future__ import annotations
+
+ROOM = "kernels/rawseg_kernels"
+TESTS = "kernels/test_threads.py"
+
+FAULTS = [
+    (
+        f"{ROOM}/_threads.py",
+        TESTS,
+        [
+            ("missing check", " or work < SERIAL_WORK", ""),
+            ("missing check", ' or not getattr(kernel, "is_shared", False)', ""),
+            ("missing step", "* line * threads, scratch[1])", "* line, scratch[1])"),
+            ("wrong sign", "kernel(-threads, tasks", "kernel(-threads, tasks - 1"),
+        ],
+    ),
+    (
+        f"{ROOM}/_workers.py",
+        TESTS,
+        [
+            ("missing step", "                _asleep.pop().wake()", "                _asleep.pop()"),
+            ("missing step", "            _asleep.append(self)\n", ""),
+            ("missing check", "except RuntimeError:", "except KeyError:"),
+            ("missing step", "    callers.clear()\n", ""),
+            ("missing step", "\n    clear()\n", "\n"),
+            ("missing step", "while callers:", "while False:"),
+            ("missing step", "_asleep, _workers, _lock = [], 0, threading.Lock()", "_asleep, _lock = [], threading.Lock()"),
+        ],
+    ),
+    (
+        f"{ROOM}/_sharing.py",
+        TESTS,
+        [
+            ("off by one", "while portion < portions:", "while portion < portions - 1:"),
+            ("off by one", "(portion + 1) * tasks // portions)", "(portion + 1) * tasks // portions - 1)"),
+            ("missing check", " and joined < look(desk, GUESTS):", ":"),
+            ("swapped numbers", "work(desk, joined + 1)", "work(desk, joined)"),
+            ("missing check", "if not swap(desk, TAKEN, 0, 1):", "if False:"),
+            ("missing step", "    put(desk, NEXT, 0)\n", ""),
+            ("missing step", "number << 32 | OPEN)", "number << 32)"),
+        ],
+    ),
+    (
+        f"{ROOM}/_jit_entry.py",
+        TESTS,
+        [
+            ("missing check", "if description.args[2:3] == (SCRATCH,):", "if False:"),
+            ("missing step", "cmpxchg(status, _WORD(0), code, ", "cmpxchg(status, _WORD(0), _WORD(0), "),
+            ("wrong operand", "[builder.mul(thread, size)]", "[_WORD(0)]"),
+            ("missing step", "    arguments[:2] = first, last\n", ""),
+            ("missing check", " or description.restype is not types.none:", ":"),
+        ],
+    ),
+]
