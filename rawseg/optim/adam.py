@@ -9,7 +9,7 @@ from typing import Any
 from ..autograd.tensor import Tensor
 from ..device import array_module
 from ..errors import ArgumentError
-from .blocks import blocks, direction
+from .blocks import blocks, direction, one_pass
 from .optimizer import Group, Optimizer, State, check_number
 
 
@@ -84,13 +84,17 @@ class Adam(Optimizer):
 
     def update(self, group: Group, state: State, x: Any, gradient: Any, fresh: bool) -> None:
         """Write one step into the array ``x`` and its moments."""
-        xp = array_module(x)
         lr, eps, decay = float(group["lr"]), float(group["eps"]), float(group["weight_decay"])
         beta1, beta2 = map(float, group["betas"])
         state["step"] = step = state.get("step", 0) + 1
+        moments = [state[name] for name in self.slots(group)]
+        if compiled := one_pass(x, gradient, *moments):
+            m, v, largest = (*moments, None)[:3]
+            compiled.adam(x, gradient, m, v, largest, step, lr, (beta1, beta2), eps, decay, self.decoupled, group["maximize"])
+            return
+        xp = array_module(x)
         rate, root = lr / (1 - beta1**step), math.sqrt(1 - beta2**step)  # the corrections of moments that began at 0
         coupled = 0.0 if self.decoupled else decay
-        moments = [state[name] for name in self.slots(group)]
         for x_block, gradient_block, m, v, *largest, scratch, more in blocks(x, gradient, *moments):
             if self.decoupled and decay:
                 x_block *= 1 - lr * decay

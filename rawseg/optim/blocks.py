@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,18 @@ import numpy as np
 from ..device import array_module
 
 BLOCK = 1 << 15  # elements: the blocks of parameter, gradient, slots and scratch together stay in a core's second-level cache
+
+
+def one_pass(*arrays: Any) -> ModuleType | None:
+    """Return the compiled rules, which read and write every element once, if they may run over these arrays.
+
+    They have the bits of the rules' own arithmetic over `blocks`, which is for GPUs and for arrays of any strides.
+    """
+    if not isinstance(arrays[0], np.ndarray):
+        return None
+    from rawseg_kernels._foreach import direct
+
+    return direct if direct.fits(*arrays) else None
 
 
 def blocks(*arrays: Any) -> Iterator[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd.tensor import Tensor
 from ..device import array_module
 from ..errors import ArgumentError
-from .blocks import blocks, direction
+from .blocks import blocks, direction, one_pass
 from .optimizer import Group, Optimizer, State, check_number
 
 
@@ -76,13 +76,17 @@ class SGD(Optimizer):
 
     def update(self, group: Group, state: State, x: Any, gradient: Any, fresh: bool) -> None:
         """Write one step into the array ``x`` and its momentum buffer."""
-        xp = array_module(x)
         lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
         share = 1.0 if fresh else 1 - float(group["dampening"])
         kept = [state["momentum_buffer"]] if momentum else []
-        for x_block, gradient_block, *buffer, scratch, more in blocks(x, gradient, *kept):
+        if compiled := one_pass(x, gradient, *kept):
+            buffer = kept[0] if kept else None
+            compiled.sgd(x, gradient, buffer, lr, momentum, share, decay, group["nesterov"], group["maximize"])
+            return
+        xp = array_module(x)
+        for x_block, gradient_block, *buffers, scratch, more in blocks(x, gradient, *kept):
             g = direction(gradient_block, x_block, scratch, group["maximize"], decay)
-            for b in buffer:
+            for b in buffers:
                 b *= momentum
                 b += g if share == 1 else xp.multiply(g, share, out=more)
                 g = xp.add(xp.multiply(b, momentum, out=more), g, out=more) if group["nesterov"] else b

@@ -11,7 +11,8 @@ from running_error import Bounded
 import rawseg
 from rawseg.errors import ArgumentError, ArgumentTypeError
 from rawseg.optim import SGD, Adam, AdamW, Optimizer
-from rawseg_kernels._foreach import reference
+from rawseg_kernels._foreach import direct, reference
+from rawseg_kernels._threads import get_num_threads, set_num_threads
 
 STEPS, SHAPE = 50, (3, 5)
 SGD_CASES = [
@@ -227,7 +228,43 @@ def test_defaults_are_torchs():
         assert ours == {option: theirs[option] for option in ours}
 
 
-# blocks
+# one pass, and blocks
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("rule", "options"), CASES, ids=names)
+def test_one_pass_has_the_bits_of_blocks_at_any_size_and_number_of_threads(rule, options, dtype, monkeypatch):
+    size = 3 * direct.BLOCK + 5
+    start = np.random.default_rng(3).standard_normal(size).astype(dtype)
+    start[:4] = np.inf, np.nan, -0.0, np.finfo(dtype).tiny
+    gradient_of_step = gradients(dtype, (size,))[:3]
+    gradient_of_step[1, -3:] = np.nan, 0.0, np.finfo(dtype).max
+    threads, found = get_num_threads(), []
+    try:
+        for count in (1, 3):
+            set_num_threads(count)
+            found.append(run(rule, start, gradient_of_step, options))
+    finally:
+        set_num_threads(threads)
+    monkeypatch.setattr(direct, "fits", lambda *arrays: False)
+    plain = run(rule, start, gradient_of_step, options)
+    for got in found:
+        np.testing.assert_array_equal(got, plain)  # NaN in the same places; of a NaN's bits nothing is promised
+        assert np.array_equal(np.signbit(got[~np.isnan(got)]), np.signbit(plain[~np.isnan(plain)]))
+
+
+def test_arrays_that_share_memory_or_have_strides_go_through_blocks(monkeypatch):
+    whole = np.ones(12, np.float32)
+    assert direct.fits(whole[:6], whole[6:])
+    assert not direct.fits(whole[:7], whole[6:])
+    assert not direct.fits(whole[6:], whole[:6].astype(np.float64))
+    assert not direct.fits(np.ones(6, np.float32), whole[::2])
+    assert not direct.fits(np.ones(6, np.int64), np.ones(6, np.int64))
+    monkeypatch.setattr(direct, "sgd", pytest.fail)
+    x = rawseg.Tensor(whole, requires_grad=True)
+    x.grad = rawseg.Tensor(whole)
+    SGD([x], lr=0.5).step()
+    assert (whole == 0.5).all()
 
 
 @pytest.mark.parametrize(("rule", "options"), [(SGD, {"momentum": 0.9, "nesterov": True}), (Adam, {"amsgrad": True})])

@@ -9,6 +9,25 @@ SCHEDULES = "optim/test_schedules.py"
 
 FAULTS = [
     (
+        "kernels/rawseg_kernels/_foreach/direct.py",
+        RULES,
+        [
+            ("missing check", " or not array.flags.c_contiguous", ""),
+            ("missing check", " or array.dtype != first.dtype", ""),
+            ("missing check", "return first.dtype in FLOATING and not any", "return not any"),
+            ("missing check", " and not any(np.may_share_memory(*pair) for pair in combinations(arrays, 2))", ""),
+            ("off by one", "min(last * BLOCK, x.size)):\n            g", "min(last * BLOCK, x.size - 1)):\n            g"),
+            ("wrong sign", "x * decay - g if maximize", "x * decay + g if maximize"),
+            ("wrong operand", "g = b * momentum + g if nesterov", "g = g * momentum + b if nesterov"),
+            ("missing step", " + g * share", " + g"),
+            ("wrong operand", "g = _direction(gradient[i], y,", "g = _direction(gradient[i], x[i],"),
+            ("missing check", " or np.isnan(second):", ":"),
+            ("wrong formula", "np.sqrt(second) / root + eps", "np.sqrt(second) / (root + eps)"),
+            ("wrong formula", "1 - lr * weight_decay)", "1 - weight_decay)"),
+            ("missing check", "bool(weight_decay and not decoupled)", "bool(weight_decay)"),
+        ],
+    ),
+    (
         "rawseg/optim/sgd.py",
         RULES,
         [
