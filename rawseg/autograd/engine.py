@@ -101,17 +101,18 @@ def _run(op: str, roots: list[Tensor], root_grads: Any, wanted: list[Tensor] | N
     queue: list[tuple[int, Node]] = []  # newest first; a node is complete when it is popped, since all its users are newer
 
     def receive(edge: Any, gradient: Tensor) -> None:
-        if isinstance(edge, Tensor):
+        if type(edge) is not tuple:
             if targets is None or id(edge) in targets:
                 before = found.get(id(edge))
                 found[id(edge)] = (edge, gradient if before is None else before[1] + gradient)
             return
         node, slot = edge
-        if node not in pending:
-            pending[node] = [None] * len(node.outputs)
+        waiting = pending.get(node)
+        if waiting is None:
+            waiting = pending[node] = [None] * len(node.outputs)
             heapq.heappush(queue, (-node.order, node))
-        before = pending[node][slot]
-        pending[node][slot] = gradient if before is None else before + gradient
+        before = waiting[slot]
+        waiting[slot] = gradient if before is None else before + gradient
 
     with set_grad_enabled(create), deferring():
         for tensor, gradient in zip(roots, _root_gradients(op, roots, root_grads)):
@@ -119,7 +120,9 @@ def _run(op: str, roots: list[Tensor], root_grads: Any, wanted: list[Tensor] | N
         useful = None if targets is None else _leads_to(roots, targets)
         while queue:
             node = heapq.heappop(queue)[1]
-            gradients = _after_hooks(node.hooks, pending.pop(node))
+            gradients = pending.pop(node)
+            if node.hooks:
+                gradients = _after_hooks(node.hooks, gradients)
             if targets is not None:
                 for slot, gradient in enumerate(gradients):
                     if gradient is not None and (id(node), slot) in targets:
@@ -149,7 +152,9 @@ def _differentiate(
     anomaly, modes.anomaly = modes.anomaly, False  # an error should name this operation, not a step of its backward
     try:
         if not function.takes_none:
-            gradients = [_zeros(meta) if g is None else g for g, meta in zip(gradients, node.outputs)]
+            for slot, gradient in enumerate(gradients):
+                if gradient is None:
+                    gradients[slot] = _zeros(node.outputs[slot])
         answer = function.backward(ctx, *gradients)
     finally:
         ctx._node, ctx.needs_grad, modes.anomaly = None, everything, anomaly
@@ -169,7 +174,7 @@ def _check_answer(op: str, node: Node, answer: tuple) -> None:
             continue
         if not isinstance(gradient, Tensor):
             raise ArgumentTypeError(op, f"gradient of input {position}", "a Tensor or None", type(gradient).__name__)
-        want = edge._meta if isinstance(edge, Tensor) else edge[0].outputs[edge[1]]
+        want = edge[0].outputs[edge[1]] if type(edge) is tuple else edge._meta
         if gradient._meta != want:
             got = " ".join(map(str, gradient._meta))
             raise GraphError(op, f"gradient of input {position}", " ".join(map(str, want)), got)
@@ -230,8 +235,8 @@ def _is_useful(edge: Any, useful: set[Node], targets: dict) -> bool:
     return edge[0] in useful or (id(edge[0]), edge[1]) in targets
 
 
-def _after_hooks(hooks: dict | None, gradients: list) -> list:
-    for slot, functions in (hooks or {}).items():
+def _after_hooks(hooks: dict, gradients: list) -> list:
+    for slot, functions in hooks.items():
         for function in list(functions.values()):
             if gradients[slot] is not None:
                 gradients[slot] = _replaced(function(gradients[slot]), gradients[slot])

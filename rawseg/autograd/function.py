@@ -87,7 +87,10 @@ class Context:
         """The saved arrays as Tensors."""
         if self._records is None:
             raise GraphError("backward", "graph", NOT_FREED, "freed")
-        return tuple([self._restore(*record) for record in self._records])
+        restored = []
+        for record in self._records:
+            restored.append(self._restore(*record))
+        return tuple(restored)
 
     def _restore(self, function: type[Function], kept: Any, slot: int | None, version: Any) -> Any:
         if kept is None:
@@ -172,19 +175,27 @@ class Function:
     def apply(cls, *inputs: Tensor | None, **options: Any) -> Any:
         """Run forward on the Tensors' arrays and, where a gradient may be asked for, record a node."""
         recorder, anomaly = modes.recorder, modes.anomaly
-        recording = modes.grad and recorder is None
-        needs = tuple([recording and t is not None and t._requires_grad for t in inputs])
+        may_record = recorder is None and modes.grad
+        needs, given = [], []
+        for tensor in inputs:  # a loop: Python 3.11 calls a function for every comprehension
+            if tensor is None:
+                needs.append(False)
+                given.append(None)
+                continue
+            array = tensor._array
+            needs.append(may_record and tensor._requires_grad)
+            given.append(array if type(array) is np.ndarray else _array_of(tensor, cls.takes_deferred, cls.anywhere))
         recording = True in needs
-        ctx = Context(needs)
-        given = [None if t is None else _array_of(t, cls.takes_deferred, cls.anywhere) for t in inputs]
+        ctx = Context(tuple(needs))
         owners = _owners(inputs, given) if recording else {}
         if cls.compiled:
             out = cls.forward(ctx, *given, **options)
         else:
             with np.errstate(all="ignore"):  # inf and NaN follow IEEE rules and are answers; detect_anomaly finds them
                 out = cls.forward(ctx, *given, **options)
-        arrays = out if isinstance(out, tuple) else (out,)
-        results = tuple([late.Tensor(array) for array in arrays])
+        single = not isinstance(out, tuple)
+        arrays = (out,) if single else out
+        results = (late.Tensor(out),) if single else tuple(map(late.Tensor, arrays))
         if anomaly:
             check_finite(cls.name(), "out", tuple(t.array for t in results))
         if cls.is_view and inputs[0] is not None and _share_memory(results[0].array, inputs[0].array):
@@ -193,24 +204,27 @@ class Function:
             cls._record(ctx, inputs, owners, arrays, results)
         if recorder is not None:
             recorder.applied(cls, inputs, options, results)
-        return results if isinstance(out, tuple) else results[0]
+        return results[0] if single else results
 
     @classmethod
     def _record(cls, ctx: Context, inputs: tuple, owners: dict[int, Tensor], arrays: tuple, results: tuple) -> None:
         """Connect the results to a new node of the graph."""
-        edges = [None if not need else t if t._node is None else (t._node, t._slot) for t, need in zip(inputs, ctx.needs_grad)]
-        node = Node(cls, ctx, edges, [t._meta for t in results])
+        edges: list[Any] = []
+        for tensor, need in zip(inputs, ctx.needs_grad):
+            edges.append(None if not need else tensor if tensor._node is None else (tensor._node, tensor._slot))
+        outputs: list[tuple] = []
+        node = Node(cls, ctx, edges, outputs)
         if ctx._arrays:
             ctx._resolve(cls, owners, arrays, results)
         for slot, result in enumerate(results):
-            if is_floating(result._array):
+            outputs.append(result._meta)
+            if outputs[slot][1].kind == "f":
                 result._connect(node, slot)
 
 
 def _array_of(tensor: Tensor, deferred: bool, anywhere: bool) -> Any:
-    array = tensor._array
-    if type(array) is np.ndarray or (deferred and _waits(array)):
-        return array
+    if deferred and _waits(tensor._array):
+        return tensor._array
     return tensor.anywhere if anywhere else tensor.array
 
 

@@ -147,5 +147,5 @@ def instance_norm(
         raise ShapeError(op, "input", "more than 1 value per channel of an image", f"1 (input shape {x.shape})")
     out, mean, var = GroupNorm.apply(x, scale, shift, groups=max(1, x.shape[1]), eps=eps)
     if running and x.size:
-        update(running, mean.array.mean(0), var.array.mean(0) * (count / (count - 1)), share)
+        update(running, mean.array.mean(0), var.array.mean(0), count, share)
     return out

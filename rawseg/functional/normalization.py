@@ -190,6 +190,5 @@ def batch_norm(
     share = checked_momentum(OP, momentum) if running else 0.0
     out, mean, var = BatchNormTraining.apply(x, weight, bias, eps=eps)
     if running and x.size:
-        count = x.size // x.shape[1]
-        update(running, mean.array, var.array * (count / (count - 1)), share)
+        update(running, mean.array, var.array, x.size // x.shape[1], share)
     return out

@@ -10,7 +10,8 @@ from rawseg_kernels import batch_norm as batch_norm_room
 from rawseg_kernels._arrays import FLOATING, check_floating, check_shape, real
 
 from ..autograd import Tensor, no_grad
-from ..autograd.deferred import stand_in
+from ..autograd.deferred import settle_readers, stand_in
+from ..autograd.grad_mode import modes
 from ..autograd.operands import as_tensor
 from ..errors import ArgumentError
 
@@ -21,7 +22,7 @@ def checked_statistics(op: str, x: Tensor, running_mean: Any, running_var: Any, 
         tensors = [running_mean, running_var]
     else:
         tensors = _as_statistics(op, x, running_mean, running_var, updating)
-    if updating and tensors:  # who only normalises by them has them checked by the kernel
+    if tensors and updating and x.size == 0:  # who normalises by them, or moves them, has them checked by a kernel
         batch_norm_room.check_statistics(*(tensor.array for tensor in tensors))
     return tensors
 
@@ -58,14 +59,37 @@ def checked_momentum(op: str, momentum: Any) -> float:
     return float(momentum)
 
 
-def update(running: list[Tensor], mean: Any, variance: Any, momentum: float) -> None:
-    """Move the statistics towards a batch's, arrays of float64, shape (C,); the variance is unbiased.
+def update(running: list[Tensor], mean: Any, variance: Any, count: int, momentum: float) -> None:
+    """Move the statistics towards a batch's of ``count`` values a channel: float64, shape (C,), the variance divided by it.
 
     A channel whose new variance would not be finite keeps both: one batch with inf or NaN, which a training loop may well skip,
     must not make the statistics unusable for ever.
+
+    Raises
+    ------
+    ArgumentError
+        If the running statistics are not finite, or a variance is negative. Then nothing has changed.
     """
     arrays = running[0].array, running[1].array
-    moved = batch_norm_room.moved_statistics(arrays[0], arrays[1], mean, variance, momentum)
+    if modes.recorder is None and _moved_in_place(running, arrays, mean, variance, count, momentum):
+        return
+    batch_norm_room.check_statistics(*arrays)
+    moved = batch_norm_room.moved_statistics(*arrays, mean, variance * (count / (count - 1)), momentum)
     with no_grad():
         for tensor, array in zip(running, moved):
             tensor.copy_(Tensor(array))
+
+
+def _moved_in_place(
+    running: list[Tensor], arrays: tuple[Any, Any], mean: Any, variance: Any, count: int, momentum: float
+) -> bool:
+    """Do all of `update` in one kernel, which checks the running statistics first; return False if it is not for them."""
+    if not isinstance(arrays[0], np.ndarray):
+        return False
+    for array in arrays:
+        settle_readers(array)
+    if not batch_norm_room.move(*arrays, mean, variance, count, momentum):
+        return False
+    for tensor in running:
+        tensor._version[0] += 1
+    return True

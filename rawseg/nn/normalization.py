@@ -10,6 +10,7 @@ from rawseg_kernels._arrays import integer
 
 from .. import functional as F
 from ..autograd import Tensor, no_grad
+from ..autograd.grad_mode import modes
 from ..autograd.operands import DEFAULT_DTYPE
 from ..creation import ones, zeros
 from ..errors import ShapeError
@@ -122,10 +123,16 @@ class BatchNorm2d(ChannelNorm):
         mean, var, weight, bias = self._several("running_mean", "running_var", "weight", "bias")
         out = F.batch_norm(input, mean, var, weight, bias, from_batch, momentum, self.eps)
         if counting:
-            seen = self.num_batches_tracked
-            with no_grad():
-                seen.copy_(Tensor(seen.array + 1))
+            self._count_batch()
         return out
+
+    def _count_batch(self) -> None:
+        seen = self.num_batches_tracked
+        if modes.recorder is None and isinstance(seen._array, np.ndarray) and seen._array.flags.writeable:
+            seen._write("batch_norm")[...] += 1
+            return
+        with no_grad():
+            seen.copy_(Tensor(seen.array + 1))
 
 
 class BatchNorm1d(BatchNorm2d):

@@ -55,14 +55,44 @@ def test_a_write_to_running_statistics_is_counted():
         kept.sum().backward()
 
 
+def test_statistics_with_strides_or_in_each_others_memory_move_like_any_others():
+    x = rawseg.Tensor(RNG.standard_normal((4, 3)))
+    want = np.array([1.0, 2, 3]), np.array([2.0, 3, 4])
+    F.batch_norm(x, *want, training=True)
+    apart = np.array([1.0, 2, 2, 3, 3, 4])
+    F.batch_norm(x, apart[::2], apart[1::2], training=True)
+    assert np.array_equal(apart[::2], want[0])
+    assert np.array_equal(apart[1::2], want[1])
+    shared = np.array([1.0, 2, 3, 4])
+    F.batch_norm(x, shared[:3], shared[1:], training=True)  # the mean is written first, the variance over it
+    assert np.array_equal(shared, [want[0][0], *want[1]])
+
+
+def test_what_waits_to_read_the_statistics_memory_is_computed_before_they_move():
+    memory = np.array([1.0, 2.0])
+    with rawseg.no_grad(), deferring():
+        waiting = F.conv2d(rawseg.Tensor(memory.reshape(1, 1, 1, 2)), rawseg.Tensor(np.ones((1, 1, 1, 1))))
+        F.batch_norm(rawseg.Tensor(RNG.standard_normal((3, 2))), memory, np.ones(2), training=True)
+        assert waiting.tolist() == [[[[1.0, 2.0]]]]
+
+
 @pytest.mark.spec("batch_norm.evaluation")
 def test_evaluation_may_be_followed_by_training_before_backward():
     x = rawseg.Tensor(RNG.standard_normal((4, 2)), requires_grad=True)
     mean, var = np.array([1.0, 2]), np.array([3.0, 0.5])
-    want = rawseg.grad((F.batch_norm(x, mean, var) ** 2).sum(), x)[0]
-    loss = (F.batch_norm(x, mean, var) ** 2).sum()
-    F.batch_norm(x, mean, var, training=True)
-    assert np.array_equal(rawseg.grad(loss, x)[0].numpy(), want.numpy())
+    for weight in (None, rawseg.Tensor(np.ones(2), requires_grad=True)):  # a frozen norm, and one that learns
+        want = rawseg.grad((F.batch_norm(x, mean, var, weight) ** 2).sum(), x)[0]
+        loss = (F.batch_norm(x, mean, var, weight) ** 2).sum()
+        F.batch_norm(x, mean, var, training=True)
+        assert np.array_equal(rawseg.grad(loss, x)[0].numpy(), want.numpy())
+
+
+@pytest.mark.parametrize(("bad", "count"), [(np.nan, 0), (np.inf, 0), (np.nan, 3)])
+def test_statistics_that_are_none_are_refused_even_for_an_empty_batch(bad, count):
+    mean = np.array([0.0, bad])
+    with pytest.raises(ArgumentError, match="running_mean: expected finite values"):
+        F.batch_norm(rawseg.zeros(count, 2, dtype="float64"), mean, np.ones(2), training=True)
+    assert np.array_equal(mean, [0.0, bad], equal_nan=True)
 
 
 @pytest.mark.spec("batch_norm.one-value", "batch_norm.running")

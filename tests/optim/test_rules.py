@@ -253,6 +253,18 @@ def test_one_pass_has_the_bits_of_blocks_at_any_size_and_number_of_threads(rule,
         assert np.array_equal(np.signbit(got[~np.isnan(got)]), np.signbit(plain[~np.isnan(plain)]))
 
 
+def test_the_largest_moment_keeps_nan_as_the_loops_do():
+    x, gradient, m, v = np.random.default_rng(0).random((4, 3))
+    v[0], largest = np.nan, np.array([0.5, np.nan, 0.5])
+    want = [array.copy() for array in (x, gradient, m, v, largest)]
+    numbers = 3, 0.1, (0.9, 0.999), 1e-8, 0.0, False, False
+    reference.adam(*want, *numbers)
+    direct.adam(x, gradient, m, v, largest, *numbers)
+    for got, wanted in zip((x, gradient, m, v, largest), want):
+        np.testing.assert_array_equal(got, wanted)
+    assert np.isnan(largest).tolist() == [True, True, False]
+
+
 def test_arrays_that_share_memory_or_have_strides_go_through_blocks(monkeypatch):
     whole = np.ones(12, np.float32)
     assert direct.fits(whole[:6], whole[6:])

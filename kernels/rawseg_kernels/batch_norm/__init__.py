@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import _arrays, _memory
-from .._algorithms import find
+from .._algorithms import find, substitute
 from .._capture import refuse
 from .._errors import ArgumentError, DTypeError, ShapeError
 
@@ -259,6 +259,24 @@ def moved_statistics(
         raise ArgumentError(OP, "momentum", "between 0 and 1", momentum)
     run = find(__name__, "moved_statistics", algorithm, ALGORITHMS, device)
     return run(*map(_arrays.contiguous, (running_mean, running_var, mean, variance)), momentum)
+
+
+def move(running_mean: Any, running_var: Any, mean: Any, var_biased: Any, count: int, momentum: float) -> bool:
+    """Do as `check_statistics` and `moved_statistics`, in place, for arrays on the CPU as they usually are; else return False.
+
+    ``var_biased`` is that of ``count`` values, as `statistics` returns it; ``momentum`` has been checked. False leaves all as
+    it is, and those two say what is wrong, if anything is.
+    """
+    shape, dtype = running_mean.shape, running_mean.dtype
+    if len(shape) != 1 or dtype not in _arrays.FLOATING or substitute(OP, "moved_statistics") is not None:
+        return False
+    for array, kind in ((running_mean, dtype), (running_var, dtype), (mean, WIDE), (var_biased, WIDE)):
+        if not _arrays.fits(array, shape, kind) or not array.flags.carray:
+            return False
+    if np.may_share_memory(running_mean, running_var):
+        return False
+    run = find(__name__, "move", "direct", ALGORITHMS, "cpu")
+    return run(running_mean, running_var, mean, var_biased, count / (count - 1), momentum)
 
 
 def _check(**arrays: Any) -> str:

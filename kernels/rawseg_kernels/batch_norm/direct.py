@@ -38,7 +38,7 @@ def statistics(x, eps):
 def moved_statistics(running_mean, running_var, mean, variance, momentum):
     """See ``reference.moved_statistics``."""
     moved = empty(mean.size, running_mean.dtype), empty(mean.size, running_mean.dtype)
-    _move(running_mean, running_var, mean, variance, momentum, *moved)
+    _move(running_mean, running_var, mean, variance, 1.0, momentum, *moved)
     return moved
 
 
@@ -108,12 +108,13 @@ def _statistics(first, last, x, eps, mean, inv_std, variance):
 
 
 @kernel
-def _move(running_mean, running_var, mean, variance, momentum, out_mean, out_var):
+def _move(running_mean, running_var, mean, variance, factor, momentum, out_mean, out_var):
+    kind = out_var.dtype.type
     for k in range(mean.size):
-        out_mean[k] = (1 - momentum) * running_mean[k] + momentum * mean[k]
-        out_var[k] = (1 - momentum) * running_var[k] + momentum * variance[k]
-        if not np.isfinite(out_var[k]):
-            out_mean[k], out_var[k] = running_mean[k], running_var[k]
+        moved = kind((1 - momentum) * running_mean[k] + momentum * mean[k])
+        moved_var = kind((1 - momentum) * running_var[k] + momentum * (variance[k] * factor))
+        sound = np.isfinite(moved_var)
+        out_mean[k], out_var[k] = moved if sound else running_mean[k], moved_var if sound else running_var[k]
 
 
 @kernel
@@ -132,6 +133,15 @@ def are_statistics(mean, variance):
     for k in range(mean.size):
         sound &= np.isfinite(mean[k]) and np.isfinite(variance[k]) and variance[k] >= 0
     return sound
+
+
+@kernel
+def move(running_mean, running_var, mean, variance, factor, momentum):
+    """Move running statistics in place, the variance towards ``factor`` times the batch's; return False if they are none."""
+    if not are_statistics(running_mean, running_var):
+        return False
+    _move(running_mean, running_var, mean, variance, factor, momentum, running_mean, running_var)
+    return True
 
 
 @kernel

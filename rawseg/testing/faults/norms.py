@@ -56,7 +56,12 @@ FAULTS = [
         "batch_norm",
         "rawseg.functional.normalization",
         "batch_norm",
-        ("running-biased", "var.array * (count / (count - 1))", "var.array", "the running variance is the mean of biased ones"),
+        (
+            "running-biased",
+            "mean.array, var.array, x.size",
+            "mean.array, var.array * (1 - x.shape[1] / max(x.size, 1)), x.size",
+            "the running variance is the mean of biased ones",
+        ),
     ),
     *mistakes(
         "batch_norm",
@@ -82,8 +87,8 @@ FAULTS = [
         "instance_norm",
         (
             "running-biased",
-            "var.array.mean(0) * (count / (count - 1))",
-            "var.array.mean(0)",
+            "var.array.mean(0), count",
+            "var.array.mean(0) * (1 - 1 / count), count",
             "the running variance is the mean of biased ones",
         ),
     ),

@@ -70,7 +70,7 @@ FAULTS = [
     (
         "rawseg/autograd/function.py",
         "functional/test_fusion.py",
-        [("missing check", "(deferred and _waits(array))", "deferred")],
+        [("missing check", "if deferred and _waits(tensor._array):", "if deferred:")],
     ),
     (
         "rawseg/functional/normalization.py",

@@ -82,7 +82,7 @@ FAULTS = [
         "rawseg/functional/normalization.py",
         STATISTICS,
         [
-            ("biased for unbiased", "var.array * (count / (count - 1))", "var.array"),
+            ("wrong operand", "x.size // x.shape[1], share", "x.size, share"),
             ("shared memory", "(mean.copy(), var.copy())", "(mean, var)"),
             ("missing step", "if running and x.size:", "if running:"),
         ],

@@ -20,7 +20,6 @@ FAULTS = [
             ("wrong sign", "x * decay - g if maximize", "x * decay + g if maximize"),
             ("wrong operand", "g = b * momentum + g if nesterov", "g = g * momentum + b if nesterov"),
             ("missing step", " + g * share", " + g"),
-            ("wrong operand", "g = _direction(gradient[i], y,", "g = _direction(gradient[i], x[i],"),
             ("missing check", " or np.isnan(second):", ":"),
             ("wrong formula", "np.sqrt(second) / root + eps", "np.sqrt(second) / (root + eps)"),
             ("wrong formula", "1 - lr * weight_decay)", "1 - weight_decay)"),

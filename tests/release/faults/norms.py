@@ -101,7 +101,11 @@ FAULTS = [
         STATISTICS,
         [
             ("wrong order", "zip(running, moved)", "zip(running[::-1], moved)"),
-            ("missing check", "if updating and tensors:  # who only", "if False:  # who only"),
+            ("missing check", "    batch_norm_room.check_statistics(*arrays)\n", ""),
+            ("missing check", "if tensors and updating and x.size == 0:", "if False:"),
+            ("wrong formula", "variance * (count / (count - 1))", "variance"),
+            ("missing step", "        settle_readers(array)\n", "        pass\n"),
+            ("missing step", "        tensor._version[0] += 1\n", "        pass\n"),
             ("missing check", "(updating and not array.flags.writeable)", "False"),
             ("missing check", "if updating and isinstance", "if not updating and isinstance"),
         ],
@@ -110,7 +114,7 @@ FAULTS = [
         "rawseg/functional/group_normalization.py",
         GROUPS,
         [
-            ("biased for unbiased", "var.array.mean(0) * (count / (count - 1))", "var.array.mean(0)"),
+            ("wrong operand", "var.array.mean(0), count, share", "var.array.mean(0), count + 1, share"),
             ("count", "count = math.prod(x.shape[2:])", "count = x.size // x.shape[1]"),
             ("missing step", "if running and x.size:", "if running:"),
             ("wrong axis", "update(running, mean.array.mean(0)", "update(running, mean.array[0]"),
