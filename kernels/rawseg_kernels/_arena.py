@@ -22,6 +22,7 @@ from ._memory import limit_bytes
 from ._ranges import Ranges
 
 SMALLEST = 64 * 1024  # bytes; NumPy and malloc have smaller blocks at hand
+LARGEST_SCRATCH = 16 << 20  # bytes that a thread keeps for its next kernel
 LINE = 64  # bytes to which blocks are aligned, a line of the caches and a vector of AVX-512
 PRIVATE = hasattr(mmap, "MAP_PRIVATE")  # memory that a forked child has for itself, and that costs nothing until it is written
 SEGMENT = 1 << (30 if PRIVATE else 26)  # bytes, where there are so many, and more for larger arrays
@@ -190,6 +191,26 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     return array
 
 
+class _Scratch(threading.local):
+    def __init__(self) -> None:
+        self.kept: dict[np.dtype, np.ndarray] = {}
+
+
+_scratch = _Scratch()
+
+
+def scratch(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return uninitialised elements for as long as one kernel runs: this thread gets them again when it asks the next time."""
+    kept = _scratch.kept.get(dtype)
+    if kept is None or kept.size < size:
+        kept = empty(size, dtype)
+        if kept.nbytes <= LARGEST_SCRATCH:
+            _scratch.kept[dtype] = kept
+    elif _arena.poison:
+        kept.fill(np.nan if dtype.kind == "f" else 0x7F)
+    return kept[:size]
+
+
 def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     """Return zeros, as ``np.zeros``."""
     array = empty(shape, dtype)
@@ -231,7 +252,8 @@ def reset_peak_memory_stats() -> None:
 
 
 def empty_cache() -> None:
-    """Give free memory back to the operating system; arrays are left alone."""
+    """Give free memory back to the operating system, this thread's scratch as well; arrays are left alone."""
+    _scratch.kept.clear()
     _arena.clear()
 
 

@@ -14,9 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ._arena import LINE, empty
+from . import _arena
 from ._errors import ArgumentError, ArgumentTypeError
 from ._workers import call_in, callers
 
@@ -105,5 +103,6 @@ def _own(scratch: tuple[int, Any] | None, threads: int) -> tuple:
     """Return scratch for all threads: whole lines of a cache for each."""
     if scratch is None:
         return ()
-    line = LINE // np.dtype(scratch[1]).itemsize
-    return (empty(-(-scratch[0] // line) * line * threads, scratch[1]),)
+    size, dtype = scratch
+    line = _arena.LINE // dtype.itemsize
+    return (_arena.scratch(-(-size // line) * line * threads, dtype),)

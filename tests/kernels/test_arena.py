@@ -325,10 +325,37 @@ def test_numpys_operations_on_reused_memory_have_its_bits():
 
 POISONED = """
 import numpy as np
-from rawseg_kernels._arena import empty, zeros
+from rawseg_kernels._arena import empty, scratch, zeros
 assert np.isnan(empty((3, 3), np.float32)).all() and np.isnan(empty((300, 300), np.float64)).all()
 assert (empty(5, np.int64) == 127).all() and not zeros((300, 300), np.float32).any()
+for _ in range(2):
+    kept = scratch(100, np.dtype(np.float32))
+    assert np.isnan(kept).all()
+    kept.fill(0)
 """
+
+
+def test_scratch_is_the_threads_own_and_kept_for_its_next_kernel():
+    single = np.dtype(np.float32)
+    _arena.empty_cache()
+    first = _arena.scratch(100_000, single)
+    assert first.size == 100_000
+    assert np.shares_memory(first, _arena.scratch(50, single))
+    assert not np.shares_memory(first, _arena.scratch(50, np.dtype(np.float64)))
+    larger = _arena.scratch(200_000, single)
+    assert not np.shares_memory(first, larger)
+    assert np.shares_memory(larger, _arena.scratch(100_000, single))
+    others = []
+    thread = threading.Thread(target=lambda: others.append(_arena.scratch(100, single)))
+    thread.start()
+    thread.join()
+    assert not np.shares_memory(others[0], larger)
+    huge = _arena.scratch(_arena.LARGEST_SCRATCH // 4 + 1, single)
+    assert not np.shares_memory(huge, _arena.scratch(100, single))  # too much to keep
+    before = _arena.memory_stats()["live"]
+    del huge, first, larger
+    _arena.empty_cache()
+    assert _arena.memory_stats()["live"] < before - _arena.LARGEST_SCRATCH
 
 
 def test_memory_can_be_poisoned():

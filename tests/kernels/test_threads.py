@@ -148,7 +148,7 @@ def test_every_thread_has_scratch_of_its_own(threads, number):
     threads(number)
     for _ in range(20):
         sizes = np.zeros(40, np.int64)
-        _threads.launch(claim, 40, sizes, scratch=(37, np.float32))
+        _threads.launch(claim, 40, sizes, scratch=(37, np.dtype(np.float32)))
         assert (sizes >= 37).all()
 
 

@@ -28,6 +28,11 @@ FAULTS = [
         "kernels/test_arena.py",
         [
             ("missing step", "            self.dead.append(block)\n", ""),
+            ("wrong comparison", "if kept is None or kept.size < size:", "if kept is None:"),
+            ("missing check", "if kept.nbytes <= LARGEST_SCRATCH:", "if True:"),
+            ("missing step", "    _scratch.kept.clear()\n", ""),
+            ("missing check", "class _Scratch(threading.local):", "class _Scratch:"),
+            ("missing check", "    elif _arena.poison:\n        kept", "    elif False:\n        kept"),
             ("missing step", "self.cached -= kept\n            self.live", "self.live"),
             ("wrong comparison", "(found < room or segment is None)", "(found > room or segment is None)"),
             ("missing check", " if segment.ranges.size - segment.ranges.top >= size]", "]"),

@@ -12,7 +12,7 @@ FAULTS = [
         [
             ("missing check", " or work < SERIAL_WORK", ""),
             ("missing check", ' or not getattr(kernel, "is_shared", False)', ""),
-            ("missing step", "* line * threads, scratch[1])", "* line, scratch[1])"),
+            ("missing step", "* line * threads, dtype)", "* line, dtype)"),
             ("wrong sign", "kernel(-threads, tasks", "kernel(-threads, tasks - 1"),
         ],
     ),
