@@ -11,7 +11,7 @@ import ctypes
 LINE = 8  # words of 8 bytes
 STATE = 0 * LINE  # number of the job, times 2 ** 32; OPEN, while more threads may join; how many have joined and not left
 NEXT = 1 * LINE  # the portion that nobody has taken yet
-SHARE = 2 * LINE  # address of `_sharing.share`, which compiled kernels call; from here on, words that seldom change
+SHARE = 2 * LINE  # address of `_sharing.share`, which compiled kernels call; beside it what is written once a job
 TRAMPOLINE, CONTEXT, TASKS, PORTIONS, GUESTS = range(SHARE + 1, SHARE + 6)  # the job: what to call, how often, by how many more
 TAKEN = 3 * LINE  # 1 while a caller owns the job
 OPEN, JOINED, NUMBERS = 1 << 31, (1 << 31) - 1, (1 << 31) - 1  # the parts of STATE, and the largest number of a job

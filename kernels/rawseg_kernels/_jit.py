@@ -83,8 +83,7 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 def _njit(function: Callable[..., Any], **options: Any) -> Any:
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", pipeline_class=KernelCompiler, **options)(function)
-    if dispatcher is not function:  # as it is where Numba is told to compile nothing
-        dispatcher.is_shared = is_shared(function.__code__.co_varnames)
+    dispatcher.is_shared = is_shared(function.__code__.co_varnames)
     return dispatcher
 
 

@@ -37,7 +37,11 @@ def shared_entry(target: Any, module: ir.Module, kernel: ir.Function, descriptio
     kind = ir.LiteralStructType([_WORD, excinfo_ptr_t, _WORD, *(argument.type for argument in given)])
     context = cgutils.alloca_once(builder, kind)
     first, last = given[0], given[1]
-    alone = builder.icmp_signed(">=", first, _WORD(0))
+    desk = ir.GlobalVariable(module, ir.ArrayType(_WORD, SHARE + 1), _SYMBOL)
+    share = builder.load(cgutils.gep_inbounds(builder, desk, 0, SHARE))
+    positive = builder.icmp_signed(">=", first, _WORD(0))
+    alone = builder.or_(positive, builder.icmp_unsigned("==", share, _WORD(0)))  # 0: nobody has opened the desk yet
+    start = builder.select(positive, first, _WORD(0))
     threads = builder.select(alone, _WORD(1), builder.neg(first))
     for i, value in enumerate([_WORD(0), ir.Constant(excinfo_ptr_t, None), threads, *given]):
         builder.store(value, cgutils.gep_inbounds(builder, context, 0, i))
@@ -45,14 +49,12 @@ def shared_entry(target: Any, module: ir.Module, kernel: ir.Function, descriptio
     where = builder.ptrtoint(context, _WORD)
     with builder.if_else(alone) as (single, several):
         with single:
-            builder.call(trampoline, [where, _WORD(0), first, last])
+            builder.call(trampoline, [where, _WORD(0), start, last])
         with several:
-            desk = ir.GlobalVariable(module, ir.ArrayType(_WORD, SHARE + 1), _SYMBOL)
             shares = ir.FunctionType(_CODE, [_WORD.as_pointer(), excinfo_ptr_t.as_pointer(), *[_WORD] * 5]).as_pointer()
-            share = builder.inttoptr(builder.load(cgutils.gep_inbounds(builder, desk, 0, SHARE)), shares)
             unused = [cgutils.alloca_once(builder, _WORD), cgutils.alloca_once(builder, excinfo_ptr_t)]
             places = [builder.ptrtoint(place, _WORD) for place in (desk, trampoline)]
-            builder.call(share, [*unused, *places, where, threads, last])
+            builder.call(builder.inttoptr(share, shares), [*unused, *places, where, threads, last])
     error = builder.load(cgutils.gep_inbounds(builder, context, 0, 1))
     builder.store(error, entry.args[1])
     builder.ret(builder.trunc(builder.load(cgutils.gep_inbounds(builder, context, 0, 0)), _CODE))
@@ -67,13 +69,17 @@ def _trampoline(target: Any, module: ir.Module, kernel: ir.Function, description
     builder = ir.IRBuilder(function.append_basic_block())
     context = builder.inttoptr(where, kind.as_pointer())
     status, error, threads, *given = (cgutils.gep_inbounds(builder, context, 0, i) for i in range(len(kind.elements)))
+    failed = builder.icmp_unsigned("!=", builder.load_atomic(status, "monotonic", 8), _WORD(0))
+    with builder.if_then(failed, likely=False):  # an earlier task has: the caller only waits to raise its error
+        builder.ret_void()
     packer = target.get_arg_packer(description.argtypes)
     arguments = list(packer.from_arguments(builder, [builder.load(place) for place in given]))
     arguments[:2] = first, last
     if description.args[2:3] == (SCRATCH,):
         arguments[2] = _piece(target, builder, description.argtypes[2], arguments[2], thread, builder.load(threads))
     convention = target.call_conv
-    result, _ = convention.call_function(builder, kernel, description.restype, description.argtypes, arguments)
+    kinds = description.restype, description.argtypes
+    result, _ = convention.call_function(builder, kernel, *kinds, arguments, attrs=("noinline",))  # else compiled twice
     with builder.if_then(result.is_error, likely=False):
         code = builder.sext(result.code, _WORD)
         won = builder.extract_value(builder.cmpxchg(status, _WORD(0), code, "seq_cst"), 1)

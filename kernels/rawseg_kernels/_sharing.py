@@ -29,7 +29,7 @@ from ._desk import (
 )
 from ._jit import kernel, piece
 
-PAUSES = 64  # how often a thread that waits looks before it lets others of this machine go first
+PAUSES = 256  # how often a thread that waits looks before it lets others of this machine go first
 
 
 @piece

@@ -18,6 +18,7 @@ from . import _arena
 from ._errors import ArgumentError, ArgumentTypeError
 from ._workers import call_in, callers
 
+QUOTA = "/sys/fs/cgroup/cpu.max"
 SERIAL_WORK = 100_000  # below this many scalar operations, other threads cost more than they save
 
 
@@ -26,9 +27,20 @@ def _default_threads() -> int:
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
     try:
-        return len(os.sched_getaffinity(0))
+        there = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS or Windows
-        return os.cpu_count() or 1
+        there = os.cpu_count() or 1
+    return min(there, _quota(QUOTA) or there)
+
+
+def _quota(file: str) -> int:
+    """Return how many CPUs' time a container may use, rounded up, or 0: more threads than that only use it up sooner."""
+    try:
+        with open(file, encoding="ascii") as lines:
+            share, period = lines.read().split()
+            return -(-int(share) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max"
+        return 0
 
 
 _num_threads = _default_threads()
@@ -77,7 +89,8 @@ def launch(
     Parameters
     ----------
     kernel : callable
-        Compiled with ``_jit.kernel``; writes only what the tasks ``first <= task < last`` own.
+        Compiled with ``_jit.kernel``, whose first arguments are named so; writes only what the tasks ``first <= task < last``
+        own. A plain function runs on the calling thread.
     tasks : int
         Number of tasks; may be 0.
     work : int
@@ -86,17 +99,20 @@ def launch(
         Elements, at least, of an uninitialised array that every thread has for itself: the kernel's third argument, named
         ``scratch``.
     """
-    threads = min(_num_threads, tasks)
-    if threads <= 1 or work < SERIAL_WORK or not getattr(kernel, "is_shared", False):
+    threads, shared = min(_num_threads, tasks), getattr(kernel, "is_shared", None)
+    if shared is False:
+        raise TypeError(f"{kernel.__name__}: expected a kernel(first, last, ...), got other names: threads could not share it")
+    if threads <= 1 or work < SERIAL_WORK or shared is None:
         if tasks > 0:
             kernel(0, tasks, *_own(scratch, 1), *args)
         return
-    callers.append(None)
     try:
+        callers.append(None)
         call_in(threads - 1)
         kernel(-threads, tasks, *_own(scratch, threads), *args)
     finally:
-        callers.pop()
+        if callers:  # else a signal's handler has forked inside of this call
+            callers.pop()
 
 
 def _own(scratch: tuple[int, Any] | None, threads: int) -> tuple:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from contextlib import suppress
 from time import perf_counter
 
 from ._desk import DESK, clear
@@ -39,8 +40,9 @@ class _Worker:
 
     def wake(self) -> None:
         """Let a thread that sleeps look for jobs."""
-        self._avoid_this_cpu()
         self._go.release()
+        with suppress(OSError):  # of a system that has taken CPUs away
+            self._avoid_this_cpu()
 
     def _serve(self) -> None:
         from ._sharing import serve
@@ -50,7 +52,7 @@ class _Worker:
             serve(DESK, LONG, looks)  # whoever wakes a thread has a job for it
             slept = perf_counter()
             _asleep.append(self)
-            while callers:  # they may have counted on this thread while it waited for Python's lock
+            if callers:  # they may have counted on this thread while it waited for Python's lock
                 serve(DESK, LONG, SHORT)
             self._go.acquire()
             looks = LONG if perf_counter() - slept < SOON else SHORT

@@ -71,10 +71,24 @@ def claim(first, last, scratch, out):
 
 @unkept
 def fail(first, last, array, at):
-    """Write outside of an array in one of the tasks."""
+    """Count the tasks, and write outside of the array in one of them."""
     for task in range(first, last):
         if task == at:
             array[array.size] = 1
+        array[task % array.size] += 1
+
+
+@unkept
+def begin_end(begin, end, out):
+    out[begin:end] = 1
+
+
+def all_sleep():
+    """Wait until all threads sleep, as they do when nobody calls."""
+    deadline = time.monotonic() + 60
+    while len(_workers._asleep) < _workers._workers:
+        assert time.monotonic() < deadline, "a thread that finds nothing to do does not go to sleep"
+        time.sleep(0.001)  # the wait is for another thread
 
 
 def address(words):
@@ -113,10 +127,7 @@ def test_a_thread_that_sleeps_is_woken(threads):
         words, met = np.zeros(2, np.int64), np.zeros(2, np.int64)
         _threads.launch(meet, 2, address(words), met)
         assert met.tolist() == [1, 1]
-        deadline = time.monotonic() + 60
-        while len(_workers._asleep) < _workers._workers:  # they have nothing else to do
-            assert time.monotonic() < deadline, "a thread that finds nothing to do does not go to sleep"
-            time.sleep(0.001)  # the wait is for another thread
+        all_sleep()
 
 
 def test_no_more_threads_join_than_the_setting_allows_however_many_there_are(threads):
@@ -158,6 +169,47 @@ def test_little_work_stays_on_the_calling_thread(threads):
     for _ in range(20):
         _threads.launch(crowd, 64, address(words), most, work=10)
         assert (most == 1).all()
+
+
+@pytest.mark.parametrize(("content", "quota"), [("200000 100000\n", 2), ("150000 100000\n", 2), ("max 100000\n", 0), ("", 0)])
+def test_a_containers_quota_bounds_the_threads(tmp_path, monkeypatch, content, quota):
+    (tmp_path / "cpu.max").write_text(content)
+    assert _threads._quota(str(tmp_path / "cpu.max")) == quota
+    assert _threads._quota(str(tmp_path / "none")) == 0
+    monkeypatch.setattr(_threads, "QUOTA", str(tmp_path / "cpu.max"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(16), raising=False)
+    monkeypatch.delenv("RAWSEG_NUM_THREADS", raising=False)
+    assert _threads._default_threads() == (quota or 16)
+
+
+def test_a_kernel_that_threads_could_not_share_is_refused(threads):
+    with pytest.raises(TypeError, match=r"begin_end: expected a kernel\(first, last, ...\), got other names"):
+        _threads.launch(begin_end, 64, np.zeros(64))
+
+
+def test_a_kernel_may_be_entered_for_several_threads_before_there_are_any():
+    script = """
+import numpy as np
+from rawseg_kernels._jit import unkept
+def count(first, last, out):
+    for task in range(first, last):
+        out[task] += 1
+out = np.zeros(8)
+unkept(count)(-2, 8, out)
+print(out.tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == str([1.0] * 8), done.stderr
+
+
+def test_after_an_error_no_other_portion_is_begun(threads, monkeypatch):
+    threads(2)
+    all_sleep()
+    monkeypatch.setattr(_threads, "call_in", lambda count: None)
+    hits = np.zeros(100, np.int64)
+    with pytest.raises(IndexError):
+        _threads.launch(fail, 100, hits, 0)
+    assert hits.sum() == 0
 
 
 def test_a_plain_function_runs_alone(threads):

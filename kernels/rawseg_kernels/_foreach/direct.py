@@ -24,7 +24,9 @@ def fits(*arrays: Any) -> bool:
     """Return whether these loops may run over arrays of one size: contiguous, of one dtype, none in another's memory."""
     first = arrays[0]
     for array in arrays:
-        if not isinstance(array, np.ndarray) or not array.flags.c_contiguous or array.dtype != first.dtype:
+        if not isinstance(array, np.ndarray) or not array.flags.c_contiguous:
+            return False
+        if array.dtype != first.dtype or array.shape != first.shape:
             return False
     return first.dtype in FLOATING and not any(np.may_share_memory(*pair) for pair in combinations(arrays, 2))
 
@@ -63,7 +65,9 @@ def _direction(g, x, decay, decays, maximize):
 def _sgd(has_momentum: bool, decays: bool, nesterov: bool, maximize: bool) -> Any:
     @kernel
     def step_sgd(first, last, x, gradient, buffer, lr, momentum, share, decay):
-        for i in range(first * BLOCK, min(last * BLOCK, x.size)):
+        part = slice(first * BLOCK, last * BLOCK)  # places from 0 on, so that the loop becomes a vector loop
+        x, gradient, buffer = x[part], gradient[part], buffer[part]
+        for i in range(x.size):
             g = _direction(gradient[i], x[i], decay, decays, maximize)
             if has_momentum:
                 b = buffer[i] * momentum + g * share
@@ -78,7 +82,9 @@ def _sgd(has_momentum: bool, decays: bool, nesterov: bool, maximize: bool) -> An
 def _adam(has_largest: bool, shrinks: bool, decays: bool, maximize: bool) -> Any:
     @kernel
     def step_adam(first, last, x, gradient, m, v, largest, rate, root, beta1, rest1, beta2, rest2, eps, decay, shrinking):
-        for i in range(first * BLOCK, min(last * BLOCK, x.size)):
+        part = slice(first * BLOCK, last * BLOCK)
+        x, gradient, m, v, largest = x[part], gradient[part], m[part], v[part], largest[part]
+        for i in range(x.size):
             y = x[i] * shrinking if shrinks else x[i]
             g = _direction(gradient[i], y, decay, decays, maximize)
             m[i] = m[i] * beta1 + g * rest1

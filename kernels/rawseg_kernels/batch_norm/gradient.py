@@ -33,8 +33,8 @@ def _slopes(summed, moment, inv_std, weight, count):
 
 @kernel
 def near(
-    begin,
-    end,
+    first,
+    last,
     grad_output,
     x,
     weight,
@@ -54,8 +54,8 @@ def near(
     line = max(min(size, NEAR) if size >= SHORT else LINE // max(size, 1) * size, 1)  # of one plane as `far` sums it
     behind = together * count  # elements: so far behind the gradients lie the distances
     wide, ends, sums = np.empty(2 * behind), np.empty((together, 2)), np.empty((together, 2))
-    for group in range(begin, end, together):
-        until = min(group + together, end)
+    for group in range(first, last, together):
+        until = min(group + together, last)
         for k in range(group, until):
             least, most = passing(mean[k], inv_std[k] * weight[k], bias[k], low, high, x.dtype.type(0))
             ends[k - group, 0], ends[k - group, 1] = least, most
@@ -85,8 +85,8 @@ def near(
 
 @kernel
 def far(
-    begin,
-    end,
+    first,
+    last,
     grad_output,
     x,
     weight,
@@ -102,7 +102,7 @@ def far(
 ):
     """Do as `near` for channels of more elements, in planes that are not short."""
     given, rows, target, (n, channels, size) = grad_output.reshape(-1), x.reshape(-1), grad_input.reshape(-1), x.shape
-    for k in range(begin, end):
+    for k in range(first, last):
         least, most = passing(mean[k], inv_std[k] * weight[k], bias[k], low, high, x.dtype.type(0))
         summed = moment = 0.0
         for b in range(n):

@@ -13,10 +13,11 @@ FAULTS = [
         RULES,
         [
             ("missing check", " or not array.flags.c_contiguous", ""),
-            ("missing check", " or array.dtype != first.dtype", ""),
+            ("missing check", "array.dtype != first.dtype or ", ""),
+            ("missing check", " or array.shape != first.shape", ""),
             ("missing check", "return first.dtype in FLOATING and not any", "return not any"),
             ("missing check", " and not any(np.may_share_memory(*pair) for pair in combinations(arrays, 2))", ""),
-            ("off by one", "min(last * BLOCK, x.size)):\n            g", "min(last * BLOCK, x.size - 1)):\n            g"),
+            ("off by one", "last * BLOCK)  # places", "last * BLOCK - 1)  # places"),
             ("wrong sign", "x * decay - g if maximize", "x * decay + g if maximize"),
             ("wrong operand", "g = b * momentum + g if nesterov", "g = g * momentum + b if nesterov"),
             ("missing step", " + g * share", " + g"),
