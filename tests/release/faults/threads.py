@@ -51,7 +51,7 @@ FAULTS = [
             ("missing step", "cmpxchg(status, _WORD(0), code, ", "cmpxchg(status, _WORD(0), _WORD(0), "),
             ("wrong operand", "[builder.mul(thread, size)]", "[_WORD(0)]"),
             ("missing step", "    arguments[:2] = first, last\n", ""),
-            ("wrong comparison", '"!=", builder.load_atomic(status', '"ult", builder.load_atomic(status'),
+            ("wrong comparison", '"!=", builder.load_atomic(status', '"<", builder.load_atomic(status'),
             ("missing check", " or description.restype is not types.none:", ":"),
         ],
     ),
