@@ -19,7 +19,7 @@ from rawseg_kernels._desk import DESK, GUESTS, JOINED, STATE, TAKEN
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError
 from rawseg_kernels._jit import kernel, unkept
 
-PATIENCE = 1 << 32  # looks, some ten seconds, before a test says that another thread never came
+PATIENCE = 1 << 34  # looks, some ten seconds, before a test says that another thread never came
 
 
 @pytest.fixture
@@ -113,20 +113,22 @@ def test_launch_covers_every_task_once(threads, number, tasks):
     assert np.array_equal(hits, 20 * (np.arange(tasks) + 1))
 
 
+def assert_two_meet():
+    words, met = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    _threads.launch(meet, 2, address(words), met)
+    assert met.tolist() == [1, 1]
+
+
 def test_two_threads_are_at_work_at_once(threads):
     threads(2)
     for _ in range(10):
-        words, met = np.zeros(2, np.int64), np.zeros(2, np.int64)
-        _threads.launch(meet, 2, address(words), met)
-        assert met.tolist() == [1, 1]
+        assert_two_meet()
 
 
 def test_a_thread_that_sleeps_is_woken(threads):
     threads(2)
     for _ in range(3):
-        words, met = np.zeros(2, np.int64), np.zeros(2, np.int64)
-        _threads.launch(meet, 2, address(words), met)
-        assert met.tolist() == [1, 1]
+        assert_two_meet()
         all_sleep()
 
 
