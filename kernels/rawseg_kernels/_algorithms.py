@@ -46,11 +46,16 @@ def substitute(op: str, verb: str) -> Callable[..., Any] | None:
     return next((function for choose in reversed(choices) if (function := choose(op, verb)) is not None), None)
 
 
+def are_substituted() -> bool:
+    """Return whether anything may stand in for a function now."""
+    return bool(_choices) or bool(_own_choices.get())
+
+
 def reference(op: str, verb: str) -> Callable[..., Any] | None:
     """Return the compiled loops that define a function of an operation, if there are any: a choice for `substituted`."""
     from ._jit import compiled
 
-    function = getattr(_module(f"{__package__}.{op}", "reference"), verb, None)
+    function = getattr(algorithm_module(f"{__package__}.{op}", "reference"), verb, None)
     return compiled(function) if function is not None else None
 
 
@@ -69,7 +74,7 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
     device : str
         ``"cpu"`` or ``"cuda:0"`` and so on.
     """
-    if device == "cpu" and type(algorithm) is str and not _choices and not _own_choices.get():
+    if device == "cpu" and type(algorithm) is str and not are_substituted():
         module = _usual(room, algorithm, choices)
         if module is not None:
             return getattr(module, verb)
@@ -85,14 +90,14 @@ def find(room: str, verb: str, algorithm: str, choices: tuple[str, ...], device:
     if name in ("auto", "reference"):
         from ._jit import compiled
 
-        return compiled(getattr(_module(room, "reference"), verb))
-    return getattr(_module(room, name), verb)
+        return compiled(getattr(algorithm_module(room, "reference"), verb))
+    return getattr(algorithm_module(room, name), verb)
 
 
 def _find_on_gpu(room: str, op: str, verb: str, algorithm: str, on_gpu: tuple[str, ...], device: str) -> Callable[..., Any]:
     """Return the function of the algorithm that is asked for, or of the first that has the verb."""
     names = on_gpu if algorithm == "auto" else tuple(name for name in on_gpu if name == algorithm)
-    function = next((f for name in names if (f := getattr(_module(room, name), verb, None)) is not None), None)
+    function = next((f for name in names if (f := getattr(algorithm_module(room, name), verb, None)) is not None), None)
     if function is None:
         asked = "'auto'" if algorithm == "auto" else repr(algorithm)
         expected = f"a NumPy array ({verb} has {on_gpu or 'no algorithm'} on a GPU, and {asked} was asked for)"
@@ -110,9 +115,10 @@ def cuda_algorithms(room: str) -> tuple[str, ...]:
 def _usual(room: str, algorithm: str, choices: tuple[str, ...]) -> ModuleType | None:
     """Return the module of an algorithm that runs on the CPU as it is; None: there is more to decide, or to refuse."""
     name = choices[0] if algorithm == "auto" and choices else algorithm
-    return _module(room, name) if name in choices else None
+    return algorithm_module(room, name) if name in choices else None
 
 
 @cache
-def _module(room: str, name: str) -> ModuleType:
+def algorithm_module(room: str, name: str) -> ModuleType:
+    """Return the module of an algorithm."""
     return import_module(f".{name}", room)

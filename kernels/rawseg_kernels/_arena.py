@@ -39,9 +39,9 @@ def _limit() -> int:
 
 
 class _Segment:
-    """A stretch of memory, where it begins, and what of it is free."""
+    """A stretch of memory, and what of it is free."""
 
-    __slots__ = ("address", "arena", "memory", "places", "ranges")
+    __slots__ = ("arena", "memory", "ranges")
 
     def __init__(self, arena: _Arena, size: int) -> None:
         self.arena, self.ranges = arena, Ranges(size, mmap.PAGESIZE)
@@ -49,8 +49,6 @@ class _Segment:
         if HUGE is not None:
             with contextlib.suppress(OSError):  # of a system without them
                 self.memory.madvise(HUGE)
-        self.places = np.frombuffer(self.memory, np.uint8)
-        self.address = self.places.ctypes.data
 
     def forget(self, start: int, end: int) -> None:
         """Give the whole pages between two places to the operating system."""
@@ -71,8 +69,8 @@ class _Arena:
         self.live = self.cached = self.peak = self.hits = self.misses = 0
         self.abandoned = False  # in a child that was forked while another thread was at work here
 
-    def take(self, block: Block, size: int) -> None:
-        """Find a place for a block: the smallest that is free and suffices, or else above all that was used."""
+    def take(self, size: int) -> tuple[_Segment, int]:
+        """Return segment and start of a place: the smallest that is free and suffices, or else above all that was used."""
         with self.lock:
             if self.dead:
                 self._bury()
@@ -90,10 +88,13 @@ class _Arena:
             self.live += size
             if self.live > self.peak:
                 self.peak = self.live
-            block.segment, block.start, block.size = segment, start, size
+        return segment, start
 
     def _smallest(self, size: int) -> tuple[_Segment | None, int]:
         """Return the segment with the smallest free place that suffices, and the size of that place."""
+        if len(self.segments) == 1:
+            segment, room = self.segments[0], self.segments[0].ranges.room(size)
+            return (segment, room) if room >= 0 else (None, -1)
         segment, room = None, -1
         for other in self.segments:
             found = other.ranges.room(size)
@@ -132,8 +133,8 @@ class _Arena:
             self._free(self.dead.pop())
 
     def _free(self, block: Block) -> None:
-        self.cached += block.segment.ranges.give_back(block.start, block.size)
-        self.live -= block.size
+        self.cached += block.segment.ranges.give_back(block.start, block.room)
+        self.live -= block.room
         if self.cached > self.limit:
             self._shrink(self.limit)
 
@@ -161,31 +162,38 @@ class _Arena:
 _arena = _Arena()
 
 
-class Block:
-    """The memory of one array; free again with the last view of it."""
+class Block(np.ndarray):
+    """The memory of one array, ``room`` bytes of a segment; free again with the last view of it.
 
-    __slots__ = ("__array_interface__", "nbytes", "segment", "size", "start")
+    It is an array so that NumPy makes it sooner than from any description of memory; only its views are handed out.
+    """
+
+    __slots__ = ("room", "segment", "start")
 
     segment: _Segment
-    size: int
     start: int
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, nbytes: int) -> None:
-        self.nbytes = nbytes
-        _arena.take(self, -(-nbytes // LINE) * LINE)
-        place = self.segment.address + self.start, False
-        self.__array_interface__ = {"shape": shape, "typestr": dtype.str, "data": place, "version": 3}
+    room: int
 
     def __del__(self, finalizing: Any = sys.is_finalizing) -> None:
-        if hasattr(self, "segment") and not finalizing():  # else there was no memory to have, or no modules are left
+        if hasattr(self, "segment") and not finalizing():  # else it is a view of another, or no modules are left
             self.segment.arena.give_back(self)
+
+
+def _block(shape: tuple[int, ...], dtype: np.dtype, nbytes: int) -> Block:
+    """Return a block that holds so many bytes."""
+    room = -(-nbytes // LINE) * LINE
+    segment, start = _arena.take(room)
+    block = Block(shape, dtype, segment.memory, start)  # type: ignore[arg-type]
+    block.segment, block.start, block.room = segment, start, room
+    return block
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     """Return an uninitialised C-contiguous array, as ``np.empty``; a large one on memory used before, if there is any."""
-    dtype, shape = np.dtype(dtype), shape if isinstance(shape, tuple) else (int(shape),)
+    dtype = dtype if isinstance(dtype, np.dtype) else np.dtype(dtype)
+    shape = shape if isinstance(shape, tuple) else (int(shape),)
     nbytes = math.prod(shape) * dtype.itemsize
-    array = np.empty(shape, dtype) if nbytes < SMALLEST else np.asarray(Block(shape, dtype, nbytes))
+    array = np.empty(shape, dtype) if nbytes < SMALLEST else _block(shape, dtype, nbytes).view(np.ndarray)
     if _arena.poison:
         array.fill(np.nan if dtype.kind == "f" else 0x7F)
     return array
@@ -194,6 +202,7 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
 class _Scratch(threading.local):
     def __init__(self) -> None:
         self.kept: dict[np.dtype, np.ndarray] = {}
+        self.lent: dict[np.dtype, np.ndarray] = {}  # what may be borrowed
 
 
 _scratch = _Scratch()
@@ -211,6 +220,22 @@ def scratch(size: int, dtype: np.dtype) -> np.ndarray:
     return kept[:size]
 
 
+def borrowed(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return at least so many uninitialised elements, for several kernels; `hand_back` lets the next caller have them."""
+    array = _scratch.lent.pop(dtype, None)  # nobody else gets it meanwhile, not even a signal's handler
+    if array is None or array.size < size:
+        return empty(size, dtype)
+    if _arena.poison:
+        array.fill(np.nan if dtype.kind == "f" else 0x7F)
+    return array
+
+
+def hand_back(array: np.ndarray) -> None:
+    """Let what was `borrowed` serve the next."""
+    if array.nbytes <= LARGEST_SCRATCH:
+        _scratch.lent[array.dtype] = array
+
+
 def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     """Return zeros, as ``np.zeros``."""
     array = empty(shape, dtype)
@@ -221,10 +246,11 @@ def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
 def memory_of(array: Any) -> Any:
     """Return who owns an array's memory, if it is no view of anything else: itself, or the block that it fills; else None."""
     owner = array
-    while isinstance(owner.base, np.ndarray):
+    while type(owner) is not Block and isinstance(owner.base, np.ndarray):
         owner = owner.base
-    owner = owner if owner.base is None else owner.base
-    return owner if owner is array or (isinstance(owner, Block) and owner.nbytes == array.nbytes) else None
+    if type(owner) is Block:
+        return owner if owner.nbytes == array.nbytes else None
+    return owner if owner is array and owner.base is None else None
 
 
 def memory_stats() -> dict[str, int]:
@@ -254,6 +280,7 @@ def reset_peak_memory_stats() -> None:
 def empty_cache() -> None:
     """Give free memory back to the operating system, this thread's scratch as well; arrays are left alone."""
     _scratch.kept.clear()
+    _scratch.lent.clear()
     _arena.clear()
 
 

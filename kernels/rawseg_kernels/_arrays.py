@@ -43,12 +43,17 @@ def pair(op: str, argument: str, value: Any, minimum: int) -> tuple[int, int]:
     return height, width
 
 
-def is_plain(value: Any) -> bool:
-    """Return whether an argument is an int, a word, or a tuple of ints, and nothing that only equals one."""
-    kind = type(value)
-    if kind is tuple:
-        return [*map(type, value)].count(int) == len(value)
-    return kind is int or kind is str
+def are_plain(values: Iterable[Any]) -> bool:
+    """Return whether all arguments are ints, words, or tuples of ints, and nothing that only equals one."""
+    for value in values:
+        kind = type(value)
+        if kind is tuple:
+            for number in value:
+                if type(number) is not int:
+                    return False
+        elif kind is not int and kind is not str:
+            return False
+    return True
 
 
 def flag(op: str, argument: str, value: Any) -> bool:
@@ -199,6 +204,8 @@ def check_not_empty(op: str, argument: str, array: Any, axes: str = "CHW") -> No
 def contiguous(array: Any) -> Any:
     """Return the array itself if C-contiguous, else a fresh C-contiguous copy; a read-only one as `_Unlocked` shows it."""
     flags = array.flags
+    if type(array) is np.ndarray and flags.carray:
+        return array
     if not flags.c_contiguous:
         return _copied(array)
     return array if getattr(flags, "writeable", True) else np.asarray(_Unlocked(array))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._arrays import check_floating, check_rank, integer, is_plain, pair
+from ._arrays import are_plain, check_floating, check_rank, integer, pair
 from ._errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Pair = tuple[int, int]
@@ -127,7 +127,7 @@ def array_shape(op: str, argument: str, shape: Any, dimensions: str) -> tuple[in
         raise ArgumentTypeError(op, argument, f"a shape {dimensions}", repr(shape))
     if len(shape) != 4:
         raise ShapeError(op, argument, f"shape {dimensions}", f"shape {tuple(shape)}")
-    if type(shape) is tuple and is_plain(shape) and min(shape) > 0:  # the usual case, soon told
+    if type(shape) is tuple and are_plain((shape,)) and min(shape) > 0:  # the usual case, soon told
         return shape
     first, *rest = (integer(op, argument, size, min(axis, 1)) for axis, size in enumerate(shape))
     return first, rest[0], rest[1], rest[2]

@@ -106,6 +106,8 @@ class ConvolutionBackwardInput(Function):
 class ConvolutionBackwardWeight(Function):
     """The adjoint of `Convolution` in w, of shape ``shape``."""
 
+    compiled = True
+
     @staticmethod
     def forward(ctx, grad_output, x, *, shape, room, geometry, sizing):
         ctx.options = {"room": room, "geometry": geometry, "sizing": sizing}

@@ -25,8 +25,8 @@ __all__ = ["convolved", "unwatched"]
 
 
 def unwatched() -> bool:
-    """Return whether nobody sees results between operations: no graph, no recorder, no search for what is not finite."""
-    return not (modes.grad or modes.anomaly or modes.recorder is not None)
+    """Return whether nobody sees results between operations: no recorder, no search for what is not finite."""
+    return not (modes.anomaly or modes.recorder is not None)
 
 
 def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, low: float, high: float) -> Tensor | None:

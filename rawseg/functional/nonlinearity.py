@@ -22,6 +22,11 @@ def _bounds(kind: str, parameters: tuple[float, ...]) -> tuple[float, float] | N
     return parameters if kind == "hardtanh" and all(map(math.isfinite, parameters)) else None  # type: ignore[return-value]
 
 
+def clamp_of(low: float, high: float) -> tuple[str, tuple[float, ...]]:
+    """Return the kind, and its parameters, that holds x between two numbers."""
+    return ("relu", ()) if math.isinf(high) else ("hardtanh", (low, high))
+
+
 class Nonlinearity(Function):
     """f(x) for every element."""
 
@@ -70,7 +75,7 @@ class DeferredSlope(Deferred):
 
     def compute(self):
         """Let the gradient pass where the value lay between the bounds."""
-        kind, parameters = ("relu", ()) if math.isinf(self.high) else ("hardtanh", (self.low, self.high))
+        kind, parameters = clamp_of(self.low, self.high)
         grad_output, saved = self.sources
         return activation_room.backward(grad_output, saved, kind, parameters)
 

@@ -12,7 +12,7 @@ from ..autograd.deferred import Deferred, may_defer, settled
 from ..autograd.operands import as_tensor
 from .naming import operation
 from .nonlinearity import DeferredSlope
-from .normalization_gradient import composed, statistics
+from .normalization_gradient import channelwise, composed, of_batch
 from .running_statistics import checked_momentum, checked_statistics, update
 
 __all__ = ["batch_norm"]
@@ -61,8 +61,7 @@ class BatchNormTraining(Function):
     def backward(ctx, grad_output, _grad_mean, _grad_var):
         x, weight, mean, inv_std = ctx.saved
         if is_grad_enabled():  # the gradient will be differentiated: compose it of operations that can be
-            axes = _axes(x)
-            return composed(grad_output, x, _broadcast(weight, x), *statistics(x, axes, ctx.eps), axes, axes)
+            return of_batch(grad_output, x, weight, ctx.eps)
         arrays = x.array, None if weight is None else weight.array, mean.array, inv_std.array
         slope = grad_output.deferred(DeferredSlope)
         if slope is None or slope.origin is not ctx.origin:
@@ -100,8 +99,9 @@ class BatchNormEvaluation(Function):
         x, weight = ctx.saved
         mean, var = ctx.statistics
         if is_grad_enabled():
-            centre, spread = (_broadcast(Tensor(s), x) for s in (mean, var))
-            return composed(grad_output, x, _broadcast(weight, x), centre, 1 / (spread + ctx.eps).sqrt(), (), _axes(x))
+            centre, spread = (channelwise(Tensor(s), x) for s in (mean, var))
+            axes = (0, *range(2, x.ndim))
+            return composed(grad_output, x, channelwise(weight, x), centre, 1 / (spread + ctx.eps).sqrt(), (), axes)
         arrays = grad_output.array, x.array, None if weight is None else weight.array, mean, var, ctx.eps
         return _wanted(ctx, batch_norm_room.backward_eval(*arrays))
 
@@ -121,15 +121,6 @@ class FrozenScale(Function):
 
 def _wanted(ctx, arrays):
     return tuple(Tensor(array) if need else None for array, need in zip(arrays, ctx.needs_grad))
-
-
-def _axes(x: Tensor) -> tuple[int, ...]:
-    return (0, *range(2, x.ndim))
-
-
-def _broadcast(channels: Any, x: Tensor) -> Any:
-    """Give an array of one value a channel the axes of ``x``."""
-    return None if channels is None else channels.reshape(1, x.shape[1], *[1] * (x.ndim - 2))
 
 
 @operation

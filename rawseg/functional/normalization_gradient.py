@@ -16,6 +16,17 @@ def statistics(x: Tensor, axes: Axes, eps: float) -> tuple[Tensor, Tensor]:
     return mean, 1 / (((x - mean) * (x - mean)).mean(axes, keepdim=True) + eps).sqrt()
 
 
+def of_batch(grad_output: Tensor, x: Tensor, weight: Tensor | None, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return `composed` for a batch normalisation by the statistics of ``x`` itself, ``weight`` of shape (C,)."""
+    axes = (0, *range(2, x.ndim))
+    return composed(grad_output, x, channelwise(weight, x), *statistics(x, axes, eps), axes, axes)
+
+
+def channelwise(channels: Any, x: Tensor) -> Any:
+    """Give an array of one value a channel the axes of ``x``."""
+    return None if channels is None else channels.reshape(1, x.shape[1], *[1] * (x.ndim - 2))
+
+
 def composed(
     grad_output: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor, inv_std: Tensor, axes: Axes, shared: Axes
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -91,8 +91,10 @@ class Sequential(_Numbered):
 
     Notes
     -----
-    Where no graph is kept, a convolution, the batch norm in evaluation and the ReLU behind it run as one step, with the same
-    bits. Hooks, and a ``forward`` that somebody put in the place of a layer's, are called as ever.
+    Where no graph is kept, a convolution, the batch norm in evaluation and the ReLU behind it run as one step; in training, a
+    convolution without bias, the batch norm and the ReLU are one node of the graph. Results and gradients have the same bits,
+    and second derivatives may differ by rounding. Hooks, and a ``forward`` that somebody put in the place of a layer's, are
+    called as ever.
 
     Examples
     --------

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..autograd import is_grad_enabled
 from ..functional.fused import convolved, unwatched
+from ..functional.fused_training import Norm, trained
 from .activation import ReLU, ReLU6
 from .convolution import Conv2d
 from .module import Module
@@ -52,11 +54,26 @@ def _run_together(layers: Sequence[Any], input: Any) -> Any:
     convolution, norm = layers[0], layers[1] if type(layers[1]) is BatchNorm2d else None
     if convolution.padding_mode != "zeros":
         return None
+    geometry = convolution.stride, convolution.padding, convolution.dilation, convolution.groups
+    kernels, clamp = convolution._several("weight", "bias"), CLAMPS.get(type(layers[-1]), NO_CLAMP)
+    if norm is not None and (norm.training or not norm.track_running_stats):
+        return _train_together(input, kernels, geometry, norm, clamp)
+    if is_grad_enabled():
+        return None
     constants = None
     if norm is not None:
-        if norm.training or not norm.track_running_stats:
-            return None
         constants = norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps
-    kernels = convolution.weight, convolution.bias
-    geometry = convolution.stride, convolution.padding, convolution.dilation, convolution.groups
-    return convolved(input, kernels, geometry, constants, *CLAMPS.get(type(layers[-1]), NO_CLAMP))
+    return convolved(input, kernels, geometry, constants, *clamp)
+
+
+def _train_together(input: Any, kernels: Sequence[Any], geometry: tuple, norm: BatchNorm2d, clamp: tuple) -> Any:
+    """Do as `_run_together` where the norm is by the statistics of the batch, which are counted then."""
+    weight, bias = kernels
+    if bias is not None or norm.num_features != len(weight):
+        return None
+    counting = norm.training and norm.track_running_stats
+    numbers = norm._several("weight", "bias", "running_mean", "running_var")
+    out = trained(input, weight, geometry, Norm(*numbers, norm.eps, norm._momentum(counting)), clamp)
+    if out is not None and counting:
+        norm._count_batch()
+    return out

@@ -117,14 +117,17 @@ class BatchNorm2d(ChannelNorm):
         self._check(input)
         from_batch = self.training or not self.track_running_stats
         counting = self.training and self.track_running_stats and input.size > 0
-        momentum = self.momentum
-        if momentum is None:
-            momentum = 1 / (int(self.num_batches_tracked) + 1) if counting else 0.0
         mean, var, weight, bias = self._several("running_mean", "running_var", "weight", "bias")
-        out = F.batch_norm(input, mean, var, weight, bias, from_batch, momentum, self.eps)
+        out = F.batch_norm(input, mean, var, weight, bias, from_batch, self._momentum(counting), self.eps)
         if counting:
             self._count_batch()
         return out
+
+    def _momentum(self, counting: bool) -> float:
+        """Return the weight of the next batch in the running statistics."""
+        if self.momentum is not None:
+            return self.momentum
+        return 1 / (int(self.num_batches_tracked) + 1) if counting else 0.0
 
     def _count_batch(self) -> None:
         seen = self.num_batches_tracked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +21,15 @@ def one_pass(*arrays: Any) -> ModuleType | None:
     """
     if not isinstance(arrays[0], np.ndarray):
         return None
-    from rawseg_kernels._foreach import direct
+    rules = _compiled_rules()
+    return rules if rules.fits(*arrays) else None
 
-    return direct if direct.fits(*arrays) else None
+
+@cache
+def _compiled_rules() -> Any:
+    from rawseg_kernels._foreach import direct  # numba
+
+    return direct
 
 
 def blocks(*arrays: Any) -> Iterator[tuple[Any, ...]]:

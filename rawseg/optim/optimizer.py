@@ -148,15 +148,17 @@ class Optimizer:
     def _check_gradient(self, param: Tensor) -> str:
         """Return the device of a parameter whose gradient fits it."""
         gradient: Tensor = param.grad  # type: ignore[assignment]
-        device = param.device
+        array, device = param.array, param.device
+        if isinstance(array, np.ndarray) and not array.flags.writeable:
+            raise ArgumentError(self.name, "params", "writeable arrays", f"a read-only one of shape {param.shape}")
+        if gradient._meta == param._meta:
+            return device
         if gradient.shape != param.shape:
             raise ShapeError(self.name, "grad", f"shape {param.shape}, that of its parameter", f"shape {gradient.shape}")
         if gradient.dtype != param.dtype:
             raise DTypeError(self.name, "grad", f"{param.dtype}, that of its parameter", gradient.dtype)
         if gradient.device != device:
             raise DeviceError(self.name, "grad", f"{device}, the device of its parameter", gradient.device)
-        if isinstance(param.array, np.ndarray) and not param.array.flags.writeable:
-            raise ArgumentError(self.name, "params", "writeable arrays", f"a read-only one of shape {param.shape}")
         return device
 
     def _slots_of(self, group: Group, param: Tensor) -> tuple[State, bool]:
@@ -166,8 +168,10 @@ class Optimizer:
         for name, value in state.items():
             if device_of(value) not in ("", param.device):
                 raise DeviceError(self.name, name, f"{param.device}, the device of its parameter", device_of(value))
+        if not missing:
+            return state, False
         zeros = array_module(param.array).zeros
-        return {**state, **{name: zeros(param.shape, param.dtype) for name in missing}}, bool(missing)
+        return {**state, **{name: zeros(param.shape, param.dtype) for name in missing}}, True
 
     def state_dict(self) -> State:
         """Return the state as plain numbers and arrays, under the parameters' positions.

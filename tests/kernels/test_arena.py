@@ -190,9 +190,10 @@ def test_pages_that_cannot_be_given_up_stay_and_the_count_is_right(arena, monkey
             raise OSError
 
     first, second = empty(10**6, np.uint8), empty(10**6, np.uint8)
-    arena.segments[0].memory = Locked()
+    memory, arena.segments[0].memory = arena.segments[0].memory, Locked()
     del second
     _arena.empty_cache()
+    arena.segments[0].memory = memory
     assert (arena.live, arena.cached) == (first.nbytes, 0)
     assert address(empty(10**6, np.uint8)) > address(first)
 

@@ -28,7 +28,10 @@ def fits(*arrays: Any) -> bool:
             return False
         if array.dtype != first.dtype or array.shape != first.shape:
             return False
-    return first.dtype in FLOATING and not any(np.may_share_memory(*pair) for pair in combinations(arrays, 2))
+    for one, other in combinations(arrays, 2):
+        if np.may_share_memory(one, other):
+            return False
+    return first.dtype in FLOATING
 
 
 def sgd(x, gradient, buffer, lr, momentum, share, weight_decay, nesterov, maximize):

@@ -28,6 +28,7 @@ OP = "batch_norm"
 ALGORITHMS = ("direct",)
 CUDA_ALGORITHMS = ("cuda",)
 WIDE = np.dtype(np.float64)  # of statistics
+CHANNELWISE = ("weight", "bias")  # may be None
 
 
 def forward_train(
@@ -281,20 +282,32 @@ def move(running_mean: Any, running_var: Any, mean: Any, var_biased: Any, count:
 
 def _check(**arrays: Any) -> str:
     """Check dtypes, devices and shapes of all arrays of a call, ``x`` first; return the device."""
+    if _are_usual(**arrays):
+        return "cpu"
     device = _arrays.check_floating(OP, **arrays)
     x = arrays["x"]
     _arrays.check_array(OP, "x", x)
     if x.ndim < 2:
         raise ShapeError(OP, "x", "shape (N, C, ...)", f"shape {x.shape}")
-    channels = x.shape[1:2]
     for name, array in arrays.items():
-        shape = x.shape if name in ("x", "grad_output") else channels
-        if array is None and name in ("weight", "bias"):
-            continue
-        if array is None or array.shape != shape:
+        if array is not None or name not in CHANNELWISE:
             _arrays.check_array(OP, name, array)
-            _arrays.check_shape(OP, name, array, shape)
+            _arrays.check_shape(OP, name, array, x.shape if name in ("x", "grad_output") else x.shape[1:2])
     return device
+
+
+def _are_usual(x: Any, **others: Any) -> bool:
+    """Return whether all arrays are NumPy's, of one object for a dtype that is allowed, and fit: most are, and soon told."""
+    if type(x) is not np.ndarray or x.ndim < 2 or x.dtype not in _arrays.FLOATING:
+        return False
+    dtype, shape, channels = x.dtype, x.shape, x.shape[1:2]
+    for name, array in others.items():
+        if array is None:
+            if name not in CHANNELWISE:
+                return False
+        elif not _arrays.fits(array, shape if name == "grad_output" else channels, dtype):
+            return False
+    return True
 
 
 def _check_count(x: Any) -> None:

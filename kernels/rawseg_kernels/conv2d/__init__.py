@@ -18,7 +18,7 @@ In CUDA, where `_cuda_choice` says which one ``"auto"`` is: ``"cuda_tiles"`` mul
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,45 +30,14 @@ from .._errors import ShapeError
 from .._precision import get_precision
 from .._threads import get_num_threads
 from .._tuning import fastest, get_autotune
-from ._choice import choose, possible
+from ._choice import possible
 from ._cuda_choice import choose_on_gpu
+from ._plans import OP, chosen, geometry_of, plan
 
-OP = "conv2d"
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
 CUDA_ALGORITHMS = ("cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda_depthwise", "cuda_im2col", "cuda")
 FUSING = ("im2col", "depthwise", "winograd4", "winograd2", *CUDA_ALGORITHMS)  # whose forward applies an epilogue itself
-
-
-def _geometry(x_shape, weight_shape, *options):
-    """Normalise the plain arguments: ``(out_size, stride, (top, left), dilation, groups)``."""
-    known = all(map(_arrays.is_plain, options))  # True is no 1, although it is as good a key
-    return (_known_geometry if known else _checked_geometry)(tuple(x_shape), tuple(weight_shape), *options)
-
-
-def _checked_geometry(x_shape, weight_shape, stride, padding, dilation, groups):
-    stride = _arrays.pair(OP, "stride", stride, 1)
-    dilation = _arrays.pair(OP, "dilation", dilation, 1)
-    groups = _convolution.channels(OP, x_shape[1], weight_shape[0], groups)
-    if weight_shape[1] * groups != x_shape[1]:
-        expected = f"{x_shape[1] // groups} input channels per group (input has {x_shape[1]}, groups={groups})"
-        raise ShapeError(OP, "weight", expected, f"{weight_shape[1]} (weight shape {tuple(weight_shape)})")
-    kernel_size = weight_shape[2], weight_shape[3]
-    sides = _convolution.paddings(OP, padding, kernel_size, stride, dilation)
-    out_size = _convolution.output_size(OP, (x_shape[2], x_shape[3]), kernel_size, stride, sides, dilation)
-    return out_size, stride, (sides[0], sides[2]), dilation, groups
-
-
-_known_geometry = lru_cache(maxsize=1024)(_checked_geometry)
-
-
-def _chosen(verb, algorithm, weight_shape, geometry, dtype):
-    """Return the algorithm's name, by `_choice` if it is left open."""
-    if algorithm != "auto":
-        return algorithm
-    out_size, stride, _, dilation, groups = geometry
-    channels = weight_shape[1], weight_shape[0] // groups
-    return choose(verb, weight_shape[2:], stride, dilation, channels, out_size, dtype)
 
 
 def _find(verb, algorithm, weight_shape, geometry, device, *arguments):
@@ -77,7 +46,7 @@ def _find(verb, algorithm, weight_shape, geometry, device, *arguments):
         name = choose_on_gpu(algorithm, arguments[0], weight_shape, geometry[-1], device)
         return name, find(__name__, verb, name, ALGORITHMS, device)
     arrays = arguments[:2]
-    name = _chosen(verb, algorithm, weight_shape, geometry, arrays[0].dtype)
+    name = chosen(verb, weight_shape, geometry, arrays[0].dtype) if algorithm == "auto" else algorithm
     if substitute(OP, verb) is not None:
         return "reference", find(__name__, verb, name, ALGORITHMS, device)
     if algorithm == "auto" and get_autotune():
@@ -107,8 +76,7 @@ def algorithm_for(
     >>> algorithm_for("forward", (1, 64, 128, 128), (64, 64, 3, 3), padding=1)
     'winograd4'
     """
-    geometry = _geometry(x_shape, weight_shape, stride, padding, dilation, groups)
-    return _chosen(verb, "auto", weight_shape, geometry, np.dtype(dtype))
+    return chosen(verb, weight_shape, geometry_of(x_shape, weight_shape, stride, padding, dilation, groups), np.dtype(dtype))
 
 
 def forward(
@@ -174,11 +142,16 @@ def prepare(
 
     The function takes an `Epilogue`, batch normalisation and a clamp that are applied before the output is stored.
     """
+    known = plan("forward", algorithm, x, weight, None, (stride, padding, dilation, groups)) if bias is None else None
+    if known is not None:
+        shape, geometry = known.out_shape, known.geometry
+        _memory.check_size(OP, shape, x.dtype)
+        return shape, lambda after: known.module.forward(x, weight, None, *geometry, after)
     device = _convolution.check_arrays(OP, WEIGHT_AXES, x=x, weight=weight, bias=bias)
     if bias is not None:
         _arrays.check_shape(OP, "bias", bias, (weight.shape[0],))
         bias = _arrays.contiguous(bias)
-    geometry = _geometry(x.shape, weight.shape, stride, padding, dilation, groups)
+    geometry = geometry_of(x.shape, weight.shape, stride, padding, dilation, groups)
     shape = x.shape[0], weight.shape[0], *geometry[0]
     _memory.check_size(OP, shape, x.dtype)
     x, weight = _arrays.contiguous(x), _arrays.contiguous(weight)
@@ -204,9 +177,13 @@ def backward_input(
 
     Input pixels that no window covers get exactly 0. Parameters as in `forward`.
     """
+    known = plan("backward_input", algorithm, grad_output, weight, input_shape, (stride, padding, dilation, groups))
+    if known is not None:
+        _memory.check_size(OP, input_shape, weight.dtype)
+        return known.module.backward_input(grad_output, weight, input_shape, *known.geometry[1:])
     device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, weight=weight)
     shape = _convolution.array_shape(OP, "input_shape", input_shape, "(N, C_in, H, W)")
-    out_size, *geometry = _geometry(shape, weight.shape, stride, padding, dilation, groups)
+    out_size, *geometry = geometry_of(shape, weight.shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (shape[0], weight.shape[0], *out_size))
     _memory.check_size(OP, shape, weight.dtype)
     arguments = _arrays.contiguous(grad_output), _arrays.contiguous(weight), shape, *geometry
@@ -227,11 +204,15 @@ def backward_weight(
 
     Parameters as in `forward`.
     """
+    known = plan("backward_weight", algorithm, grad_output, x, weight_shape, (stride, padding, dilation, groups))
+    if known is not None:
+        _memory.check_size(OP, weight_shape, x.dtype)
+        return known.module.backward_weight(grad_output, x, weight_shape, *known.geometry[1:])
     device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, x=x)
     shape = _convolution.array_shape(OP, "weight_shape", weight_shape, WEIGHT_AXES)
     if shape[0] < 1:
         raise ShapeError(OP, "weight_shape", "at least 1 along C_out", f"0 (shape {shape})")
-    out_size, *geometry = _geometry(x.shape, shape, stride, padding, dilation, groups)
+    out_size, *geometry = geometry_of(x.shape, shape, stride, padding, dilation, groups)
     _arrays.check_shape(OP, "grad_output", grad_output, (x.shape[0], shape[0], *out_size))
     _memory.check_size(OP, shape, x.dtype)
     arguments = _arrays.contiguous(grad_output), _arrays.contiguous(x), shape, *geometry

@@ -7,7 +7,7 @@ blocks only say when a step is taken, never in which order, so they do not reach
 
 from __future__ import annotations
 
-from .._arena import empty, zeros
+from .._arena import borrowed, empty, hand_back
 from .._epilogue import NOTHING
 from .._finishing import does_something, finish
 from .._jit import kernel, piece
@@ -124,7 +124,9 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, pa
     depth, channels = source_channels // groups, out.shape[1] // groups
     made = plan(phases, step, stride, n, groups, depth, channels, (h, w), x.itemsize, get_num_threads())
 
-    packed = (empty if channels % ROWS == 0 else zeros)(groups * made.tile.group_weights, x.dtype)
+    packed = borrowed(groups * made.tile.group_weights, x.dtype)
+    if channels % ROWS:
+        packed.fill(0)
     steps = (area, channels * area) if transposed else (depth * area, area)
     sizes = made.tile.group_weights, weight.size // groups
     shape = Shape(made.tile.all_panels, depth, made.tile.block, channels, *sizes, *steps)
@@ -141,4 +143,5 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, pa
     strip = made.tile.block * len(made.sources) * made.tile.strip_plane + lanes
     scratch = results + strip, x.dtype
     launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, work=work, scratch=scratch)
+    hand_back(packed)
     return True

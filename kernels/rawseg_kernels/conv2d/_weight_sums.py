@@ -18,16 +18,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._arena import zeros
+from .._arena import empty, zeros
 from .._jit import kernel, piece
 from .._panels import multiply, pack_rows
-from .._simd import ROWS, VECTOR_BYTES, fill
+from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
 
 TILE_PIXELS = 512  # what a tile packs of grad_output and sees of x stays in the second-level cache
 SPAN_PIXELS = 2048  # a chain this long loses about as much accuracy as the sum of the chains
 SHARE_PIXELS = 384  # of a task, at least
 RESULTS = 192 * 192  # output channels times input channels times taps of a task: they fit the second-level cache
+PORTION = 1 << 14  # sums of a task that adds shares up
 ENOUGH_TASKS = 16  # pixels are shared out until there are as many
 
 
@@ -222,11 +223,23 @@ def begun(make, count, weight_shape, dtype):
     return make((count, *weight_shape) if count > 1 else tuple(weight_shape), dtype)
 
 
+@kernel
+def _add_shares(first, last, shares, total):
+    size = total.size
+    for task in range(first, last):
+        begin, end = task * PORTION, min((task + 1) * PORTION, size)
+        sums = total[begin:end]
+        copy(shares, begin, 1, total, begin, 1, end - begin)
+        for at in range(size + begin, shares.size, size):
+            row = shares[at : at + end - begin]
+            for i in range(sums.size):
+                sums[i] += row[i]
+
+
 def added(shares, count):
     """Return the sum of what the shares of the pixels gave, one after the other; it keeps no memory of theirs."""
     if count == 1:
         return shares
-    total = shares[0].copy()
-    for share in shares[1:]:
-        total += share
+    total = empty(shares.shape[1:], shares.dtype)
+    launch(_add_shares, -(-total.size // PORTION), shares.reshape(-1), total.reshape(-1), work=shares.size)
     return total

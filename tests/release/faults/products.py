@@ -232,7 +232,7 @@ FAULTS = [
         CONV_CUT,
         [
             ("= for +=", "total[place] += results[", "total[place] = results["),
-            ("off by one", "for share in shares[1:]:", "for share in shares[2:]:"),
+            ("off by one", "range(size + begin, shares.size, size)", "range(2 * size + begin, shares.size, size)"),
         ],
     ),
     (
@@ -267,7 +267,25 @@ FAULTS = [
             ("swapped axes", "builder.mul(row_step, _INDEX(r))", "builder.mul(row_step, _INDEX(c))"),
         ],
     ),
-    (f"{ROOM}/conv2d/__init__.py", CONV, [("height for width", "(sides[0], sides[2])", "(sides[0], sides[1])")]),
+    (
+        f"{ROOM}/conv2d/_plans.py",
+        CONV,
+        [("height for width", "(sides[0], sides[2])", "(sides[0], sides[1])")],
+    ),
+    (
+        f"{ROOM}/conv2d/_plans.py",
+        "kernels/test_conv2d_plans.py",
+        [
+            ("missing check", "and first.shape != found.out_shape", "and False"),
+            ("missing check", "or first.dtype is not second.dtype", ""),
+            ("missing check", " and array.flags.carray", ""),
+            ("missing check", "if get_autotune() or are", "if are"),
+            ("missing check", "or are_substituted() or not _arrays", "or not _arrays"),
+            ("missing check", " or not _arrays.are_plain((x_shape, weight_shape, *options)):", ":"),
+            ("missing step", "first.dtype, get_precision(), options)", "first.dtype, None, options)"),
+            ("missing check", "if dtype not in _arrays.FLOATING or len", "if len"),
+        ],
+    ),
     (
         f"{ROOM}/_convolution.py",
         CONV,

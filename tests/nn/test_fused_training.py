@@ -1,0 +1,251 @@
+"""Convolution, norm and clamp as one node of a graph in training: the bits, gradients, statistics and errors of one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from nn.test_fused import BAD, ROWS, one_by_one, row_of
+from promises import assert_same_bits
+
+import rawseg
+from rawseg import functional as F
+from rawseg import nn
+from rawseg.autograd.deferred import Deferred
+from rawseg.errors import ArgumentError, GraphError, RawsegError
+
+ONE_NODE = "convolution, norm and clamp"
+SHAPE = 2, 3, 9, 7
+
+
+def training(name=ONE_NODE, dtype=np.float32):
+    return row_of(name, dtype).train()
+
+
+def image(dtype=np.float32, shape=SHAPE, requires_grad=True):
+    return rawseg.tensor(np.random.default_rng(0).standard_normal(shape).astype(dtype), requires_grad=requires_grad)
+
+
+def step(forward, row, x):
+    """Every number that a step leaves: output, gradients, statistics."""
+    for tensor in (x, *row.parameters()):
+        tensor.grad = None
+    out = forward(x)
+    (out * rawseg.tensor(np.random.default_rng(1).standard_normal(out.shape).astype(out.dtype))).sum().backward()
+    grads = [tensor.grad for tensor in (x, *row.parameters()) if tensor.grad is not None]
+    return copies(out, *grads, *row.buffers())
+
+
+def copies(*tensors):
+    return tuple(tensor.detach().numpy().copy() for tensor in tensors)
+
+
+def together_and_apart(make, x, after=lambda y: y):
+    """One step of a row that is called, and one of its twin whose layers are called one by one."""
+    row, twin = make(), make()
+    return step(lambda x: after(row(x)), row, x), step(lambda x: after(one_by_one(twin, x)), twin, x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ROWS)
+def test_the_bits_of_layers_one_by_one(name, dtype):
+    assert_same_bits(*together_and_apart(lambda: training(name, dtype), image(dtype)))
+
+
+def node_of(row, x):
+    return row(x)._node.function.__name__
+
+
+def test_it_is_one_node():
+    row, x = training(), image()
+    assert node_of(row, x) == "NormalisedConvolution"
+    assert node_of(training("no clamp"), x) != "NormalisedConvolution"  # its convolution has a bias
+    assert node_of(row.eval(), x) == "hardtanh"
+    assert node_of(training("another padding"), x) == "relu"
+    assert node_of(training("a layer of one's own"), x) == "relu"
+
+
+def changed(what):
+    """Rows of which something is not as usual."""
+    row = training()
+    what(row)
+    return row
+
+
+UNUSUAL = {
+    "no momentum": lambda row: setattr(row[1], "momentum", None),
+    "momentum 1": lambda row: setattr(row[1], "momentum", 1),
+    "frozen kernels": lambda row: row[0].requires_grad_(False),
+    "frozen norm": lambda row: row[1].requires_grad_(False),
+    "only kernels": lambda row: row[1].bias.requires_grad_(False),
+    "statistics of views": lambda row: setattr(row[1], "running_mean", rawseg.tensor(np.zeros(12, np.float32))[::2]),
+    "an evaluated norm": lambda row: row[1].eval(),
+    "an evaluated norm of batches": lambda row: setattr(row[1].eval(), "track_running_stats", False),
+    "no kernel's padding": lambda row: setattr(row[0], "padding", "valid"),
+}
+
+
+@pytest.mark.parametrize("requires_grad", [True, False])
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_the_bits_of_unusual_rows(name, requires_grad):
+    assert_same_bits(*together_and_apart(lambda: changed(UNUSUAL[name]), image(requires_grad=requires_grad)))
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 9, 7), (1, 3, 3, 3), (2, 3, 200, 5)])
+def test_the_bits_of_unusual_batches(shape):
+    assert_same_bits(*together_and_apart(training, image(shape=shape)))
+
+
+def without_clamp():
+    return training()[:2]
+
+
+@pytest.mark.parametrize("clamp", [F.relu, F.relu6, lambda y: F.relu(y + 1), lambda y: F.relu(y) + y, lambda y: y * y])
+def test_a_clamp_may_follow_from_elsewhere(clamp):
+    class Net(nn.Module):
+        def __init__(self, row, run) -> None:
+            super().__init__()
+            self.row, self.run = row, run
+
+        def forward(self, x):
+            return clamp(self.run(self.row, x))
+
+    x, called = image(), Net(without_clamp(), lambda row, x: row(x))
+    apart = Net(without_clamp(), one_by_one)
+    assert_same_bits(step(called, called, x), step(apart, apart, x))
+
+
+def test_a_norm_without_a_clamp_waits_for_one():
+    waited = []
+
+    class Net(nn.Module):
+        def forward(self, x):
+            y = without_clamp()(x)
+            waited.append(isinstance(y._array, Deferred))
+            return F.relu(y)
+
+    Net()(image())
+    assert waited == [True]
+
+
+def derivatives(forward, row, x):
+    """First derivatives, and the derivatives of their squares in all that they depend on."""
+    leaves = [x, *row.parameters()]
+    first = rawseg.grad((forward(x) ** 2).sum(), leaves, create_graph=True)
+    total = sum((gradient * gradient).sum() for gradient in first)
+    return copies(*first), rawseg.grad(total, leaves, allow_unused=True)
+
+
+@pytest.mark.parametrize("make", [training, without_clamp])
+def test_second_derivatives(make):
+    row, twin, x = make().double(), make().double(), image(np.float64)
+    (first, second), (want_first, want_second) = derivatives(row, row, x), derivatives(lambda x: one_by_one(twin, x), twin, x)
+    assert_same_bits(first, want_first)
+    for got, want in zip(second, want_second, strict=True):
+        # The convolution is differentiated once for the sum of what reaches it, or once for each: rounding alone differs.
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=0, atol=1e-12 * abs(want.numpy()).max())
+
+
+def test_first_derivatives_are_right():
+    row, x = training(dtype=np.float64), image(np.float64)
+    row[2] = nn.ReLU()
+    assert rawseg.testing.gradcheck(row, x)
+
+
+def test_only_what_is_wanted_is_differentiated():
+    row, x = training(), image()
+    (alone,) = rawseg.grad(row(x).sum(), row[0].weight)
+    assert_same_bits(alone.numpy(), rawseg.grad(row(x).sum(), [x, row[0].weight])[1].numpy())
+
+
+@pytest.mark.parametrize("changing", ["0.weight", "1.weight"])
+def test_a_change_in_place_before_backward_is_found(changing):
+    row, x = training(), image()
+    out = row(x).sum()
+    with rawseg.no_grad():
+        row.get_parameter(changing).mul_(2)
+    with pytest.raises(GraphError, match="changed in place"):
+        out.backward()
+
+
+def test_a_shift_that_moves_before_backward_changes_nothing():
+    row, x = training(), image()
+    want = step(row, row, x)[2]
+    row.zero_grad()
+    out = row(x)
+    push = rawseg.tensor(np.random.default_rng(1).standard_normal(out.shape).astype(np.float32))
+    with rawseg.no_grad():
+        row[1].bias.add_(3)
+    (out * push).sum().backward()
+    assert_same_bits(row[0].weight.grad.numpy(), want)
+
+
+def test_what_was_saved_is_let_go():
+    out = training()(image()).sum()
+    out.backward()
+    with pytest.raises(GraphError, match="freed"):
+        out.backward()
+
+
+@pytest.mark.parametrize("layer", range(3))
+def test_hooks_see_what_they_saw(layer):
+    row, twin, x, seen = training(), training(), image(), []
+    for layers in (row, twin):
+        layers[layer].register_forward_hook(lambda module, args, out: seen.append(out.detach().numpy().copy()))
+    assert_same_bits(step(row, row, x), step(lambda x: one_by_one(twin, x), twin, x))
+    assert_same_bits(*seen)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_errors_are_those_of_the_layers(name):
+    row, twin = (nn.Sequential(*without_bias(BAD[name]()), nn.ReLU()) for _ in range(2))
+    before = copies(*row.buffers())
+    with pytest.raises(RawsegError) as alone:
+        one_by_one(twin, image())
+    with pytest.raises(type(alone.value)) as together:
+        row(image())
+    assert str(together.value) == str(alone.value)
+    assert_same_bits(copies(*row.buffers()), before)
+
+
+def without_bias(layers):
+    layers[0].bias = None
+    return layers
+
+
+def test_a_single_value_of_a_channel_has_no_statistics():
+    with pytest.raises(RawsegError, match="more than 1 value per channel"):
+        training()(image(shape=(1, 3, 1, 1)))
+
+
+@pytest.mark.parametrize("momentum", [2, "1", np.nan])
+def test_a_wrong_momentum_is_refused(momentum):
+    row = training()
+    row[1].momentum = momentum
+    with pytest.raises(RawsegError, match="momentum"):
+        row(image())
+
+
+def test_read_only_statistics_are_refused():
+    row = training()
+    row[1].running_var.array.flags.writeable = False
+    with pytest.raises(ArgumentError, match="writeable"):
+        row(image())
+
+
+def test_half_of_the_statistics_is_refused():
+    row = training()
+    row[1].running_mean = None
+    with pytest.raises(ArgumentError, match="running_mean"):
+        row(image())
+
+
+def test_too_little_memory_is_said_by_the_convolution(monkeypatch):
+    row = training()
+    monkeypatch.setattr("rawseg_kernels._memory.limit_bytes", lambda: 1000)
+    with pytest.raises(MemoryError, match="conv2d"):
+        row(image())
+
+
+def test_what_is_not_finite_is_found_where_it_arises():
+    with rawseg.autograd.detect_anomaly(), pytest.raises(GraphError, match="conv2d: out"):
+        training()(rawseg.full(SHAPE, 3e38))
