@@ -117,11 +117,11 @@ def trained(input: Any, weight: Any, geometry: tuple, norm: Norm, clamp: tuple[f
     Tensor, shape (N, C_out, out_h, out_w), or None
         None where an argument is not what it should be, or lies elsewhere: the operations, one by one, say what is wrong.
     """
-    if not (_is_batch(input) and isinstance(weight, Tensor) and _fit(weight, norm.scale, norm.shift)):
+    if not (_is_batch(input) and isinstance(weight, Tensor) and _fit(weight, *norm[:4])):
         return None
-    running = [] if norm.running_mean is norm.running_var is None else [norm.running_mean, norm.running_var]
-    if running and not (_can_move(weight, norm.running_mean) and _can_move(weight, norm.running_var)):
+    if (norm.running_mean is None) != (norm.running_var is None):
         return None
+    running = [] if norm.running_mean is None else [norm.running_mean, norm.running_var]
     try:
         momentum = checked_momentum("batch_norm", norm.momentum) if running else 0.0
         options = {"geometry": geometry, "eps": norm.eps, "clamp": clamp, "running": running, "momentum": momentum}
@@ -143,8 +143,3 @@ def _fit(weight: Tensor, *tensors: Any) -> bool:
         if tensor is not None and not (isinstance(tensor, Tensor) and fits(tensor._array, array.shape[:1], array.dtype)):
             return False
     return True
-
-
-def _can_move(weight: Tensor, running: Any) -> bool:
-    """Return whether a running statistic can be moved in place."""
-    return running is not None and _fit(weight, running) and running._array.flags.writeable
