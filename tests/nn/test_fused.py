@@ -48,10 +48,10 @@ ROWS = {
 def row_of(name, dtype=np.float32):
     """A row with statistics and numbers that are not those of a new one."""
     rawseg.manual_seed(0)
-    row = nn.Sequential(*ROWS[name]()).to(dtype=dtype)
+    row, rng = nn.Sequential(*ROWS[name]()).to(dtype=dtype), np.random.default_rng(1)
     for tensor in [*row.parameters(), *row.buffers()]:
         if tensor.dtype == dtype:
-            tensor.array[...] = np.random.default_rng(1).uniform(0.1, 1, tensor.shape)
+            tensor.array[...] = rng.uniform(0.1, 1, tensor.shape)
     return row.eval()
 
 
