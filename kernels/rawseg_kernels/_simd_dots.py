@@ -14,14 +14,15 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ._simd import _INDEX, _LANE, VECTOR_BYTES, _interleaved, _same_dtype, vector_code
+from ._simd import _INDEX, _LANE, VECTOR_BYTES, _same_dtype, vector_code
 from ._simd_rows import _MaskedEmitter
 
 LANE_BYTES = 64  # of a sum
 # rows of a and of b: the sums, the vectors of a and one of b fill the registers of AVX-512 (4 * 4 + 4 + 1 of 32), of AVX2
 # (3 * 2 * 2 + 3 + 1 of 16), and with vectors of 16 bytes (1 * 3 * 4 + 1 + 1)
 DOT_ROWS, DOT_COLUMNS = {64: (4, 4), 32: (3, 2), 16: (1, 3)}[VECTOR_BYTES]
-CHAINS = 4  # rows of a, each of whose sums with a vector of rows of b fills a register
+CHAINS = 8  # rows of a, each of whose sums with a vector of rows of b fills a register: a product takes some cycles of each
+AHEAD = 128  # elements of a row of b further on, whose lines are asked for: there are too many rows for the processor to see it
 
 
 @vector_code
@@ -130,8 +131,37 @@ def chain_dots(typing_context, rows, count, a, a_at, a_step, b, b_at, b_step, to
 def _chain_square(emitter, left, columns, at, mask, cells):
     """As many elements of every chain as a vector has."""
     builder = emitter.builder
-    turned = _interleaved(emitter, [emitter.read(column, at, mask) for column in columns])
+    for column in columns:
+        emitter.fetch(column, builder.add(at, _INDEX(AHEAD)))
+    turned = _turned(emitter, [emitter.read(column, at, mask) for column in columns])
     for i, vector in enumerate(turned):
         for row, cell in zip(left, cells):
             factor = emitter.broadcast(builder.load(builder.gep(row, [builder.add(at, _INDEX(i))])))
             builder.store(builder.call(emitter.fma, [factor, vector, builder.load(cell)]), cell)
+
+
+def _turned(emitter, rows):
+    """Return the columns of as many rows as a vector has lanes, in shuffles that are one instruction each.
+
+    Neighbours within 16 bytes change places first, then pieces of 16 bytes as wholes.
+    """
+    lanes, piece = emitter.lanes, 16 // emitter.itemsize
+    places = range(0, lanes, piece)  # of the pieces of a vector
+    low = [at + i + row * lanes for at in places for i in range(piece // 2) for row in (0, 1)]
+    high = [lane + piece // 2 for lane in low]
+    rows = [emitter.shuffle(*pair, order) for pair in zip(rows[::2], rows[1::2]) for order in (low, high)]
+    if piece == 4:
+        low = [at + i + row * lanes for at in places for row in (0, 1) for i in (0, 1)]
+        high = [lane + 2 for lane in low]
+        fours = [rows[at : at + 4] for at in range(0, lanes, 4)]
+        rows = [emitter.shuffle(*pair, order) for a, b, c, d in fours for pair in ((a, c), (b, d)) for order in (low, high)]
+    size = piece  # rows that are done: a piece holds an element of each
+    while size < lanes:
+        order = [[lane + (lanes - size if lane & size else 0) for lane in range(lanes)]]
+        order.append([lane + (lanes if lane & size else size) for lane in range(lanes)])
+        turned = list(rows)
+        for i in range(lanes):
+            if not i & size:
+                turned[i], turned[i + size] = (emitter.shuffle(rows[i], rows[i + size], lanes_of) for lanes_of in order)
+        rows, size = turned, 2 * size
+    return rows

@@ -19,6 +19,7 @@ from rawseg_kernels import _simd
 from rawseg_kernels._errors import ArgumentError
 from rawseg_kernels._panels import DEPTH_BLOCK, multiply, pack_rows
 from rawseg_kernels._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
+from rawseg_kernels._simd_dots import _turned
 
 FLOATS = [np.float32, np.float64]
 
@@ -296,3 +297,22 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert in_a_new_process(CACHED, RAWSEG_CACHE_DIR=str(tmp_path)) == "1 0\n"
     other = next(name for name in _simd.TILES if name != _simd.host_tile())
     assert in_a_new_process(CACHED, RAWSEG_CACHE_DIR=str(tmp_path), RAWSEG_SIMD=other) == "0 1\n"
+
+
+class Shuffles:
+    """Vectors of NumPy's in the place of LLVM's, of a width that this machine need not have."""
+
+    def __init__(self, lanes, itemsize) -> None:
+        self.lanes, self.itemsize = lanes, itemsize
+
+    def shuffle(self, one, other, order):
+        assert len(order) == self.lanes
+        return np.concatenate([one, other])[order]
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_squares_are_turned_in_vectors_of_any_width(width, itemsize):
+    lanes = width // itemsize
+    square = np.arange(lanes * lanes).reshape(lanes, lanes)
+    np.testing.assert_array_equal(_turned(Shuffles(lanes, itemsize), list(square)), square.T)

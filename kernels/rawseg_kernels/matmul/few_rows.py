@@ -14,7 +14,7 @@ from .._simd import VECTOR_BYTES, copy, fill
 from .._simd_dots import CHAINS, chain_dots
 from .._threads import launch
 
-MOST_ROWS = 2 * CHAINS
+MOST_ROWS = CHAINS
 VECTORS = 4  # of a task
 
 
