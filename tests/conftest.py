@@ -40,6 +40,12 @@ def pytest_configure(config):
             raise pytest.UsageError(f"--device cuda: expected {error.expected}, got {error.got}") from None
 
 
+LONG = (  # what checks the checks and the bench, what runs on a GPU's stand-ins, and commands that train several times
+    *("tests/testing", "tests/benchmark", "tests/on_gpu", "tests/xray"),
+    *(f"tests/cli/test_{name}.py" for name in ("demos", "instances", "pretrained", "xray")),
+)
+
+
 def pytest_ignore_collect(collection_path):
     """Helpers have no examples to run; collected for them, each would be imported a second time, under another name."""
     return True if collection_path.suffix == ".py" and not collection_path.name.startswith("test_") else None
@@ -64,11 +70,16 @@ def is_in_double(item):
     return parameters is not None and any(value is np.float64 for value in parameters.params.values())
 
 
+def is_long(item, device):
+    """Return whether a test is of what takes minutes, so that the default tier does not: CI runs it with the gates."""
+    return device != "cuda" and any(f"{place}/" in f"{item.nodeid.partition('::')[0]}/" for place in LONG)
+
+
 @pytest.hookimpl(tryfirst=True)  # before marks select
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        if is_in_double(item) and item.get_closest_marker("release") is None:
-            item.add_marker(pytest.mark.gate)  # the same code as in float32, compiled anew: that is most of the time
+    for item in items:  # in float64 it is the same code as in float32, compiled anew: that is most of the time
+        if (is_in_double(item) or is_long(item, config.getoption("device"))) and item.get_closest_marker("release") is None:
+            item.add_marker(pytest.mark.gate)
     if config.getoption("device") == "cuda":
         only_pretended = [item for item in items if takes_stand_in(item)]
         config.hook.pytest_deselected(items=only_pretended)
