@@ -14,7 +14,7 @@ import mmap
 import os
 import sys
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,19 +58,27 @@ class _Segment:
                 self.memory.madvise(FORGET, start, end - start)
 
 
+class Place(NamedTuple):
+    """Where a block lies: ``room`` bytes of a segment."""
+
+    segment: _Segment
+    start: int
+    room: int
+
+
 class _Arena:
     """The segments, and what has been counted."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.segments: list[_Segment] = []
-        self.dead: list[Block] = []  # of those that died while the lock was held
+        self.dead: list[Place] = []  # of blocks that died while the lock was held
         self.limit, self.poison = _limit(), os.environ.get("RAWSEG_POISON", "") not in ("", "0")
         self.live = self.cached = self.peak = self.hits = self.misses = 0
         self.abandoned = False  # in a child that was forked while another thread was at work here
 
-    def take(self, size: int) -> tuple[_Segment, int]:
-        """Return segment and start of a place: the smallest that is free and suffices, or else above all that was used."""
+    def take(self, size: int) -> Place:
+        """Return a place for a block: the smallest that is free and suffices, or else above all that was used."""
         with self.lock:
             if self.dead:
                 self._bury()
@@ -88,13 +96,10 @@ class _Arena:
             self.live += size
             if self.live > self.peak:
                 self.peak = self.live
-        return segment, start
+        return Place(segment, start, size)
 
     def _smallest(self, size: int) -> tuple[_Segment | None, int]:
         """Return the segment with the smallest free place that suffices, and the size of that place."""
-        if len(self.segments) == 1:
-            segment, room = self.segments[0], self.segments[0].ranges.room(size)
-            return (segment, room) if room >= 0 else (None, -1)
         segment, room = None, -1
         for other in self.segments:
             found = other.ranges.room(size)
@@ -115,14 +120,14 @@ class _Arena:
                 self._shrink(0)  # and some of it lies free
         raise MemoryError(f"workspace: out: expected memory for {size} bytes, got none")
 
-    def give_back(self, block: Block) -> None:
+    def give_back(self, place: Place) -> None:
         """Take the place of a block that died. Never waits: the garbage collector may call it inside `take`."""
         if not self.lock.acquire(blocking=False):
             if not self.abandoned:
-                self.dead.append(block)
+                self.dead.append(place)
             return
         try:
-            self._free(block)
+            self._free(place)
             if self.dead:
                 self._bury()
         finally:
@@ -132,9 +137,9 @@ class _Arena:
         while self.dead:
             self._free(self.dead.pop())
 
-    def _free(self, block: Block) -> None:
-        self.cached += block.segment.ranges.give_back(block.start, block.room)
-        self.live -= block.room
+    def _free(self, place: Place) -> None:
+        self.cached += place.segment.ranges.give_back(place.start, place.room)
+        self.live -= place.room
         if self.cached > self.limit:
             self._shrink(self.limit)
 
@@ -163,28 +168,31 @@ _arena = _Arena()
 
 
 class Block(np.ndarray):
-    """The memory of one array, ``room`` bytes of a segment; free again with the last view of it.
+    """The memory of one array; its `Place` is free again with the last view of it.
 
     It is an array so that NumPy makes it sooner than from any description of memory; only its views are handed out.
     """
 
-    __slots__ = ("room", "segment", "start")
+    __slots__ = ("place",)
 
-    segment: _Segment
-    start: int
-    room: int
+    place: Place
 
     def __del__(self, finalizing: Any = sys.is_finalizing) -> None:
-        if hasattr(self, "segment") and not finalizing():  # else it is a view of another, or no modules are left
-            self.segment.arena.give_back(self)
+        if hasattr(self, "place") and not finalizing():  # else it is a view of another, or no modules are left
+            self.place.segment.arena.give_back(self.place)
 
 
 def _block(shape: tuple[int, ...], dtype: np.dtype, nbytes: int) -> Block:
     """Return a block that holds so many bytes."""
-    room = -(-nbytes // LINE) * LINE
-    segment, start = _arena.take(room)
-    block = Block(shape, dtype, segment.memory, start)  # type: ignore[arg-type]
-    block.segment, block.start, block.room = segment, start, room
+    place = _arena.take(-(-nbytes // LINE) * LINE)
+    block = None
+    try:
+        block = Block(shape, dtype, place.segment.memory, place.start)  # type: ignore[arg-type]
+        block.place = place
+    except BaseException:
+        if not hasattr(block, "place"):
+            place.segment.arena.give_back(place)
+        raise
     return block
 
 

@@ -148,7 +148,7 @@ def _differentiate(
     everything = ctx.needs_grad
     if targets is not None:  # do not compute what leads nowhere
         ctx.needs_grad = tuple(edge is not None and _is_useful(edge, useful, targets) for edge in node.edges)
-    ctx._node = node
+    ctx._node, ctx.retained = node, retain
     anomaly, modes.anomaly = modes.anomaly, False  # an error should name this operation, not a step of its backward
     try:
         if not function.takes_none:

@@ -51,8 +51,11 @@ class Context:
     saved : tuple of Tensor or None
         What forward saved, as Tensors: an input or an output of this application comes back connected to the graph, so that
         backward can be differentiated itself.
+    retained : bool
+        While backward runs: whether what was saved is kept for another one. Else backward may `free` it before it returns.
     """
 
+    retained = False
     _arrays: tuple = ()
     _records: list | tuple | None = ()
     _node: Node | None = None  # set by the engine while backward runs; a lasting link would be a reference cycle

@@ -53,15 +53,17 @@ class DeferredConvolution(Deferred):
 
 
 class Convolution(Function):
-    """y = w * x + b, in the kernel room ``room``; ``sizing`` only tells the room the size of y."""
+    """y = w * x + b, in the kernel room ``room``; ``sizing`` only tells the room the size of y, which may be ``known``."""
 
     compiled = True
 
     @staticmethod
-    def forward(ctx, x, weight, bias, *, room, geometry, sizing):
+    def forward(ctx, x, weight, bias, *, room, geometry, sizing, known=None):
         ctx.room, ctx.geometry, ctx.sizing = room, geometry, sizing
         ctx.shapes = x.shape, weight.shape
         ctx.save(x if ctx.needs_grad[1] else None, weight if ctx.needs_grad[0] else None)
+        if known is not None:
+            return known
         if not any(ctx.needs_grad) and may_defer(x, weight):
             return DeferredConvolution(*room.prepare(x, weight, bias, **geometry, **sizing), NOTHING, x, weight, bias)
         return room.forward(x, weight, bias, **geometry, **sizing)

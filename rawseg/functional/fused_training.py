@@ -24,7 +24,7 @@ from .normalization import DeferredNormalisation
 from .normalization_gradient import of_batch
 from .running_statistics import checked_momentum, update
 
-__all__ = ["Norm", "trained"]
+__all__ = ["Norm", "are_images", "normalised_convolution"]
 
 
 class Norm(NamedTuple):
@@ -39,64 +39,86 @@ class Norm(NamedTuple):
 
 
 class NormalisedConvolution(Function):
-    """Convolve, normalise by the batch's own statistics, hold between two numbers; the running statistics move last."""
+    """Convolve, normalise by the batch's own statistics, which are added to ``moments``, and hold between two numbers."""
 
     compiled = True
 
     @staticmethod
-    def forward(ctx, x, weight, scale, shift, *, geometry, eps, clamp, running, momentum):
+    def forward(ctx, x, weight, scale, shift, *, geometry, eps, clamp, moments):
         y = conv2d_room.forward(x, weight, None, *geometry)
-        mean, inv_std, var = batch_norm_room.statistics(y, eps)
         ctx.geometry, ctx.eps, ctx.clamp, ctx.origin = geometry, eps, clamp, object()
-        ctx.statistics = mean, inv_std
+        ctx.shapes = x.shape, weight.shape
         ctx.shift = None if shift is None else shift.copy()  # only where a clamp held anything depends on it
-        ctx.save(x, weight, scale, y)
+        ctx.save(x if ctx.needs_grad[1] else None, weight if ctx.needs_grad[0] else None, scale, y)
         if math.isinf(clamp[0]) and may_defer(x):  # a clamp may follow from elsewhere
+            mean, inv_std, var = batch_norm_room.statistics(y, eps)
             out = DeferredNormalisation(y, scale, shift, mean, inv_std, ctx.origin)
         else:
-            out = batch_norm_room.normalise(y, scale, shift, mean, inv_std, *clamp)
-        if running:
-            update(running, mean, var, y.size // y.shape[1], momentum)
+            out, mean, inv_std, var = batch_norm_room.forward_held(y, scale, shift, eps, *clamp)
+        ctx.statistics = mean, inv_std
+        moments += mean, var, y.size // y.shape[1]
         return out
 
     @staticmethod
     def backward(ctx, grad_output):
         x, weight, scale, y = ctx.saved
-        arrays = y.array, None if scale is None else scale.array, *ctx.statistics
         if is_grad_enabled():
-            return _composed(ctx, grad_output, x, weight, scale, arrays)
+            return _composed(ctx, grad_output, x, weight, scale, y)
         slope, (low, high) = grad_output.deferred(DeferredSlope), ctx.clamp
         if slope is not None and slope.origin is ctx.origin:
             given, low, high = slope.grad_output, slope.low, slope.high
         else:
             given = grad_output.array
+        arrays = y.array, None if scale is None else scale.array, *ctx.statistics
         grad_y, *of_norm = batch_norm_room.backward_train(given, *arrays, bias=ctx.shift, low=low, high=high)
+        if not ctx.retained:
+            ctx.free()
+        del y, arrays  # the memory of which serves for the gradient of x
         gradients = [None, None, *of_norm]
         if ctx.needs_grad[0]:
-            gradients[0] = conv2d_room.backward_input(grad_y, weight.array, x.shape, *ctx.geometry)
+            gradients[0] = conv2d_room.backward_input(grad_y, weight.array, ctx.shapes[0], *ctx.geometry)
         if ctx.needs_grad[1]:
-            gradients[1] = conv2d_room.backward_weight(grad_y, x.array, weight.shape, *ctx.geometry)
+            gradients[1] = conv2d_room.backward_weight(grad_y, x.array, ctx.shapes[1], *ctx.geometry)
         return tuple(Tensor(array) if need else None for array, need in zip(gradients, ctx.needs_grad))
 
 
-def _composed(ctx, grad_output, x, weight, scale, arrays):
+def _composed(ctx, grad_output, x, weight, scale, y):
     """Return the gradients, made of operations that can be differentiated: they will be."""
     names = "stride", "padding", "dilation", "groups"
     options = {"room": conv2d_room, "geometry": dict(zip(names, ctx.geometry)), "sizing": {}}
-    y = Convolution.apply(x, weight, None, **options)
     low, high = ctx.clamp
     if not math.isinf(low):
-        held = batch_norm_room.normalise(arrays[0], arrays[1], ctx.shift, *arrays[2:], low, high)
+        held = batch_norm_room.normalise(y.array, _array(scale), ctx.shift, *ctx.statistics, low, high)
         kind, parameters = clamp_of(low, high)
         grad_output = SLOPES[kind].apply(grad_output, Tensor(held), kind=kind, parameters=parameters)
+    operands = [_connected(ctx, position, saved, y.dtype) for position, saved in enumerate((x, weight))]
+    y = Convolution.apply(*operands, None, **options, known=y.array)
     grad_y, grad_scale, grad_shift = of_batch(grad_output, y, scale, ctx.eps)
-    grad_x = ConvolutionBackwardInput.apply(grad_y, weight, shape=x.shape, **options)
-    grad_weight = ConvolutionBackwardWeight.apply(grad_y, x, shape=weight.shape, **options)
+    grad_x = grad_weight = None
+    if ctx.needs_grad[0]:
+        grad_x = ConvolutionBackwardInput.apply(grad_y, weight, shape=ctx.shapes[0], **options)
+    if ctx.needs_grad[1]:
+        grad_weight = ConvolutionBackwardWeight.apply(grad_y, x, shape=ctx.shapes[1], **options)
     gradients = grad_x, grad_weight, grad_scale, grad_shift
     return tuple(gradient if need else None for gradient, need in zip(gradients, ctx.needs_grad))
 
 
-def trained(input: Any, weight: Any, geometry: tuple, norm: Norm, clamp: tuple[float, float]) -> Tensor | None:
+def _array(tensor: Tensor | None) -> Any:
+    return None if tensor is None else tensor.array
+
+
+def _connected(ctx: Any, position: int, saved: Tensor | None, dtype: np.dtype) -> Tensor:
+    """Return an input of forward with its place in the graph; of one that was not saved nobody wants the numbers."""
+    edge = ctx._node.edges[position]
+    if saved is not None or isinstance(edge, Tensor):
+        return edge if saved is None else saved
+    tensor = Tensor(np.broadcast_to(dtype.type(0), ctx.shapes[position]))
+    if edge is not None:
+        tensor._connect(*edge)
+    return tensor
+
+
+def normalised_convolution(input: Any, weight: Any, geometry: tuple, norm: Norm, clamp: tuple[float, float]) -> Tensor | None:
     """Return a convolution of images on the CPU, normalised by its own statistics and held between two numbers.
 
     Parameters
@@ -117,20 +139,23 @@ def trained(input: Any, weight: Any, geometry: tuple, norm: Norm, clamp: tuple[f
     Tensor, shape (N, C_out, out_h, out_w), or None
         None where an argument is not what it should be, or lies elsewhere: the operations, one by one, say what is wrong.
     """
-    if not (_is_batch(input) and isinstance(weight, Tensor) and _fit(weight, *norm[:4])):
+    if not (are_images(input) and isinstance(weight, Tensor) and _fit(weight, *norm[:4])):
         return None
     if (norm.running_mean is None) != (norm.running_var is None):
         return None
-    running = [] if norm.running_mean is None else [norm.running_mean, norm.running_var]
+    running, moments = [] if norm.running_mean is None else [norm.running_mean, norm.running_var], []
     try:
         momentum = checked_momentum("batch_norm", norm.momentum) if running else 0.0
-        options = {"geometry": geometry, "eps": norm.eps, "clamp": clamp, "running": running, "momentum": momentum}
-        return NormalisedConvolution.apply(input, weight, norm.scale, norm.shift, **options)
+        options = {"geometry": geometry, "eps": norm.eps, "clamp": clamp, "moments": moments}
+        out = NormalisedConvolution.apply(input, weight, norm.scale, norm.shift, **options)
+        if running:
+            update(running, *moments, momentum)
     except (RawsegError, MemoryError):
         return None
+    return out
 
 
-def _is_batch(input: Any) -> bool:
+def are_images(input: Any) -> bool:
     """Return whether these are images on the CPU, at least one."""
     array = input._array if isinstance(input, Tensor) else None
     return isinstance(array, (np.ndarray, Deferred)) and array.ndim == 4 and array.size > 0

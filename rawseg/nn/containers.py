@@ -92,9 +92,9 @@ class Sequential(_Numbered):
     Notes
     -----
     Where no graph is kept, a convolution, the batch norm in evaluation and the ReLU behind it run as one step; in training, a
-    convolution without bias, the batch norm and the ReLU are one node of the graph. Results and gradients have the same bits,
-    and second derivatives may differ by rounding. Hooks, and a ``forward`` that somebody put in the place of a layer's, are
-    called as ever.
+    convolution without bias, the batch norm and the ReLU are one node of the graph. Results and gradients have the same bits;
+    second derivatives may differ by rounding, and a row does not mind if its output is changed in place. Hooks, and a
+    ``forward`` that somebody put in the place of a layer's, are called as ever.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Layers in a row: a convolution with the norm and the clamp behind it in one step, where nobody can tell."""
+"""Layers in a row: a convolution with the norm and the clamp behind it in one step, where nobody watches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..autograd import is_grad_enabled
 from ..functional.fused import convolved, unwatched
-from ..functional.fused_training import Norm, trained
+from ..functional.fused_training import Norm, are_images, normalised_convolution
 from .activation import ReLU, ReLU6
 from .convolution import Conv2d
 from .module import Module
@@ -69,11 +69,11 @@ def _run_together(layers: Sequence[Any], input: Any) -> Any:
 def _train_together(input: Any, kernels: Sequence[Any], geometry: tuple, norm: BatchNorm2d, clamp: tuple) -> Any:
     """Do as `_run_together` where the norm is by the statistics of the batch, which are counted then."""
     weight, bias = kernels
-    if bias is not None or norm.num_features != len(weight):
+    if bias is not None or not are_images(input) or norm.num_features not in getattr(weight, "shape", ())[:1]:
         return None
     counting = norm.training and norm.track_running_stats
     numbers = norm._several("weight", "bias", "running_mean", "running_var")
-    out = trained(input, weight, geometry, Norm(*numbers, norm.eps, norm._momentum(counting)), clamp)
+    out = normalised_convolution(input, weight, geometry, Norm(*numbers, norm.eps, norm._momentum(counting)), clamp)
     if out is not None and counting:
         norm._count_batch()
     return out

@@ -326,14 +326,47 @@ def test_numpys_operations_on_reused_memory_have_its_bits():
 
 POISONED = """
 import numpy as np
-from rawseg_kernels._arena import empty, scratch, zeros
+from rawseg_kernels._arena import borrowed, empty, hand_back, scratch, zeros
 assert np.isnan(empty((3, 3), np.float32)).all() and np.isnan(empty((300, 300), np.float64)).all()
 assert (empty(5, np.int64) == 127).all() and not zeros((300, 300), np.float32).any()
 for _ in range(2):
-    kept = scratch(100, np.dtype(np.float32))
-    assert np.isnan(kept).all()
+    kept, lent = scratch(100, np.dtype(np.float32)), borrowed(100, np.dtype(np.float32))
+    assert np.isnan(kept).all() and np.isnan(lent).all()
     kept.fill(0)
+    lent.fill(0)
+    hand_back(lent)
 """
+
+
+def test_what_is_borrowed_is_nobody_elses_until_it_is_handed_back():
+    single, double = np.dtype(np.float32), np.dtype(np.float64)
+    _arena.empty_cache()
+    first = _arena.borrowed(100_000, single)
+    second = _arena.borrowed(50, single)
+    assert not np.shares_memory(first, second)
+    _arena.hand_back(first)
+    assert np.shares_memory(first, _arena.borrowed(50, single))
+    _arena.hand_back(first)
+    assert not np.shares_memory(first, _arena.borrowed(50, double))
+    larger = _arena.borrowed(200_000, single)
+    assert larger.size >= 200_000
+    assert not np.shares_memory(first, larger)
+    huge = _arena.borrowed(_arena.LARGEST_SCRATCH // 4 + 1, single)
+    _arena.hand_back(huge)
+    assert not np.shares_memory(huge, _arena.borrowed(100, single))  # too much to keep
+    _arena.hand_back(larger)
+    before = _arena.memory_stats()["live"]
+    del larger
+    _arena.empty_cache()
+    assert _arena.memory_stats()["live"] < before
+
+
+def test_a_place_is_not_lost_where_no_array_can_be_made():
+    before = _arena.memory_stats()["live"]
+    for _ in range(3):
+        with pytest.raises(ValueError, match="negative"):
+            empty((-1000, -1000), np.float32)
+    assert _arena.memory_stats()["live"] == before
 
 
 def test_scratch_is_the_threads_own_and_kept_for_its_next_kernel():
@@ -373,7 +406,7 @@ array.fill(3)
 with _arena._arena.lock:  # as if another thread were inside
     child = os.fork()
     if child == 0:
-        old = array.base.segment.arena
+        old = array.base.place.segment.arena
         other = _arena.empty(100_000, np.float64)
         other.fill(4)
         del other

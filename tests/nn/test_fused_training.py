@@ -12,6 +12,7 @@ from rawseg import functional as F
 from rawseg import nn
 from rawseg.autograd.deferred import Deferred
 from rawseg.errors import ArgumentError, GraphError, RawsegError
+from rawseg_kernels._algorithms import substituted
 
 ONE_NODE = "convolution, norm and clamp"
 SHAPE = 2, 3, 9, 7
@@ -145,6 +146,75 @@ def test_second_derivatives(make):
         np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=0, atol=1e-12 * abs(want.numpy()).max())
 
 
+PARTS = {  # of what is trained: the leaves that are not
+    "all": lambda row, x: [],
+    "not the image": lambda row, x: [x],
+    "not the kernels": lambda row, x: [row[0].weight],
+    "the norm": lambda row, x: [x, row[0].weight],
+    "the image": lambda row, x: [*row.parameters()],
+    "the kernels": lambda row, x: [x, row[1].weight, row[1].bias],
+}
+
+
+@pytest.mark.parametrize("image_is_computed", [False, True])
+@pytest.mark.parametrize("part", PARTS)
+def test_second_derivatives_of_a_part(part, image_is_computed):
+    def run(forward, row, x):
+        for leaf in PARTS[part](row, x):
+            leaf.requires_grad_(False)
+        leaves = [leaf for leaf in (x, *row.parameters()) if leaf.requires_grad]
+        out = forward(x * 1 if image_is_computed else x)
+        first = rawseg.grad(((out + 1) ** 2).sum(), leaves, create_graph=True)
+        (sum((gradient * gradient).sum() for gradient in first)).backward()
+        return copies(*first), copies(*(leaf.grad for leaf in leaves))
+
+    row, twin = training().double(), training().double()
+    got, want = run(row, row, image(np.float64)), run(lambda x: one_by_one(twin, x), twin, image(np.float64))
+    assert_same_bits(got[0], want[0])
+    for one, other in zip(got[1], want[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12 * abs(other).max())  # rounding: see above
+
+
+def convolutions(run):
+    """The convolution kernels that run, in order."""
+    seen = []
+
+    def choose(op, verb):
+        seen.append(verb if op == "conv2d" else None)
+
+    with substituted(choose):
+        run()
+    return [verb for verb in seen if verb is not None]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("part", PARTS)
+def test_no_kernel_runs_that_would_not_run_one_by_one(part, create_graph):
+    def run(forward, row, x):
+        for leaf in PARTS[part](row, x):
+            leaf.requires_grad_(False)
+        out = forward(x).sum()
+        return convolutions(lambda: out.backward(create_graph=create_graph))
+
+    row, twin = training(), training()
+    assert run(row, row, image()) == run(lambda x: one_by_one(twin, x), twin, image())
+
+
+def test_no_more_memory_is_held_than_one_by_one():
+    def peak(called):
+        rows, x = [nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU()) for _ in range(3)], None
+        x = image(shape=(2, 8, 128, 128))
+        push, out = rawseg.ones(2, 8, 128, 128), x
+        for row in rows:
+            out = row(out) if called else one_by_one(row, out)
+        rawseg.reset_peak_memory_stats()
+        out.backward(push)
+        return rawseg.memory_stats()["peak"] - rawseg.memory_stats()["live"]
+
+    peak(True)  # what is kept for the next kernel is there
+    assert peak(True) <= peak(False)
+
+
 def test_first_derivatives_are_right():
     row, x = training(dtype=np.float64), image(np.float64)
     row[2] = nn.ReLU()
@@ -165,6 +235,22 @@ def test_a_change_in_place_before_backward_is_found(changing):
         row.get_parameter(changing).mul_(2)
     with pytest.raises(GraphError, match="changed in place"):
         out.backward()
+
+
+def test_what_backward_does_not_read_may_change():
+    row, x = training(), image(requires_grad=False)
+    out = row(x).sum()
+    with rawseg.no_grad():
+        row[0].weight.mul_(2)
+    out.backward()
+    row[0].requires_grad_(False)
+    x = image(requires_grad=False)
+    out = row(x).sum()
+    assert x.numpy().flags.writeable
+    with rawseg.no_grad():
+        x.mul_(2)
+    out.backward()
+    assert row[1].weight.grad is not None
 
 
 def test_a_shift_that_moves_before_backward_changes_nothing():
@@ -210,6 +296,23 @@ def test_errors_are_those_of_the_layers(name):
 def without_bias(layers):
     layers[0].bias = None
     return layers
+
+
+@pytest.mark.parametrize("weight", [None, rawseg.tensor(1.0), np.ones((6, 3, 1, 1), np.float32), rawseg.ones(6, 3, 1)])
+def test_wrong_kernels_are_refused_as_one_by_one(weight):
+    row, twin = training(), training()
+    for layers in (row, twin):
+        del layers[0].weight
+        layers[0].weight = weight
+    assert outcome(row) == outcome(lambda x: one_by_one(twin, x))
+
+
+def outcome(forward):
+    """What comes of an image: bytes, or an error."""
+    try:
+        return forward(image()).numpy().tobytes()
+    except RawsegError as error:
+        return type(error), str(error)
 
 
 def test_a_single_value_of_a_channel_has_no_statistics():

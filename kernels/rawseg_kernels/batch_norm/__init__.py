@@ -69,6 +69,22 @@ def forward_train(
     return out.reshape(x.shape), mean, inv_std, variance
 
 
+def forward_held(
+    x: Any, weight: Any, bias: Any, eps: float, low: float = -math.inf, high: float = math.inf
+) -> tuple[Any, Any, Any, Any]:
+    """Return what `statistics` and `normalise` return, the output first: on a CPU in one pass, with the same bits."""
+    device = _check(x=x, weight=weight, bias=bias)
+    if device != "cpu" or substitute(OP, "statistics") is not None or substitute(OP, "normalise") is not None:
+        mean, inv_std, variance = statistics(x, eps)
+        return normalise(x, weight, bias, mean, inv_std, low, high), mean, inv_std, variance
+    eps = _epsilon(eps)
+    _check_count(x)
+    _memory.check_size(OP, x.shape, x.dtype)
+    run = find(__name__, "forward_train", "direct", ALGORITHMS, device)
+    out, mean, inv_std, variance = run(_flat(x), *_affine(x, weight, bias), eps, float(low), float(high))
+    return out.reshape(x.shape), mean, inv_std, variance
+
+
 def statistics(x: Any, eps: float = 1e-5, algorithm: str = "auto") -> tuple[Any, Any, Any]:
     """Return what `forward_train` returns behind its output: ``mean, inv_std, var_biased``, for whoever normalises later."""
     device = _check(x=x)

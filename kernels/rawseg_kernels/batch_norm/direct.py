@@ -20,19 +20,26 @@ from .._threads import launch
 from . import gathered, gradient
 
 
-def forward_train(x, weight, bias, eps):
-    """See ``reference.forward_train``."""
-    mean, inv_std, variance = statistics(x, eps)
-    return normalise(x, weight, bias, mean, inv_std, -math.inf, math.inf), mean, inv_std, variance
+def forward_train(x, weight, bias, eps, low=-math.inf, high=math.inf):
+    """See ``reference.forward_train``; what ``reference.normalise`` then holds, too: a channel's pixels come from a cache."""
+    mean, inv_std, variance = empty((3, x.shape[1]), np.float64)
+    out = empty(x.shape, x.dtype)
+    arrays = x, weight, bias, eps, low, high, mean, inv_std, variance, out
+    launch(_train_gathered if _are_gathered(x) else _train, x.shape[1], *arrays, work=4 * x.size)
+    return out, mean, inv_std, variance
 
 
 def statistics(x, eps):
     """See ``reference.statistics``."""
     c = x.shape[1]
     mean, inv_std, variance = empty((3, c), np.float64)
-    run = gathered.statistics if x.shape[2] < gathered.SHORT and x.shape[0] > 1 else _statistics
-    launch(run, c, x, eps, mean, inv_std, variance, work=3 * x.size)
+    launch(gathered.statistics if _are_gathered(x) else _statistics, c, x, eps, mean, inv_std, variance, work=3 * x.size)
     return mean, inv_std, variance
+
+
+def _are_gathered(x):
+    """Return whether sums run over planes that are gathered first."""
+    return x.shape[2] < gathered.SHORT and x.shape[0] > 1
 
 
 def moved_statistics(running_mean, running_var, mean, variance, momentum):
@@ -124,6 +131,24 @@ def _normalise_channels(first, last, x, weight, bias, mean, inv_std, low, high, 
         for b in range(n):
             at = (b * channels + k) * size
             normalise_row(flat, at, size, mean[k], inv_std[k] * weight[k], bias[k], low, high, target, at)
+
+
+@kernel
+def _train(first, last, x, weight, bias, eps, low, high, mean, inv_std, variance, out):
+    together = max(1, gradient.NEAR // max(x.shape[0] * x.shape[2], 1))
+    for begin in range(first, last, together):
+        end = min(begin + together, last)
+        _statistics(begin, end, x, eps, mean, inv_std, variance)
+        _normalise_channels(begin, end, x, weight, bias, mean, inv_std, low, high, out)
+
+
+@kernel
+def _train_gathered(first, last, x, weight, bias, eps, low, high, mean, inv_std, variance, out):
+    together = max(1, gathered.LINE // max(x.shape[0] * x.shape[2], 1))
+    for begin in range(first, last, together):
+        end = min(begin + together, last)
+        gathered.statistics(begin, end, x, eps, mean, inv_std, variance)
+        _normalise_channels(begin, end, x, weight, bias, mean, inv_std, low, high, out)
 
 
 @kernel

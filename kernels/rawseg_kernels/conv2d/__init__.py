@@ -32,7 +32,7 @@ from .._threads import get_num_threads
 from .._tuning import fastest, get_autotune
 from ._choice import possible
 from ._cuda_choice import choose_on_gpu
-from ._plans import OP, chosen, geometry_of, plan
+from ._known import OP, chosen, geometry_of, known
 
 WEIGHT_AXES = "(C_out, C_in / groups, kH, kW)"
 ALGORITHMS = ("im2col", "depthwise", "winograd4", "winograd2", "direct")
@@ -142,11 +142,10 @@ def prepare(
 
     The function takes an `Epilogue`, batch normalisation and a clamp that are applied before the output is stored.
     """
-    known = plan("forward", algorithm, x, weight, None, (stride, padding, dilation, groups)) if bias is None else None
-    if known is not None:
-        shape, geometry = known.out_shape, known.geometry
-        _memory.check_size(OP, shape, x.dtype)
-        return shape, lambda after: known.module.forward(x, weight, None, *geometry, after)
+    seen = known("forward", algorithm, x, weight, None, (stride, padding, dilation, groups)) if bias is None else None
+    if seen is not None:
+        _memory.check_size(OP, seen.out_shape, x.dtype)
+        return seen.out_shape, lambda after: seen.module.forward(x, weight, None, *seen.geometry, after)
     device = _convolution.check_arrays(OP, WEIGHT_AXES, x=x, weight=weight, bias=bias)
     if bias is not None:
         _arrays.check_shape(OP, "bias", bias, (weight.shape[0],))
@@ -177,10 +176,10 @@ def backward_input(
 
     Input pixels that no window covers get exactly 0. Parameters as in `forward`.
     """
-    known = plan("backward_input", algorithm, grad_output, weight, input_shape, (stride, padding, dilation, groups))
-    if known is not None:
+    seen = known("backward_input", algorithm, grad_output, weight, input_shape, (stride, padding, dilation, groups))
+    if seen is not None:
         _memory.check_size(OP, input_shape, weight.dtype)
-        return known.module.backward_input(grad_output, weight, input_shape, *known.geometry[1:])
+        return seen.module.backward_input(grad_output, weight, input_shape, *seen.geometry[1:])
     device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, weight=weight)
     shape = _convolution.array_shape(OP, "input_shape", input_shape, "(N, C_in, H, W)")
     out_size, *geometry = geometry_of(shape, weight.shape, stride, padding, dilation, groups)
@@ -204,10 +203,10 @@ def backward_weight(
 
     Parameters as in `forward`.
     """
-    known = plan("backward_weight", algorithm, grad_output, x, weight_shape, (stride, padding, dilation, groups))
-    if known is not None:
+    seen = known("backward_weight", algorithm, grad_output, x, weight_shape, (stride, padding, dilation, groups))
+    if seen is not None:
         _memory.check_size(OP, weight_shape, x.dtype)
-        return known.module.backward_weight(grad_output, x, weight_shape, *known.geometry[1:])
+        return seen.module.backward_weight(grad_output, x, weight_shape, *seen.geometry[1:])
     device = _convolution.check_arrays(OP, WEIGHT_AXES, grad_output=grad_output, x=x)
     shape = _convolution.array_shape(OP, "weight_shape", weight_shape, WEIGHT_AXES)
     if shape[0] < 1:

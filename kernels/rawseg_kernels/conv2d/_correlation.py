@@ -126,7 +126,7 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, pa
 
     packed = borrowed(groups * made.tile.group_weights, x.dtype)
     if channels % ROWS:
-        packed.fill(0)
+        packed[: groups * made.tile.group_weights].fill(0)
     steps = (area, channels * area) if transposed else (depth * area, area)
     sizes = made.tile.group_weights, weight.size // groups
     shape = Shape(made.tile.all_panels, depth, made.tile.block, channels, *sizes, *steps)

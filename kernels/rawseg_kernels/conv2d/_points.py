@@ -154,7 +154,7 @@ def correlate_points(x, weight, bias, groups, transposed, after, out):
     layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed, get_num_threads())
     packed = borrowed(layout.packed, x.dtype)
     if channels // groups % ROWS:
-        packed.fill(0)
+        packed[: layout.packed].fill(0)
     weight, panels = weight.reshape(-1), groups * layout.points.all_panels
     if not layout.points.weights_alone:
         launch(pack_points, panels, weight, packed, *layout.packing, work=layout.packed)

@@ -14,7 +14,6 @@ from .._simd import VECTOR_BYTES, copy, fill
 from .._simd_dots import CHAINS, chain_dots
 from .._threads import launch
 
-MOST_ROWS = CHAINS
 VECTORS = 4  # of a task
 
 
@@ -31,13 +30,11 @@ def multiply_rows(first, last, a, b, out, pairs, sizes, pitch):
         end = min(begin + width, columns)
         for column in range(begin, end, lanes):
             there = min(column, columns - lanes)
-            for row in range(0, rows, CHAINS):
-                height = min(CHAINS, rows - row)
-                left_at, right_at = (pairs[pair, 0] * rows + row) * pitch, (pairs[pair, 1] * columns + there) * depth
-                chain_dots(height, depth, a, left_at, pitch, b, right_at, depth, spare, 0, lanes)
-                for r in range(height):
-                    to = (pair * rows + row + r) * columns + column
-                    copy(spare, r * lanes + column - there, 1, out, to, 1, lanes - (column - there))
+            left_at, right_at = pairs[pair, 0] * rows * pitch, (pairs[pair, 1] * columns + there) * depth
+            chain_dots(rows, depth, a, left_at, pitch, b, right_at, depth, spare, 0, lanes)
+            for row in range(rows):
+                to = (pair * rows + row) * columns + column
+                copy(spare, row * lanes + column - there, 1, out, to, 1, lanes - (column - there))
 
 
 @kernel
@@ -50,7 +47,7 @@ def pad_rows(first, last, a, padded, depth, pitch):
 
 def fits(rows, depth, columns, itemsize, transpose_a, transpose_b):
     """Return whether this is the way to multiply."""
-    return transpose_b and not transpose_a and rows <= MOST_ROWS and depth > 0 and columns * itemsize >= VECTOR_BYTES
+    return transpose_b and not transpose_a and rows <= CHAINS and depth > 0 and columns * itemsize >= VECTOR_BYTES
 
 
 def forward(a, b, pairs):

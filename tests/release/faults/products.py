@@ -268,19 +268,20 @@ FAULTS = [
         ],
     ),
     (
-        f"{ROOM}/conv2d/_plans.py",
+        f"{ROOM}/conv2d/_known.py",
         CONV,
         [("height for width", "(sides[0], sides[2])", "(sides[0], sides[1])")],
     ),
     (
-        f"{ROOM}/conv2d/_plans.py",
-        "kernels/test_conv2d_plans.py",
+        f"{ROOM}/conv2d/_known.py",
+        "kernels/test_conv2d_known.py",
         [
             ("missing check", "and first.shape != found.out_shape", "and False"),
+            ("missing check", "if not type(x_shape) is type(weight_shape) is tuple or not", "if not"),
             ("missing check", "or first.dtype is not second.dtype", ""),
             ("missing check", " and array.flags.carray", ""),
             ("missing check", "if get_autotune() or are", "if are"),
-            ("missing check", "or are_substituted() or not _arrays", "or not _arrays"),
+            ("missing check", "get_autotune() or are_substituted():", "get_autotune():"),
             ("missing check", " or not _arrays.are_plain((x_shape, weight_shape, *options)):", ":"),
             ("missing step", "first.dtype, get_precision(), options)", "first.dtype, None, options)"),
             ("missing check", "if dtype not in _arrays.FLOATING or len", "if len"),
@@ -352,7 +353,7 @@ FAULTS = [
         "kernels/test_matmul.py -k 'cut_up or neighbours or few_rows'",
         [
             ("off by one", "there = min(column, columns - lanes)", "there = min(column, columns - lanes + 1)"),
-            ("missing step", "r * lanes + column - there, 1, out", "r * lanes, 1, out"),
+            ("missing step", "row * lanes + column - there, 1, out", "row * lanes, 1, out"),
             ("swapped numbers", "pairs[pair, 1] * columns", "pairs[pair, 0] * columns"),
         ],
     ),

@@ -46,7 +46,7 @@ def chosen(verb, weight_shape, geometry, dtype):
     return choose(verb, weight_shape[2:], stride, dilation, (weight_shape[1], weight_shape[0] // groups), out_size, dtype)
 
 
-class Plan(NamedTuple):
+class Known(NamedTuple):
     """What the shapes of a call say.
 
     Attributes
@@ -55,20 +55,17 @@ class Plan(NamedTuple):
         Of the convolution's output.
     geometry : tuple
         As `geometry_of` returns it.
-    name : str
-        The algorithm.
     module : module
-        Where its functions are.
+        Where the algorithm's functions are.
     """
 
     out_shape: tuple[int, int, int, int]
     geometry: tuple
-    name: str
     module: ModuleType
 
 
-def plan(verb: str, algorithm: Any, first: Any, second: Any, given: Any, options: tuple) -> Plan | None:
-    """Return the plan of a call; None: something is not as it usually is, and has to be looked at with care.
+def known(verb: str, algorithm: Any, first: Any, second: Any, asked: Any, options: tuple) -> Known | None:
+    """Return what is known of a call; None: something is not as it usually is, and has to be looked at with care.
 
     Parameters
     ----------
@@ -76,19 +73,21 @@ def plan(verb: str, algorithm: Any, first: Any, second: Any, given: Any, options
         As in `choose`, and what the caller asked for.
     first, second : ndarray
         The arrays of the call but the bias.
-    given : tuple of int, or None
-        The shape that a gradient is to have.
+    asked : tuple of int
+        The shape that a gradient is to have; nothing is asked of "forward".
     options : tuple
         Stride, padding, dilation and groups.
     """
     if algorithm != "auto" or not (_is_usual(first) and _is_usual(second)) or first.dtype is not second.dtype:
         return None
-    x_shape = second.shape if verb == "backward_weight" else first.shape if given is None else given
-    weight_shape = given if verb == "backward_weight" else second.shape
-    if get_autotune() or are_substituted() or not _arrays.are_plain((x_shape, weight_shape, *options)):
+    x_shape = {"forward": first.shape, "backward_input": asked, "backward_weight": second.shape}[verb]
+    weight_shape = asked if verb == "backward_weight" else second.shape
+    if not type(x_shape) is type(weight_shape) is tuple or not _arrays.are_plain((x_shape, weight_shape, *options)):
         return None
-    found = _planned(verb, x_shape, weight_shape, first.dtype, get_precision(), options)
-    return None if found is None or (given is not None and first.shape != found.out_shape) else found
+    if get_autotune() or are_substituted():
+        return None
+    found = _known_shapes(verb, x_shape, weight_shape, first.dtype, get_precision(), options)
+    return None if found is None or (verb != "forward" and first.shape != found.out_shape) else found
 
 
 def _is_usual(array: Any) -> bool:
@@ -97,12 +96,12 @@ def _is_usual(array: Any) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _planned(verb, x_shape, weight_shape, dtype, _precision, options):
+def _known_shapes(verb, x_shape, weight_shape, dtype, _precision, options):
     if dtype not in _arrays.FLOATING or len(x_shape) != 4 or len(weight_shape) != 4 or min(*x_shape, *weight_shape) < 1:
         return None
     try:
         geometry = _checked_geometry(x_shape, weight_shape, *options)
     except RawsegError:
         return None
-    name = chosen(verb, weight_shape, geometry, dtype)
-    return Plan((x_shape[0], weight_shape[0], *geometry[0]), geometry, name, algorithm_module(__package__, name))
+    module = algorithm_module(__package__, chosen(verb, weight_shape, geometry, dtype))
+    return Known((x_shape[0], weight_shape[0], *geometry[0]), geometry, module)

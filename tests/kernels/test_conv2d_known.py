@@ -11,7 +11,7 @@ from rawseg_kernels._algorithms import reference, substituted
 from rawseg_kernels._errors import RawsegError, ShapeError
 from rawseg_kernels._precision import set_precision
 from rawseg_kernels._tuning import set_autotune
-from rawseg_kernels.conv2d import _plans
+from rawseg_kernels.conv2d import _known
 
 X, WEIGHT, OUT = (2, 16, 40, 40), (16, 16, 3, 3), (2, 16, 40, 40)
 VERBS = {
@@ -25,12 +25,6 @@ USUAL = 1, 1, 1, 1
 def arrays(dtype=np.float32, shapes=(X, WEIGHT, OUT)):
     rng = np.random.default_rng(0)
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
-
-
-def plans():
-    """How many plans were looked up so far, and how many were new."""
-    found = _plans._planned.cache_info()
-    return found.hits + found.misses, found.misses
 
 
 def read_only(array):
@@ -79,7 +73,7 @@ WRONG = {
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_refused_after_a_plan_was_found(name, verb):
+def test_what_is_wrong_is_refused_after_a_call_was_seen(name, verb):
     make, options = WRONG[name]
     x, weight, grad = make()
     VERBS[verb](*arrays(), *USUAL)
@@ -95,13 +89,22 @@ def test_a_gradient_of_another_size_is_refused(verb):
         VERBS[verb](x, weight, grad[:, :, 1:].copy(), *USUAL)
 
 
+@pytest.mark.parametrize("asked", [None, 5, "abcd", 1.5, (2, 16, 40), (2, 16, 40, "40"), (2, 16, 40, -40)])
+@pytest.mark.parametrize("verb", [conv2d.backward_input, conv2d.backward_weight])
+def test_a_shape_that_is_none_is_refused(verb, asked):
+    x, weight, grad = arrays()
+    with pytest.raises(RawsegError, match="_shape"):
+        verb(grad, weight if verb is conv2d.backward_input else x, asked, 1, 1)
+
+
 def test_a_shape_is_looked_at_once():
     usual = arrays(shapes=((3, 16, 41, 40), WEIGHT, (3, 16, 41, 40)))
-    before = plans()
+    _known._known_shapes.cache_clear()
     for _ in range(3):
         for verb in VERBS.values():
             verb(*usual, *USUAL)
-    assert plans() == (before[0] + 9, before[1] + 3)
+    found = _known._known_shapes.cache_info()
+    assert (found.hits, found.misses) == (6, 3)
 
 
 @pytest.mark.parametrize("verb", VERBS)
