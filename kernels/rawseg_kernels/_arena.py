@@ -228,20 +228,25 @@ def scratch(size: int, dtype: np.dtype) -> np.ndarray:
     return kept[:size]
 
 
-def borrowed(size: int, dtype: np.dtype) -> np.ndarray:
-    """Return at least so many uninitialised elements, for several kernels; `hand_back` lets the next caller have them."""
-    array = _scratch.lent.pop(dtype, None)  # nobody else gets it meanwhile, not even a signal's handler
-    if array is None or array.size < size:
-        return empty(size, dtype)
-    if _arena.poison:
-        array.fill(np.nan if dtype.kind == "f" else 0x7F)
-    return array
+class borrowed:
+    """At least so many uninitialised elements, for several kernels: ``with borrowed(size, dtype) as array``."""
 
+    __slots__ = ("array",)
 
-def hand_back(array: np.ndarray) -> None:
-    """Let what was `borrowed` serve the next."""
-    if array.nbytes <= LARGEST_SCRATCH:
-        _scratch.lent[array.dtype] = array
+    def __init__(self, size: int, dtype: np.dtype) -> None:
+        array = _scratch.lent.pop(dtype, None)  # nobody else gets it meanwhile, not even a signal's handler
+        if array is None or array.size < size:
+            array = empty(size, dtype)
+        elif _arena.poison:
+            array.fill(np.nan if dtype.kind == "f" else 0x7F)
+        self.array = array
+
+    def __enter__(self) -> np.ndarray:
+        return self.array
+
+    def __exit__(self, *_exception: object) -> None:
+        if self.array.nbytes <= LARGEST_SCRATCH:
+            _scratch.lent[self.array.dtype] = self.array
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:

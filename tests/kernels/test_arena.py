@@ -326,37 +326,37 @@ def test_numpys_operations_on_reused_memory_have_its_bits():
 
 POISONED = """
 import numpy as np
-from rawseg_kernels._arena import borrowed, empty, hand_back, scratch, zeros
+from rawseg_kernels._arena import borrowed, empty, scratch, zeros
 assert np.isnan(empty((3, 3), np.float32)).all() and np.isnan(empty((300, 300), np.float64)).all()
 assert (empty(5, np.int64) == 127).all() and not zeros((300, 300), np.float32).any()
 for _ in range(2):
-    kept, lent = scratch(100, np.dtype(np.float32)), borrowed(100, np.dtype(np.float32))
-    assert np.isnan(kept).all() and np.isnan(lent).all()
-    kept.fill(0)
-    lent.fill(0)
-    hand_back(lent)
+    kept = scratch(100, np.dtype(np.float32))
+    with borrowed(100, np.dtype(np.float32)) as lent:
+        assert np.isnan(kept).all() and np.isnan(lent).all()
+        kept.fill(0)
+        lent.fill(0)
 """
 
 
-def test_what_is_borrowed_is_nobody_elses_until_it_is_handed_back():
-    single, double = np.dtype(np.float32), np.dtype(np.float64)
+def test_what_is_borrowed_is_nobody_elses_until_it_is_given_back():
+    single, double, borrowed = np.dtype(np.float32), np.dtype(np.float64), _arena.borrowed
     _arena.empty_cache()
-    first = _arena.borrowed(100_000, single)
-    second = _arena.borrowed(50, single)
-    assert not np.shares_memory(first, second)
-    _arena.hand_back(first)
-    assert np.shares_memory(first, _arena.borrowed(50, single))
-    _arena.hand_back(first)
-    assert not np.shares_memory(first, _arena.borrowed(50, double))
-    larger = _arena.borrowed(200_000, single)
-    assert larger.size >= 200_000
-    assert not np.shares_memory(first, larger)
-    huge = _arena.borrowed(_arena.LARGEST_SCRATCH // 4 + 1, single)
-    _arena.hand_back(huge)
-    assert not np.shares_memory(huge, _arena.borrowed(100, single))  # too much to keep
-    _arena.hand_back(larger)
+    with borrowed(100_000, single) as first, borrowed(50, single) as second:
+        assert not np.shares_memory(first, second)
+    with borrowed(50, single) as again, borrowed(50, double) as other:
+        assert np.shares_memory(first, again)
+        assert not np.shares_memory(first, other)
+    with borrowed(200_000, single) as larger:
+        assert larger.size >= 200_000
+        assert not np.shares_memory(first, larger)
+    with borrowed(_arena.LARGEST_SCRATCH // 4 + 1, single) as huge:
+        pass
+    with borrowed(100, single) as small:
+        assert not np.shares_memory(huge, small)  # too much to keep
+    with borrowed(200_000, single) as larger:
+        pass
     before = _arena.memory_stats()["live"]
-    del larger
+    del first, again, larger, huge
     _arena.empty_cache()
     assert _arena.memory_stats()["live"] < before
 

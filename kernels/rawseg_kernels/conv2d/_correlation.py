@@ -7,7 +7,7 @@ blocks only say when a step is taken, never in which order, so they do not reach
 
 from __future__ import annotations
 
-from .._arena import borrowed, empty, hand_back
+from .._arena import borrowed, empty
 from .._epilogue import NOTHING
 from .._finishing import does_something, finish
 from .._jit import kernel, piece
@@ -123,25 +123,22 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, pa
     area = weight.shape[2] * weight.shape[3]
     depth, channels = source_channels // groups, out.shape[1] // groups
     made = plan(phases, step, stride, n, groups, depth, channels, (h, w), x.itemsize, get_num_threads())
-
-    packed = borrowed(groups * made.tile.group_weights, x.dtype)
-    if channels % ROWS:
-        packed[: groups * made.tile.group_weights].fill(0)
     steps = (area, channels * area) if transposed else (depth * area, area)
-    sizes = made.tile.group_weights, weight.size // groups
-    shape = Shape(made.tile.all_panels, depth, made.tile.block, channels, *sizes, *steps)
-    if not pack_weights(weight, packed, groups, made.phases, made.taps, shape) and padded:
-        return False
-
-    bias = empty(0, x.dtype) if bias is None else bias
+    shape = Shape(
+        made.tile.all_panels, depth, made.tile.block, channels, made.tile.group_weights, weight.size // groups, *steps
+    )
     products = sum(len(phase.taps) * phase.count[0] * phase.count[1] for phase in phases)
-    arrays = x.reshape(-1), packed, bias, out.reshape(-1)
-    tables = made.tile, made.phases, made.steps, made.starts, made.sources, after
-    work = 2 * n * groups * depth * channels * products
     lanes = VECTOR_BYTES // x.itemsize
     results = len(phases) * made.tile.panels * ROWS * len(made.starts) * lanes
     strip = made.tile.block * len(made.sources) * made.tile.strip_plane + lanes
-    scratch = results + strip, x.dtype
-    launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, work=work, scratch=scratch)
-    hand_back(packed)
+    options = {"work": 2 * n * groups * depth * channels * products, "scratch": (results + strip, x.dtype)}
+    size = groups * made.tile.group_weights
+    with borrowed(size, x.dtype) as packed:
+        if channels % ROWS:
+            packed[:size].fill(0)
+        if not pack_weights(weight, packed, groups, made.phases, made.taps, shape) and padded:
+            return False
+        arrays = x.reshape(-1), packed, empty(0, x.dtype) if bias is None else bias, out.reshape(-1)
+        tables = made.tile, made.phases, made.steps, made.starts, made.sources, after
+        launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, **options)
     return True

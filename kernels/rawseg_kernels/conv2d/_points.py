@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._arena import borrowed, hand_back
+from .._arena import borrowed
 from .._finishing import does_something, finish
 from .._jit import kernel, piece
 from .._panels import multiply
@@ -152,16 +152,16 @@ def correlate_points(x, weight, bias, groups, transposed, after, out):
     (images, source_channels, h, w), channels = x.shape, out.shape[1]
     depth = source_channels // groups
     layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed, get_num_threads())
-    packed = borrowed(layout.packed, x.dtype)
-    if channels // groups % ROWS:
-        packed[: layout.packed].fill(0)
     weight, panels = weight.reshape(-1), groups * layout.points.all_panels
-    if not layout.points.weights_alone:
-        launch(pack_points, panels, weight, packed, *layout.packing, work=layout.packed)
-    arrays = x.reshape(-1), weight, layout.packing, packed, _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
+    ends = _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
     tables, work = (layout.points, layout.steps, layout.starts, after), 2 * out.size * depth
-    launch(correlate_tasks, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
-    hand_back(packed)
+    with borrowed(layout.packed, x.dtype) as packed:
+        if channels // groups % ROWS:
+            packed[: layout.packed].fill(0)
+        if not layout.points.weights_alone:
+            launch(pack_points, panels, weight, packed, *layout.packing, work=layout.packed)
+        arrays = x.reshape(-1), weight, layout.packing, packed, *ends
+        launch(correlate_tasks, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
     return out
 
 

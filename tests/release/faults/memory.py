@@ -33,9 +33,9 @@ FAULTS = [
             ("missing step", "    _scratch.kept.clear()\n", ""),
             ("missing check", "class _Scratch(threading.local):", "class _Scratch:"),
             ("missing check", "    elif _arena.poison:\n        kept", "    elif False:\n        kept"),
-            ("missing check", "    if array is None or array.size < size:", "    if array is None:"),
+            ("missing check", "if array is None or array.size < size:", "if array is None:"),
             ("shared memory", "array = _scratch.lent.pop(dtype, None)", "array = _scratch.lent.get(dtype)"),
-            ("missing check", "    if array.nbytes <= LARGEST_SCRATCH:", "    if True:"),
+            ("missing check", "if self.array.nbytes <= LARGEST_SCRATCH:", "if True:"),
             ("missing step", "    _scratch.lent.clear()\n", ""),
             ("missing step", 'if not hasattr(block, "place"):', "if False:"),
             (
