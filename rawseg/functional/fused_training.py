@@ -69,7 +69,7 @@ class NormalisedConvolution(Function):
             given, low, high = slope.grad_output, slope.low, slope.high
         else:
             given = grad_output.array
-        arrays = y.array, None if scale is None else scale.array, *ctx.statistics
+        arrays = y.array, _array(scale), *ctx.statistics
         grad_y, *of_norm = batch_norm_room.backward_train(given, *arrays, bias=ctx.shift, low=low, high=high)
         if not ctx.retained:
             ctx.free()
@@ -88,7 +88,8 @@ def _composed(ctx, grad_output, x, weight, scale, y):
     options = {"room": conv2d_room, "geometry": dict(zip(names, ctx.geometry)), "sizing": {}}
     low, high = ctx.clamp
     if not math.isinf(low):
-        held = batch_norm_room.normalise(y.array, _array(scale), ctx.shift, *ctx.statistics, low, high)
+        mean, inv_std = ctx.statistics
+        held = batch_norm_room.normalise(y.array, _array(scale), ctx.shift, mean, inv_std, low, high)
         kind, parameters = clamp_of(low, high)
         grad_output = SLOPES[kind].apply(grad_output, Tensor(held), kind=kind, parameters=parameters)
     operands = [_connected(ctx, position, saved, y.dtype) for position, saved in enumerate((x, weight))]
@@ -149,7 +150,8 @@ def normalised_convolution(input: Any, weight: Any, geometry: tuple, norm: Norm,
         options = {"geometry": geometry, "eps": norm.eps, "clamp": clamp, "moments": moments}
         out = NormalisedConvolution.apply(input, weight, norm.scale, norm.shift, **options)
         if running:
-            update(running, *moments, momentum)
+            mean, var, count = moments
+            update(running, mean, var, count, momentum)
     except (RawsegError, MemoryError):
         return None
     return out

@@ -72,8 +72,9 @@ def _train_together(input: Any, kernels: Sequence[Any], geometry: tuple, norm: B
     if bias is not None or not are_images(input) or norm.num_features not in getattr(weight, "shape", ())[:1]:
         return None
     counting = norm.training and norm.track_running_stats
-    numbers = norm._several("weight", "bias", "running_mean", "running_var")
-    out = normalised_convolution(input, weight, geometry, Norm(*numbers, norm.eps, norm._momentum(counting)), clamp)
+    scale, shift, mean, var = norm._several("weight", "bias", "running_mean", "running_var")
+    numbers = Norm(scale, shift, mean, var, norm.eps, norm._momentum(counting))
+    out = normalised_convolution(input, weight, geometry, numbers, clamp)
     if out is not None and counting:
         norm._count_batch()
     return out
