@@ -71,7 +71,7 @@ def _train_together(input: Any, kernels: Sequence[Any], geometry: tuple, norm: B
     weight, bias = kernels
     if bias is not None or not are_images(input) or norm.num_features not in getattr(weight, "shape", ())[:1]:
         return None
-    counting = norm.training and norm.track_running_stats
+    counting = norm.track_running_stats  # a norm that keeps them comes here in training alone
     scale, shift, mean, var = norm._several("weight", "bias", "running_mean", "running_var")
     numbers = Norm(scale, shift, mean, var, norm.eps, norm._momentum(counting))
     out = normalised_convolution(input, weight, geometry, numbers, clamp)
