@@ -131,7 +131,7 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, pa
     lanes = VECTOR_BYTES // x.itemsize
     results = len(phases) * made.tile.panels * ROWS * len(made.starts) * lanes
     strip = made.tile.block * len(made.sources) * made.tile.strip_plane + lanes
-    options = {"work": 2 * n * groups * depth * channels * products, "scratch": (results + strip, x.dtype)}
+    scratch, work = (results + strip, x.dtype), 2 * n * groups * depth * channels * products
     size = groups * made.tile.group_weights
     with borrowed(size, x.dtype) as packed:
         if channels % ROWS:
@@ -140,5 +140,5 @@ def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, pa
             return False
         arrays = x.reshape(-1), packed, empty(0, x.dtype) if bias is None else bias, out.reshape(-1)
         tables = made.tile, made.phases, made.steps, made.starts, made.sources, after
-        launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, **options)
+        launch(correlate_tiles, made.tasks, *arrays, (h, w, *out.shape[2:]), groups, *tables, work=work, scratch=scratch)
     return True
