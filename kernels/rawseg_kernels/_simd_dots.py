@@ -21,7 +21,7 @@ LANE_BYTES = 64  # of a sum
 # rows of a and of b: the sums, the vectors of a and one of b fill the registers of AVX-512 (4 * 4 + 4 + 1 of 32), of AVX2
 # (3 * 2 * 2 + 3 + 1 of 16), and with vectors of 16 bytes (1 * 3 * 4 + 1 + 1)
 DOT_ROWS, DOT_COLUMNS = {64: (4, 4), 32: (3, 2), 16: (1, 3)}[VECTOR_BYTES]
-CHAINS = 8  # rows of a, each of whose sums with a vector of rows of b fills a register: a product takes some cycles of each
+CHAINS = 8  # rows of a, each of whose sums with a vector of rows of b fills a register: so many hide how long a product takes
 AHEAD = 128  # elements of a row of b further on, whose lines are asked for: there are too many rows for the processor to see it
 
 

@@ -156,12 +156,16 @@ PARTS = {  # of what is trained: the leaves that are not
 }
 
 
+def freeze(leaves):
+    for leaf in leaves:
+        leaf.requires_grad_(False)
+
+
 @pytest.mark.parametrize("image_is_computed", [False, True])
 @pytest.mark.parametrize("part", PARTS)
 def test_second_derivatives_of_a_part(part, image_is_computed):
     def run(forward, row, x):
-        for leaf in PARTS[part](row, x):
-            leaf.requires_grad_(False)
+        freeze(PARTS[part](row, x))
         leaves = [leaf for leaf in (x, *row.parameters()) if leaf.requires_grad]
         out = forward(x * 1 if image_is_computed else x)
         first = rawseg.grad(((out + 1) ** 2).sum(), leaves, create_graph=True)
@@ -191,8 +195,7 @@ def convolutions(run):
 @pytest.mark.parametrize("part", PARTS)
 def test_no_kernel_runs_that_would_not_run_one_by_one(part, create_graph):
     def run(forward, row, x):
-        for leaf in PARTS[part](row, x):
-            leaf.requires_grad_(False)
+        freeze(PARTS[part](row, x))
         out = forward(x).sum()
         return convolutions(lambda: out.backward(create_graph=create_graph))
 
