@@ -10,12 +10,14 @@ import ctypes
 
 LINE = 8  # words of 8 bytes
 STATE = 0 * LINE  # number of the job, times 2 ** 32; OPEN, while more threads may join; how many have joined and not left
-NEXT = 1 * LINE  # the portion that nobody has taken yet
-SHARE = 2 * LINE  # address of `_sharing.share`, which compiled kernels call; beside it what is written once a job
-TRAMPOLINE, CONTEXT, TASKS, PORTIONS, GUESTS = range(SHARE + 1, SHARE + 6)  # the job: what to call, how often, by how many more
-TAKEN = 3 * LINE  # 1 while a caller owns the job
+SHARE = 1 * LINE  # address of `_sharing.share`, which compiled kernels call; beside it what is written once a job
+# The job: what to call, how often, in how many portions, by how many more threads, and at how many seats.
+TRAMPOLINE, CONTEXT, TASKS, PORTIONS, GUESTS, SEATS = range(SHARE + 1, SHARE + 7)
+TAKEN = 2 * LINE  # 1 while a caller owns the job
+NEXT = 3 * LINE  # of each seat, a line apart: the portion of its own that nobody has taken yet
+MOST_SEATS = 64
 OPEN, JOINED, NUMBERS = 1 << 31, (1 << 31) - 1, (1 << 31) - 1  # the parts of STATE, and the largest number of a job
-WORDS = 4 * LINE
+WORDS = NEXT + MOST_SEATS * LINE
 PORTIONS_PER_THREAD = 4  # in so many a thread tasks are dealt out, so that a slow core does not hold up the others
 
 _memory = (ctypes.c_int64 * (WORDS + LINE))()  # never freed: threads look at it until the process ends

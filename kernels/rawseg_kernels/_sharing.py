@@ -3,6 +3,9 @@
 The caller opens a job on the desk and begins to work at it; threads that look at the desk join while it is open. Each takes one
 portion of the tasks after another until none is left. Then the caller closes the job and waits for those who have joined. It
 waits for nobody else: a thread that comes too late finds nothing to do, and a caller who finds the desk taken works alone.
+
+A thread has a *seat*, and begins with the portions of that seat: the same part of every job, so that what it wrote in one job it
+reads in the next, from its own core's cache. Only then does it take what the others have not come to.
 """
 
 from __future__ import annotations
@@ -16,11 +19,14 @@ from ._desk import (
     CONTEXT,
     GUESTS,
     JOINED,
+    LINE,
+    MOST_SEATS,
     NEXT,
     NUMBERS,
     OPEN,
     PORTIONS,
     PORTIONS_PER_THREAD,
+    SEATS,
     STATE,
     TAKEN,
     TASKS,
@@ -33,14 +39,16 @@ PAUSES = 256  # how often a thread that waits looks before it lets others of thi
 
 
 @piece
-def work(desk, thread):
-    """Run portions of the job's tasks until none is left."""
-    portions, tasks = look(desk, PORTIONS), look(desk, TASKS)
+def work(desk, thread, seat):
+    """Run portions of the job's tasks until none is left, the seat's own first."""
+    portions, tasks, seats = look(desk, PORTIONS), look(desk, TASKS), look(desk, SEATS)
     trampoline, context = look(desk, TRAMPOLINE), look(desk, CONTEXT)
-    portion = add(desk, NEXT, 1)
-    while portion < portions:
-        call(trampoline, context, thread, portion * tasks // portions, (portion + 1) * tasks // portions)
-        portion = add(desk, NEXT, 1)
+    for turn in range(seats):
+        side = (seat + turn) % seats
+        portion, end = add(desk, NEXT + side * LINE, 1), (side + 1) * portions // seats
+        while portion < end:
+            call(trampoline, context, thread, portion * tasks // portions, (portion + 1) * tasks // portions)
+            portion = add(desk, NEXT + side * LINE, 1)
 
 
 @piece
@@ -61,12 +69,15 @@ def share(desk, trampoline, context, threads, tasks):
     put(desk, TRAMPOLINE, trampoline)
     put(desk, CONTEXT, context)
     put(desk, TASKS, tasks)
-    put(desk, PORTIONS, min(tasks, threads * PORTIONS_PER_THREAD))
+    portions, seats = min(tasks, threads * PORTIONS_PER_THREAD), min(threads, MOST_SEATS)
+    put(desk, PORTIONS, portions)
     put(desk, GUESTS, threads - 1)
-    put(desk, NEXT, 0)
+    put(desk, SEATS, seats)
+    for seat in range(seats):
+        put(desk, NEXT + seat * LINE, seat * portions // seats)
     number = (look(desk, STATE) >> 32) + 1 & NUMBERS
     put(desk, STATE, number << 32 | OPEN)
-    work(desk, 0)
+    work(desk, 0, 0)
     add(desk, STATE, -OPEN)
     looks = 0
     while look(desk, STATE) & JOINED:
@@ -76,7 +87,7 @@ def share(desk, trampoline, context, threads, tasks):
 
 
 @kernel
-def serve(desk, first_looks, looks):
+def serve(desk, seat, first_looks, looks):
     """Join jobs, until there was nothing to join for as many ``looks``, or ``first_looks`` before the first."""
     done, left = -1, first_looks
     while left > 0:
@@ -84,7 +95,7 @@ def serve(desk, first_looks, looks):
         joined = state & JOINED
         if state & OPEN and state >> 32 != done and joined < look(desk, GUESTS):
             if swap(desk, STATE, state, state + 1):
-                work(desk, joined + 1)
+                work(desk, joined + 1, seat)
                 add(desk, STATE, -1)
                 done, left = state >> 32, looks
         else:
@@ -98,4 +109,4 @@ def open_desk() -> None:
     share.compile(tuple([int64] * 5))
     (compiled,) = share.overloads.values()
     introduce(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
-    serve.compile((int64, int64, int64))
+    serve.compile(tuple([int64] * 4))

@@ -29,40 +29,45 @@ _workers = 0  # asleep or not
 
 
 class _Worker:
-    """A daemon thread."""
+    """A daemon thread, which has a seat at the desk."""
 
-    def __init__(self) -> None:
+    def __init__(self, seat: int) -> None:
+        self._seat = seat
         self._go = threading.Lock()  # as a signal: acquired by who waits, released by who tells
         self._go.acquire()
         self._avoided = -1
         self._thread = threading.Thread(target=self._serve, name="rawseg-kernel", daemon=True)
         self._thread.start()
+        self._avoid_this_cpu()
 
     def wake(self) -> None:
         """Let a thread that sleeps look for jobs."""
         self._go.release()
-        with suppress(OSError):  # of a system that has taken CPUs away
-            self._avoid_this_cpu()
+        self._avoid_this_cpu()
 
     def _serve(self) -> None:
         from ._sharing import serve
 
         looks = LONG
         while True:
-            serve(DESK, LONG, looks)  # whoever wakes a thread has a job for it
+            serve(DESK, self._seat, LONG, looks)  # whoever wakes a thread has a job for it
             slept = perf_counter()
             _asleep.append(self)
             if callers:  # they may have counted on this thread while it waited for Python's lock
-                serve(DESK, LONG, SHORT)
+                serve(DESK, self._seat, LONG, SHORT)
             self._go.acquire()
             looks = LONG if perf_counter() - slept < SOON else SHORT
 
     def _avoid_this_cpu(self) -> None:
-        """Keep the thread off the caller's CPU, where a scheduler may leave it for milliseconds once it has slept."""
+        """Keep the thread off the caller's CPU, where a scheduler may leave it for milliseconds once it has slept.
+
+        A new one, too: a caller that an OpenMP runtime has pinned passes its one CPU on to the threads that it starts.
+        """
         cpu = -1 if _current_cpu is None else _current_cpu()
         if cpu != self._avoided and _cpus - {cpu}:
-            os.sched_setaffinity(self._thread.native_id or 0, _cpus - {cpu})
-            self._avoided = cpu
+            with suppress(OSError):  # of a system that has taken CPUs away
+                os.sched_setaffinity(self._thread.native_id or 0, _cpus - {cpu})
+                self._avoided = cpu
 
 
 def call_in(count: int) -> None:
@@ -79,7 +84,7 @@ def call_in(count: int) -> None:
                 _asleep.pop().wake()
                 continue
             try:
-                _Worker()
+                _Worker(_workers + 1)  # the caller has seat 0
             except RuntimeError:  # the system has no more threads, or the process is ending
                 return
             _workers += 1

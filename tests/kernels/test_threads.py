@@ -274,6 +274,21 @@ def test_where_no_thread_can_be_had_the_caller_works_alone(threads, monkeypatch)
     assert _workers._workers == before
 
 
+@pytest.mark.skipif(len(_workers._cpus) < 2, reason="needs a second CPU")
+def test_a_caller_pinned_to_one_cpu_does_not_keep_its_help_there(threads):
+    """As OpenMP runtimes pin whoever calls them: both threads had half a CPU until the new one had slept once."""
+    cpu, before = min(_workers._cpus), set(threading.enumerate())
+    threads(_workers._workers + 2)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        _threads.launch(count, 100, np.zeros(100, np.int64))
+    finally:
+        os.sched_setaffinity(0, _workers._cpus)
+    new = [thread.native_id for thread in set(threading.enumerate()) - before if thread.name == "rawseg-kernel"]
+    assert new
+    assert all(os.sched_getaffinity(thread) == _workers._cpus - {cpu} for thread in new)
+
+
 def test_a_kernel_of_tasks_returns_nothing():
     def wrong(first, last):
         return first + last

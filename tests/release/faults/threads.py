@@ -27,6 +27,7 @@ FAULTS = [
             ("missing step", "    callers.clear()\n", ""),
             ("missing step", "\n    clear()\n", "\n"),
             ("missing step", "        self._go.release()\n", "        pass\n"),
+            ("missing step", "        self._thread.start()\n        self._avoid_this_cpu()\n", "        self._thread.start()\n"),
             ("missing step", "_asleep, _workers, _lock = [], 0, threading.Lock()", "_asleep, _lock = [], threading.Lock()"),
         ],
     ),
