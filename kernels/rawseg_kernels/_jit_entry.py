@@ -74,6 +74,7 @@ def _trampoline(target: Any, module: ir.Module, kernel: ir.Function, description
         builder.ret_void()
     packer = target.get_arg_packer(description.argtypes)
     arguments = list(packer.from_arguments(builder, [builder.load(place) for place in given]))
+    arguments = [_lent(target, builder, *argument) for argument in zip(description.argtypes, arguments)]
     arguments[:2] = first, last
     if description.args[2:3] == (SCRATCH,):
         arguments[2] = _piece(target, builder, description.argtypes[2], arguments[2], thread, builder.load(threads))
@@ -87,6 +88,18 @@ def _trampoline(target: Any, module: ir.Module, kernel: ir.Function, description
             builder.store(result.excinfoptr, error)
     builder.ret_void()
     return function
+
+
+def _lent(target: Any, builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
+    """Return an argument whose arrays nobody counts: the caller holds them, and threads would take turns at every count."""
+    if isinstance(kind, types.Array):
+        array = target.make_array(kind)(target, builder, value)
+        array.meminfo = ir.Constant(array.meminfo.type, None)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        for i, part in enumerate(kind.types):
+            value = builder.insert_value(value, _lent(target, builder, part, builder.extract_value(value, i)), i)
+    return value
 
 
 def _piece(target: Any, builder: ir.IRBuilder, kind: Any, array: Any, thread: ir.Value, threads: ir.Value) -> Any:

@@ -4,8 +4,8 @@ The caller opens a job on the desk and begins to work at it; threads that look a
 portion of the tasks after another until none is left. Then the caller closes the job and waits for those who have joined. It
 waits for nobody else: a thread that comes too late finds nothing to do, and a caller who finds the desk taken works alone.
 
-A thread has a *seat*, and begins with the portions of that seat: the same part of every job, so that what it wrote in one job it
-reads in the next, from its own core's cache. Only then does it take what the others have not come to.
+A thread has a *seat*, and begins with the portions of that seat: the same part of every job, so that what it wrote in one job
+it reads in the next, from its own core's cache. Only then does it take what the others have not come to.
 """
 
 from __future__ import annotations
@@ -87,15 +87,18 @@ def share(desk, trampoline, context, threads, tasks):
 
 
 @kernel
-def serve(desk, seat, first_looks, looks):
-    """Join jobs, until there was nothing to join for as many ``looks``, or ``first_looks`` before the first."""
+def serve(desk, place, first_looks, looks):
+    """Join jobs, until there was nothing to join for as many ``looks``, or ``first_looks`` before the first.
+
+    Seat 0 is the caller's; a thread takes the ``place``-th of the others, or, if there are fewer, one that is also another's.
+    """
     done, left = -1, first_looks
     while left > 0:
         state = look(desk, STATE)
         joined = state & JOINED
         if state & OPEN and state >> 32 != done and joined < look(desk, GUESTS):
             if swap(desk, STATE, state, state + 1):
-                work(desk, joined + 1, seat)
+                work(desk, joined + 1, 1 + place % (look(desk, SEATS) - 1))
                 add(desk, STATE, -1)
                 done, left = state >> 32, looks
         else:

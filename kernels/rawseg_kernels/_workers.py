@@ -29,10 +29,10 @@ _workers = 0  # asleep or not
 
 
 class _Worker:
-    """A daemon thread, which has a seat at the desk."""
+    """A daemon thread, the ``place``-th: that is where it sits at the desk."""
 
-    def __init__(self, seat: int) -> None:
-        self._seat = seat
+    def __init__(self, place: int) -> None:
+        self._place = place
         self._go = threading.Lock()  # as a signal: acquired by who waits, released by who tells
         self._go.acquire()
         self._avoided = -1
@@ -50,11 +50,11 @@ class _Worker:
 
         looks = LONG
         while True:
-            serve(DESK, self._seat, LONG, looks)  # whoever wakes a thread has a job for it
+            serve(DESK, self._place, LONG, looks)  # whoever wakes a thread has a job for it
             slept = perf_counter()
             _asleep.append(self)
             if callers:  # they may have counted on this thread while it waited for Python's lock
-                serve(DESK, self._seat, LONG, SHORT)
+                serve(DESK, self._place, LONG, SHORT)
             self._go.acquire()
             looks = LONG if perf_counter() - slept < SOON else SHORT
 
@@ -84,7 +84,7 @@ def call_in(count: int) -> None:
                 _asleep.pop().wake()
                 continue
             try:
-                _Worker(_workers + 1)  # the caller has seat 0
+                _Worker(_workers)
             except RuntimeError:  # the system has no more threads, or the process is ending
                 return
             _workers += 1

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import types
+from numba.extending import intrinsic
 
 from rawseg_kernels import _threads, _workers
 from rawseg_kernels._atomics import add, give_way, look, put
@@ -58,6 +60,33 @@ def crowd(first, last, place, out):
 
 
 @kernel
+def queue(first, last, place, out):
+    """Write down when each task was begun, the first not before another thread has come."""
+    for task in range(first, last):
+        out[task], looks = add(place, 0, 1), 0
+        while task == 0 and look(place, 0) < 2 and looks < PATIENCE:
+            looks += 1
+
+
+@kernel
+def counted(first, last, arrays, out):
+    """Write down which arrays would be counted by whoever takes hold of them."""
+    for task in range(first, last):
+        out[task] = counter(arrays[task])
+
+
+@intrinsic
+def counter(typing_context, array):
+    """Return the address where NumPy's owner of an array is counted, or 0."""
+
+    def generate(context, builder, signature, arguments):
+        held = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.ptrtoint(held.meminfo, context.get_value_type(types.int64))
+
+    return types.int64(array), generate
+
+
+@kernel
 def claim(first, last, scratch, out):
     """Write the task all over the scratch, and say later whether it is still there; keep the scratch's size."""
     for task in range(first, last):
@@ -99,7 +128,7 @@ def address(words):
 def compiled():
     """Compile what waits for others: they go to sleep while a caller compiles, and he begins alone."""
     words = np.zeros(2, np.int64)
-    for waiting in (meet, crowd):
+    for waiting in (meet, crowd, queue):
         waiting(0, 0, address(words), words)
 
 
@@ -141,6 +170,25 @@ def test_no_more_threads_join_than_the_setting_allows_however_many_there_are(thr
         words, most = np.zeros(2, np.int64), np.zeros(64, np.int64)
         _threads.launch(crowd, 64, address(words), most)
         assert most.max() <= 2
+
+
+@pytest.mark.parametrize(("number", "begun"), [(2, 4), (3, 4)])
+def test_a_thread_begins_with_its_own_part(threads, number, begun):
+    """What it wrote in one job it finds in its own core's cache in the next."""
+    threads(number)
+    for _ in range(10):
+        place, out = np.zeros(1, np.int64), np.full(4 * number, -1)
+        _threads.launch(queue, 4 * number, address(place), out)
+        assert sorted(out) == list(range(4 * number))
+        assert out[0] == 0
+        assert np.argmax(out == 1) in range(begun, 4 * number, 4)
+
+
+def test_nobody_counts_who_holds_the_arrays_of_a_kernel():
+    """Threads that count up and down in one place take turns at it."""
+    out = np.full(2, -1)
+    counted(0, 2, (np.ones(3), np.ones(4)), out)
+    assert (out == 0).all()
 
 
 def test_who_asks_for_scratch_has_an_argument_of_this_name():

@@ -35,7 +35,8 @@ class Points(NamedTuple):
     panels: int  # of a task
     blocks: int  # tasks that cover a group's output channels
     all_panels: int  # of a group
-    weights_stay: int  # 1: all pairs meet the weights of a task before the next are read
+    sides: int  # equal parts of the pairs, a thread's each: what a thread wrote of an image it reads in the next layer
+    weights_stay: int  # 1: all pairs of a side meet the weights of a task before the next are read
     weights_alone: int  # 1: no other task reads them, and it packs them itself
     pixels: int  # of a plane that are gathered for a task, from
     images: int  # at once
@@ -85,6 +86,7 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
         panels=panels,
         blocks=-(-all_panels // panels),
         all_panels=all_panels,
+        sides=threads if images * groups % threads == 0 else 1,
         weights_stay=int(plane * blocks < channels),
         weights_alone=int(gatherings * pieces == 1 or images * across == 1),
         pixels=pixels if gathered else 0,

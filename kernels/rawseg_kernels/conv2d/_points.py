@@ -66,7 +66,8 @@ def sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, poi
     """Sum pixels of one pair's planes: vectors in the output, but for an incomplete panel, whose rows may not be there."""
     rest, column = number // points.across, number % points.across * points.columns
     if points.weights_stay:
-        block, pair = rest // points.pairs, rest % points.pairs
+        near = points.pairs // points.sides
+        block, pair = rest // near % points.blocks, rest // (near * points.blocks) * near + rest % near
     else:
         block, pair = rest % points.blocks, rest // points.blocks
     panel, group, lanes = block * points.panels, pair % points.groups, VECTOR_BYTES // x.itemsize
