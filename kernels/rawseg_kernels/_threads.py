@@ -16,10 +16,11 @@ from typing import Any
 
 from . import _arena
 from ._errors import ArgumentError, ArgumentTypeError
-from ._workers import call_in, callers
+from ._workers import are_awake, call_in, callers
 
 QUOTA = "/sys/fs/cgroup/cpu.max"
-SERIAL_WORK = 100_000  # below this many scalar operations, other threads cost more than they save
+SERIAL_WORK = 30_000  # below this many scalar operations, some 5 us, other threads cost more than they save,
+WAKING = 4  # and below so many times as many, if they sleep
 
 
 def _default_threads() -> int:
@@ -82,7 +83,7 @@ def _limit_others(threads: int) -> None:
 
 
 def launch(
-    kernel: Callable[..., None], tasks: int, *args, work: int = SERIAL_WORK, scratch: tuple[int, Any] | None = None
+    kernel: Callable[..., None], tasks: int, *args, work: int = WAKING * SERIAL_WORK, scratch: tuple[int, Any] | None = None
 ) -> None:
     """Run ``kernel(first, last, *args)`` so that every task in ``range(tasks)`` is covered exactly once.
 
@@ -102,7 +103,8 @@ def launch(
     threads, shared = min(_num_threads, tasks), getattr(kernel, "is_shared", None)
     if shared is False:
         raise TypeError(f"{kernel.__name__}: expected a kernel(first, last, ...), got other names: threads could not share it")
-    if threads <= 1 or work < SERIAL_WORK or shared is None:
+    little = work < SERIAL_WORK or (work < WAKING * SERIAL_WORK and not are_awake())
+    if threads <= 1 or little or shared is None:
         if tasks > 0:
             kernel(0, tasks, *_own(scratch, 1), *args)
         return

@@ -70,6 +70,11 @@ class _Worker:
                 self._avoided = cpu
 
 
+def are_awake() -> bool:
+    """Return whether a thread looks for jobs now."""
+    return _workers > len(_asleep)
+
+
 def call_in(count: int) -> None:
     """See to it that at least ``count`` threads look for jobs, or will soon; the caller is one of `callers`."""
     global _workers

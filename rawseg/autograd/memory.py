@@ -14,6 +14,10 @@ from ..device import array_module
 def computed(ufunc: np.ufunc, a: Any, b: Any) -> Any:
     """Return ``ufunc(a, b)`` of two arrays of one dtype, which must be the result's too."""
     if isinstance(a, np.ndarray) and max(a.nbytes, b.nbytes) >= SMALLEST and a.dtype == b.dtype and a.dtype.kind == "f":
+        if a.shape == b.shape and a.flags.c_contiguous and b.flags.c_contiguous and a.dtype.isnative:
+            from rawseg_kernels._arithmetic import combined  # numba
+
+            return combined(ufunc, a, b)
         shape = a.shape if a.shape == b.shape else np.broadcast_shapes(a.shape, b.shape)
         return ufunc(a, b, out=empty(shape, a.dtype))
     return getattr(array_module(a), ufunc.__name__)(a, b)

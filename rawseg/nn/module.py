@@ -83,7 +83,8 @@ class Module(Tree):
         if not isinstance(mode, bool):
             raise ArgumentTypeError("train", "mode", "a bool", repr(mode))
         for module in self.modules():
-            module.training = mode
+            if module.training is not mode:  # most of the time of an attribute is that of setting it
+                module.training = mode
         return self
 
     def eval(self) -> Self:

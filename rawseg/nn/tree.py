@@ -120,13 +120,14 @@ class Tree:
 
     def named_modules(self, memo: set | None = None, prefix: str = "") -> Iterator[tuple[str, Tree]]:
         """Yield every module below this one, itself first, each once, with its dotted name."""
-        memo = set() if memo is None else memo
-        if id(self) in memo:
-            return
-        memo.add(id(self))
-        yield prefix, self
-        for name, module in self.named_children():
-            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name)
+        memo, waiting = set() if memo is None else memo, [(prefix, self)]
+        while waiting:
+            path, module = waiting.pop()
+            if id(module) not in memo:
+                memo.add(id(module))
+                yield path, module
+                children = [(f"{path}.{name}" if path else name, child) for name, child in module.named_children()]
+                waiting += reversed(children)
 
     def modules(self) -> Iterator[Tree]:
         """Yield every module below this one, itself first, each once."""

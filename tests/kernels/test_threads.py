@@ -142,9 +142,9 @@ def test_launch_covers_every_task_once(threads, number, tasks):
     assert np.array_equal(hits, 20 * (np.arange(tasks) + 1))
 
 
-def assert_two_meet():
+def assert_two_meet(work=1 << 30):
     words, met = np.zeros(2, np.int64), np.zeros(2, np.int64)
-    _threads.launch(meet, 2, address(words), met)
+    _threads.launch(meet, 2, address(words), met, work=work)
     assert met.tolist() == [1, 1]
 
 
@@ -219,6 +219,18 @@ def test_little_work_stays_on_the_calling_thread(threads):
     for _ in range(20):
         _threads.launch(crowd, 64, address(words), most, work=10)
         assert (most == 1).all()
+
+
+def test_for_some_work_nobody_is_woken_but_who_is_awake_helps(threads, monkeypatch):
+    threads(2)
+    assert_two_meet()
+    all_sleep()
+    words, most = np.zeros(2, np.int64), np.zeros(64, np.int64)
+    _threads.launch(crowd, 64, address(words), most, work=_threads.SERIAL_WORK)
+    assert (most == 1).all()
+    assert len(_workers._asleep) == _workers._workers
+    monkeypatch.setattr(_threads, "are_awake", lambda: True)
+    assert_two_meet(_threads.SERIAL_WORK)
 
 
 @pytest.mark.parametrize(("content", "quota"), [("200000 100000\n", 2), ("150000 100000\n", 2), ("max 100000\n", 0), ("", 0)])

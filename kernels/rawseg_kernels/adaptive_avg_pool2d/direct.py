@@ -37,7 +37,7 @@ def backward(grad_output, input_shape, rows, columns):
     out_h, out_w = grad_output.shape[2:]
     grad_input = empty(input_shape, grad_output.dtype)
     if (out_h, out_w) == (1, 1):
-        launch(_spread, n * c, grad_output.reshape(-1), grad_input.reshape(n * c, h * w), work=grad_input.size)
+        launch(_spread, n * c, grad_output.reshape(-1), grad_input.reshape(n * c, h * w), work=2 * grad_input.size)
         return grad_input
     views = grad_output.reshape(n * c, out_h, out_w), grad_input.reshape(n * c, h, w)
     launch(_backward, n * c * h, *views, *rows, *columns, *bins(out_h, h), work=grad_input.size + grad_output.size)

@@ -52,7 +52,7 @@ def moved_statistics(running_mean, running_var, mean, variance, momentum):
 def normalise(x, weight, bias, mean, inv_std, low, high):
     """See ``reference.normalise``."""
     out = empty(x.shape, x.dtype)
-    launch(_normalise_channels, x.shape[1], x, weight, bias, mean, inv_std, low, high, out, work=x.size)
+    launch(_normalise_channels, x.shape[1], x, weight, bias, mean, inv_std, low, high, out, work=2 * x.size)
     return out
 
 

@@ -123,5 +123,5 @@ def pack_weights(weight, packed, groups, phases, taps, shape) -> bool:
     """
     tasks, bits = groups * -(-shape.panels // TOGETHER), as_bits(weight)
     largest = np.empty(tasks, bits.dtype)
-    launch(_pack_panels, tasks, weight.reshape(-1), bits, largest, packed, phases, taps, shape, work=weight.size)
+    launch(_pack_panels, tasks, weight.reshape(-1), bits, largest, packed, phases, taps, shape, work=16 * weight.size)
     return are_finite(largest)

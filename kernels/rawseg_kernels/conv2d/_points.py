@@ -155,12 +155,12 @@ def correlate_points(x, weight, bias, groups, transposed, after, out):
     layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed, get_num_threads())
     weight, panels = weight.reshape(-1), groups * layout.points.all_panels
     ends = _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
-    tables, work = (layout.points, layout.steps, layout.starts, after), 2 * out.size * depth
+    tables, work = (layout.points, layout.steps, layout.starts, after), out.size * depth // 8
     with borrowed(layout.packed, x.dtype) as packed:
         if channels // groups % ROWS:
             packed[: layout.packed].fill(0)
         if not layout.points.weights_alone:
-            launch(pack_points, panels, weight, packed, *layout.packing, work=layout.packed)
+            launch(pack_points, panels, weight, packed, *layout.packing, work=4 * layout.packed)
         arrays = x.reshape(-1), weight, layout.packing, packed, *ends
         launch(correlate_tasks, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
     return out

@@ -111,7 +111,7 @@ def correlate(x, weight, bias, out, table, terms, after=NOTHING):
     share = channels * terms // x.shape[1]
     bias = np.empty(0, x.dtype) if bias is None else bias
     arrays = x.reshape(-1), weight.reshape(-1), bias, out.reshape(-1), x.shape[2:], out.shape[2:]
-    work = 2 * planes * terms * table.products // BLOCK
+    work = planes * terms * table.products // 4
     launch(correlate_planes, planes, *arrays, channels, terms, share, table, after, after is NOTHING, work=work)
 
 
@@ -185,6 +185,6 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     n, channels, out_size, size = *grad_output.shape[:2], grad_output.shape[2:], x.shape[2:]
     table = forward_tables(tuple(weight_shape[2:]), out_size, stride, padding, dilation, size)
     arrays = grad_output.reshape(-1), x.reshape(-1), grad_weight.reshape(-1), n, size, out_size
-    work = 2 * grad_output.size * weight_shape[2] * weight_shape[3] // BLOCK
+    work = grad_output.size * weight_shape[2] * weight_shape[3] // 4
     launch(sum_weights, channels, *arrays, channels, channels // groups, table, work=work)
     return grad_weight

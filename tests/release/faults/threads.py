@@ -10,8 +10,9 @@ FAULTS = [
         f"{ROOM}/_threads.py",
         TESTS,
         [
-            ("missing check", " or work < SERIAL_WORK", ""),
-            ("missing check", " or shared is None", ""),
+            ("missing check", "little = work < SERIAL_WORK or (", "little = ("),
+            ("missing check", " and not are_awake())", ")"),
+            ("missing check", " or little or shared is None", " or little"),
             ("missing check", "    if shared is False:\n", "    if False:\n"),
             ("missing step", "* line * threads, dtype)", "* line, dtype)"),
             ("wrong sign", "kernel(-threads, tasks", "kernel(-threads, tasks - 1"),
