@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rawseg_kernels._arena import SMALLEST, empty
+from rawseg_kernels._arrays import FLOATING
 
 from ..device import array_module
 
@@ -14,13 +15,31 @@ from ..device import array_module
 def computed(ufunc: np.ufunc, a: Any, b: Any) -> Any:
     """Return ``ufunc(a, b)`` of two arrays of one dtype, which must be the result's too."""
     if isinstance(a, np.ndarray) and max(a.nbytes, b.nbytes) >= SMALLEST and a.dtype == b.dtype and a.dtype.kind == "f":
-        if a.shape == b.shape and a.flags.c_contiguous and b.flags.c_contiguous and a.dtype.isnative:
+        if a.shape == b.shape and _are_for_kernels(a, b):
             from rawseg_kernels._arithmetic import combined  # numba
 
             return combined(ufunc, a, b)
         shape = a.shape if a.shape == b.shape else np.broadcast_shapes(a.shape, b.shape)
         return ufunc(a, b, out=empty(shape, a.dtype))
     return getattr(array_module(a), ufunc.__name__)(a, b)
+
+
+def taken(x: Any, axis: int, start: int, size: int) -> Any:
+    """Return a fresh C-contiguous copy of some places of an axis."""
+    index = (slice(None),) * axis + (slice(start, start + size),)
+    if x[index].nbytes < SMALLEST or not _are_for_kernels(x):
+        return copied(x[index])
+    from rawseg_kernels import _stretches  # numba
+
+    return _stretches.taken(x, axis, start, size)
+
+
+def _are_for_kernels(*arrays: Any) -> bool:
+    """Return whether all are NumPy's, of one floating dtype, and lie as kernels read them."""
+    dtype = arrays[0].dtype
+    return dtype in FLOATING and all(
+        type(array) is np.ndarray and array.dtype == dtype and array.flags.carray for array in arrays
+    )
 
 
 def copied(x: Any) -> Any:
@@ -35,6 +54,10 @@ def copied(x: Any) -> Any:
 def joined(arrays: tuple, axis: int) -> Any:
     """Return arrays of one dtype joined along an axis."""
     first = arrays[0]
+    if sum(array.nbytes for array in arrays) >= SMALLEST and _are_for_kernels(*arrays):
+        from rawseg_kernels import _stretches  # numba
+
+        return _stretches.joined(arrays, axis)
     if not isinstance(first, np.ndarray) or any(array.dtype != first.dtype for array in arrays):
         return array_module(first).concatenate(arrays, axis=axis)
     shape = list(first.shape)

@@ -13,8 +13,8 @@ from rawseg_kernels._arrays import integer
 from ..device import array_module, device_of
 from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from .function import Function
-from .indexing import GetItem, getitem
-from .memory import joined
+from .indexing import AddAt, getitem
+from .memory import joined, taken
 from .operands import as_tensor
 
 if TYPE_CHECKING:
@@ -109,10 +109,22 @@ class Concat(Function):
     def backward(ctx, grad_output):
         gradients, start = [], 0
         for size, need in zip(ctx.sizes, ctx.needs_grad):
-            index = (slice(None),) * ctx.axis + (slice(start, start + size),)
-            gradients.append(GetItem.apply(grad_output, index=index) if need else None)
+            gradients.append(Stretch.apply(grad_output, axis=ctx.axis, start=start, size=size) if need else None)
             start += size
         return tuple(gradients)
+
+
+class Stretch(Function):
+    """Some places of an axis, copied: whoever gets them as a gradient would want them contiguous, each anew."""
+
+    @staticmethod
+    def forward(ctx, x, *, axis, start, size):
+        ctx.shape, ctx.index = x.shape, (slice(None),) * axis + (slice(start, start + size),)
+        return taken(x, axis, start, size)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return AddAt.apply(grad_output, index=ctx.index, shape=ctx.shape)
 
 
 def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -6,6 +6,33 @@ ROOM = "kernels/rawseg_kernels"
 
 FAULTS = [
     (
+        f"{ROOM}/_stretches.py",
+        "kernels/test_whole_arrays.py",
+        [
+            ("off by one", "(piece + 1) * size // pieces", "(piece + 1) * size // pieces - 1"),
+            ("wrong axis", "array.shape[axis] * inner, out, 0", "size * inner, out, 0"),
+            ("missing step", "        at += size\n", ""),
+            ("wrong formula", "out, at, out.shape[axis] * inner, size)", "out, at, size, size)"),
+        ],
+    ),
+    (
+        f"{ROOM}/_arithmetic.py",
+        "kernels/test_whole_arrays.py",
+        [
+            ("wrong sign", "left[i] - right[i]", "right[i] - left[i]"),
+            ("wrong formula", "left[i] / right[i]", "left[i] * (1 / right[i])"),
+        ],
+    ),
+    (
+        "rawseg/autograd/memory.py",
+        "kernels/test_whole_arrays.py",
+        [
+            ("missing check", " and array.flags.carray for", " for"),
+            ("missing check", "array.dtype == dtype and array.flags", "array.flags"),
+            ("missing check", "    return dtype in FLOATING and all(", "    return all("),
+        ],
+    ),
+    (
         f"{ROOM}/_ranges.py",
         "kernels/test_ranges.py",
         [
