@@ -21,12 +21,29 @@ from ..autograd.grad_mode import modes
 from ..errors import RawsegError
 from .convolution import DeferredConvolution
 
-__all__ = ["convolved", "unwatched"]
+__all__ = ["Fold", "convolved", "unwatched"]
 
 
 def unwatched() -> bool:
     """Return whether nobody sees results between operations: no recorder, no search for what is not finite."""
     return not (modes.anomaly or modes.recorder is not None)
+
+
+class Fold:
+    """What a normalisation by constants comes to, kept for as long as its arrays hold the same bytes: to see that is sooner."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Any, Any] = None, None  # replaced as a whole: several threads may be here
+
+    def __call__(self, scale: Any, shift: Any, mean: Any, var: Any, eps: float) -> Any:
+        """Return centre, scale and shift of every channel, as `rawseg_kernels.batch_norm.fold` does."""
+        arrays = scale, shift, mean, var
+        now = [type(eps), eps, *(None if array is None else (array.dtype, array.shape, array.tobytes()) for array in arrays)]
+        seen, constants = self._kept
+        if seen != now:
+            constants = batch_norm_room.fold(*arrays, eps)
+            self._kept = now, constants
+        return constants
 
 
 def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, low: float, high: float) -> Tensor | None:
@@ -40,8 +57,8 @@ def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, l
         Weight and bias, as in `conv2d`.
     geometry : tuple
         Stride, padding, dilation and groups.
-    norm : (Tensor or None, Tensor or None, Tensor, Tensor, float), optional
-        Scale, shift, running mean, running variance and eps, as in `batch_norm`.
+    norm : (Tensor or None, Tensor or None, Tensor, Tensor, float, Fold), optional
+        Scale, shift, running mean, running variance and eps, as in `batch_norm`, and what they came to before.
     low, high : float
         Bounds; infinite ones hold nothing.
 
@@ -57,11 +74,11 @@ def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, l
         shape, run = conv2d_room.prepare(x, weight, bias, *geometry)
         after = Epilogue(*NOTHING[:3], low, high)
         if norm is not None:
-            *constants, eps = norm
-            scale, shift, mean, var = _arrays(constants)
-            if not isinstance(mean, np.ndarray) or mean.shape != shape[1:2] or mean.dtype != x.dtype:
+            *constants, eps, fold = norm
+            arrays = _arrays(constants)
+            if not isinstance(arrays[2], np.ndarray) or arrays[2].shape != shape[1:2] or arrays[2].dtype != x.dtype:
                 return None
-            after = Epilogue(*batch_norm_room.fold(scale, shift, mean, var, eps), low, high)
+            after = Epilogue(*fold(*arrays, eps), low, high)
         if math.isinf(low) and math.isinf(high) and may_defer(x, weight, bias):  # a clamp may follow from elsewhere
             return Tensor(DeferredConvolution(shape, run, after, x, weight, bias))
         with np.errstate(all="ignore"):

@@ -62,7 +62,7 @@ def _run_together(layers: Sequence[Any], input: Any) -> Any:
         return None
     constants = None
     if norm is not None:
-        constants = norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps
+        constants = *norm._several("weight", "bias", "running_mean", "running_var"), norm.eps, norm._fold
     return convolved(input, kernels, geometry, constants, *clamp)
 
 

@@ -14,6 +14,7 @@ from ..autograd.grad_mode import modes
 from ..autograd.operands import DEFAULT_DTYPE
 from ..creation import ones, zeros
 from ..errors import ShapeError
+from ..functional.fused import Fold
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -70,6 +71,7 @@ class ChannelNorm(Module):
         super().__init__()
         self.num_features = integer(type(self).__name__, "num_features", num_features, 1)
         self.eps, self.momentum, self.affine, self.track_running_stats = eps, momentum, affine, track_running_stats
+        self._fold = Fold()
         kind = {"dtype": dtype or DEFAULT_DTYPE, "device": device}
         self.register_parameter("weight", Parameter(ones(num_features, **kind)) if affine else None)
         self.register_parameter("bias", Parameter(zeros(num_features, **kind)) if affine and bias else None)
