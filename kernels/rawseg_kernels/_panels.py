@@ -30,27 +30,30 @@ def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, sta
             arrays = a, a_at + p * a_step, b, b_at, steps, steps_at, starts
             v = 0
             while v < vectors:
-                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, c_at + p * ROWS * c_step, c_step, 0)
+                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, c_at + p * ROWS * c_step, c_step, 0, 0)
         return
     for first in range(0, max(depth, 1), DEPTH_BLOCK):
         count, v, width = min(DEPTH_BLOCK, depth - first), 0, 0
         while v < vectors:
             for p in range(panels):
                 arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
-                place = c_at + p * ROWS * c_step
-                width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p)
+                place, next_a = c_at + p * ROWS * c_step, a_step if p + 1 < panels else 0
+                width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a)
             v += width
 
 
 @inlined
-def multiply_tile(rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, c_at, c_step, turn):
-    """Compute the tile from vector v on, and return its width in vectors. In the first turns, the next tile's are fetched."""
+def multiply_tile(rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, c_at, c_step, turn, next_a):
+    """Compute the tile from vector v on, and return its width in vectors. In the first turns, the next tile's are fetched.
+
+    So is the panel that comes ``next_a`` elements later: of a large matrix it is no nearer than the third-level cache.
+    """
     lanes = VECTOR_BYTES // a.itemsize
     width = -(-(vectors - v) // -(-(vectors - v) // VECTORS))  # of equal tiles: a narrow one has few products a load
     ahead = (width + turn) * lanes if turn < width and v + width + turn < vectors else 0
     height = 1 if rows == 1 else ROWS
     place = c_at + v * lanes
-    tile_product(height, width, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, place, c_step, ahead)
+    tile_product(height, width, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, place, c_step, ahead, next_a)
     return width
 
 

@@ -112,18 +112,18 @@ def _same_dtype(*arrays):
 
 @vector_code
 def tile_product(
-    typing_context, rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step, ahead
+    typing_context, rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step, ahead, next_a
 ):
     """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
 
     ``rows`` is ROWS or 1. If ``resume`` is 0, sums start from zero and not from what c holds. All places count elements.
     ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at ``b_at + steps[steps_at + k] + starts[starts_at +
     v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``. Lines of ``b`` that come ``ahead`` elements after
-    the first vector's are fetched meanwhile.
+    the first vector's are fetched meanwhile, and lines of ``a`` that come ``next_a`` elements later.
     """
     dtype = _same_dtype(a, b, c)
     place = types.int64
-    signature = types.void(*[place] * 4, a, place, b, place, steps, place, starts, place, c, *[place] * 3)
+    signature = types.void(*[place] * 4, a, place, b, place, steps, place, starts, place, c, *[place] * 4)
 
     def generate(context, builder, signature, arguments):
         rows, vectors, depth, resume = arguments[:4]
@@ -133,14 +133,14 @@ def tile_product(
             fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (vectors, width))]
             with builder.if_then(builder.and_(*fits)):
                 columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(width)]
-                results = [builder.gep(c, [builder.mul(arguments[-2], _INDEX(r))]) for r in range(height)]
-                _sum_tile(emitter, depth, resume, a, columns, steps, results, arguments[-1])
+                results = [builder.gep(c, [builder.mul(arguments[-3], _INDEX(r))]) for r in range(height)]
+                _sum_tile(emitter, depth, resume, a, columns, steps, results, arguments[-2], arguments[-1])
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _sum_tile(emitter, depth, resume, a, columns, steps, rows, ahead):
+def _sum_tile(emitter, depth, resume, a, columns, steps, rows, ahead, next_a):
     """One width of `tile_product`: accumulators in registers from the load of c, or from zero, to its store."""
     builder, vector, lanes = emitter.builder, emitter.vector, emitter.lanes
     cells = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in rows]  # LLVM turns these into registers
@@ -160,6 +160,7 @@ def _sum_tile(emitter, depth, resume, a, columns, steps, rows, ahead):
         taken = [emitter.load(column, step, vector) for column in columns]
         emitter.fetch(columns[0], builder.add(step, ahead))
         panel = builder.gep(a, [builder.mul(k, _INDEX(ROWS))])
+        emitter.fetch(panel, next_a)
         for r, row in enumerate(cells):
             factor = emitter.broadcast(builder.load(builder.gep(panel, [_INDEX(r)])))
             for value, cell in zip(taken, row):
