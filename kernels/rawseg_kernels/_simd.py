@@ -112,7 +112,24 @@ def _same_dtype(*arrays):
 
 @vector_code
 def tile_product(
-    typing_context, rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, starts_at, c, c_at, c_step, ahead, next_a
+    typing_context,
+    rows,
+    vectors,
+    depth,
+    resume,
+    a,
+    a_at,
+    b,
+    b_at,
+    steps,
+    steps_at,
+    starts,
+    starts_at,
+    c,
+    c_at,
+    c_step,
+    ahead,
+    next_a,
 ):
     """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
 
