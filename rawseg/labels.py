@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rawseg_kernels._arrays import are_within
 from rawseg_kernels._capture import current, refuse
 
 from .errors import IndexRangeError, RawsegError
@@ -37,6 +38,8 @@ def check_class_ids(
     IndexRangeError
         Or ``error``: with the first id out of range and its position.
     """
+    if are_within(ids, 0, num_classes):
+        return
     if isinstance(ids, np.ndarray) and current() is None and ids.size and ids.min() >= 0 and ids.max() < num_classes:
         return  # two passes over memory, where the rest takes four
     bad = (ids < 0) | (ids >= num_classes)

@@ -14,6 +14,7 @@ from ._arena import empty
 from ._capture import refuse
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
+MANY = 1 << 14  # numbers; of fewer, NumPy sooner says whether they are within bounds
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
 
@@ -168,9 +169,21 @@ def check_integers(op: str, argument: str, array: Any, device: str) -> None:
         raise DTypeError(op, argument, "int64", array.dtype)
 
 
+def are_within(array: Any, least: int, end: int) -> bool:
+    """Return whether ``least <= number < end`` for every number of a large NumPy array of int64, as threads soon tell.
+
+    Of any other array, the answer is False.
+    """
+    if type(array) is not np.ndarray or array.size < MANY or array.dtype != np.int64 or not array.flags.carray:
+        return False
+    from ._bounds import lie_within  # numba
+
+    return lie_within(array, least, end)
+
+
 def check_range(op: str, argument: str, array: Any, least: int, end: int, expected: str) -> None:
     """Check that every number of an int64 array is in ``least <= number < end``; an error names the first that is not."""
-    if array.size == 0:
+    if array.size == 0 or are_within(array, least, end):
         return
 
     def error() -> IndexRangeError:

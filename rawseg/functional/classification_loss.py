@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rawseg_kernels import cross_entropy as cross_entropy_room
-from rawseg_kernels._arrays import integer, real
+from rawseg_kernels._arrays import are_within, integer, real
 from rawseg_kernels._capture import current, refuse
 
 from ..autograd import Function, Tensor, is_grad_enabled
@@ -158,7 +158,7 @@ def cross_entropy(
     options = {"target": ids, "kept": kept, "smooth": smooth}
     options["sharp"] = sharp * (1 - label_smoothing) if label_smoothing else sharp
     if reduction == "mean":
-        total = sharp.sum()
+        total = np.float64(np.count_nonzero(kept)) if weight is None and isinstance(kept, np.ndarray) else sharp.sum()
         if current() is None and total != 0:
             return PixelCrossEntropy.apply(x, **options, divisor=float(total))
         return mean_over(op, PixelCrossEntropy.apply(x, **options).sum(), total, empty)
@@ -243,6 +243,8 @@ def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[A
         raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
     flat = (1, 1) if x.ndim == 1 else (x.shape[0], math.prod(shape[1:]))
     ids, classes, xp = target.array, x.shape[0 if x.ndim == 1 else 1], array_module(target.array)
+    if not 0 <= ignore_index < classes and are_within(ids, 0, classes):  # which is most often so, and then all are kept
+        return ids.reshape(flat).copy(), np.ones(flat, bool)
     kept = ids != ignore_index
     known = kept if current() is None else kept & (ids >= 0) & (ids < classes)  # a capture checks later
     ids = xp.where(known, ids, 0)  # a copy: the caller may write to its own before backward

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import rawseg
 from rawseg.autograd import memory
 from rawseg.testing import gradcheck, gradgradcheck
-from rawseg_kernels import _arithmetic, _stretches, _threads
+from rawseg_kernels import _arithmetic, _arrays, _bounds, _stretches, _threads
+from rawseg_kernels._errors import IndexRangeError
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 SIZES = st.one_of(st.integers(0, 40), st.integers(_stretches.PIECE - 1, 2 * _stretches.PIECE + 1))
@@ -81,3 +82,46 @@ def test_the_gradient_of_what_was_joined_can_be_differentiated_again():
     inputs = [rawseg.tensor(rng.standard_normal((2, n, 3)), requires_grad=True) for n in (1, 3, 2)]
     assert gradcheck(lambda *x: rawseg.cat(x, 1) ** 3, *inputs)
     assert gradgradcheck(lambda *x: rawseg.cat(x, 1) ** 3, *inputs)
+
+
+@pytest.mark.parametrize("at", [0, 1, _bounds.PIECE - 1, _bounds.PIECE, 3 * _bounds.PIECE + 4])
+@pytest.mark.parametrize("number", [-(2**63), -1, 4, 10, 2**63 - 1])
+def test_one_number_out_of_bounds_is_found_wherever_it_is(at, number):
+    array = np.random.default_rng(0).integers(5, 10, 3 * _bounds.PIECE + 5)
+    assert _arrays.are_within(array, 5, 10)
+    _arrays.check_range("op", "indices", array, 5, 10, "5 <= index < 10")
+    array[at] = number
+    assert not _arrays.are_within(array, 5, 10)
+    with pytest.raises(IndexRangeError, match=rf"op: indices: expected 5 <= index < 10, got {number} at \({at},\)"):
+        _arrays.check_range("op", "indices", array, 5, 10, "5 <= index < 10")
+
+
+def test_nothing_is_within_empty_bounds_and_only_large_arrays_of_int64_are_asked():
+    array = np.zeros(_arrays.MANY, np.int64)
+    assert _arrays.are_within(array, 0, 1)
+    assert not _arrays.are_within(array, 0, 0)
+    assert not _arrays.are_within(array, 3, 1)
+    others = array[1:], array.astype(np.uint8), np.zeros(2 * _arrays.MANY, np.int64)[::2], array.tolist()
+    assert not any(_arrays.are_within(other, 0, 1) for other in others)
+
+
+@pytest.mark.parametrize("ignored", [-100, 1, 7])
+def test_cross_entropy_of_many_pixels_takes_the_same_classes_as_of_few(ignored):
+    """Large targets are checked otherwise; ids to be ignored may be classes or not."""
+    rng = np.random.default_rng(0)
+    x, ids = rng.standard_normal((2, 3, 100, 100)), rng.integers(0, 3, (2, 100, 100))
+    logits, before = rawseg.tensor(x, requires_grad=True), ids.copy()
+    whole = rawseg.functional.cross_entropy(logits, rawseg.tensor(ids), ignore_index=ignored, reduction="none").numpy()
+    rows = [
+        rawseg.functional.cross_entropy(
+            rawseg.tensor(x[:, :, row]), rawseg.tensor(ids[:, row]), ignore_index=ignored, reduction="none"
+        ).numpy()
+        for row in range(100)
+    ]
+    assert np.array_equal(whole, np.stack(rows, 1))
+    mean = rawseg.functional.cross_entropy(logits, rawseg.tensor(ids), ignore_index=ignored)
+    assert abs(mean.item() - whole[ids != ignored].mean()) <= 1e-12
+    ids[...] = 0  # backward does not read the caller's array
+    mean.backward()
+    odds = np.exp(x) / np.exp(x).sum(1, keepdims=True) - (before[:, None] == np.arange(3)[:, None, None])
+    assert np.allclose(logits.grad.numpy(), odds * (before != ignored)[:, None] / (before != ignored).sum(), rtol=0, atol=1e-15)

@@ -149,8 +149,10 @@ FAULTS = [
         [
             ("missing check", "not (modes.anomaly or", "not ("),
             ("missing check", "modes.anomaly or modes.recorder is not None)", "modes.anomaly)"),
-            ("missing check", "mean.shape != shape[1:2] or", ""),
-            ("missing check", "or mean.dtype != x.dtype", ""),
+            ("missing check", "arrays[2].shape != shape[1:2] or", ""),
+            ("missing check", "or arrays[2].dtype != x.dtype", ""),
+            ("missing check", "if seen != now:", "if seen is None:"),
+            ("missing step", "array.dtype, array.shape, array.tobytes()", "array.dtype, array.shape"),
             ("missing step", "after = Epilogue(*NOTHING[:3], low, high)", "after = NOTHING"),
         ],
     ),

@@ -24,6 +24,19 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/_bounds.py",
+        "kernels/test_whole_arrays.py",
+        [
+            ("wrong comparison", "outside[task] = most >= room", "outside[task] = most > room"),
+            ("missing step", "np.uint64(part[i] - least)", "np.uint64(part[i])"),
+            (
+                "off by one",
+                "outside = np.ones(-(-array.size // PIECE), np.bool_)",
+                "outside = np.ones(array.size // PIECE, np.bool_)",
+            ),
+        ],
+    ),
+    (
         "rawseg/autograd/memory.py",
         "kernels/test_whole_arrays.py",
         [
