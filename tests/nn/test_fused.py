@@ -104,6 +104,22 @@ def test_they_do_run_in_one_step(steps):
         assert steps == [True, False]
 
 
+@pytest.mark.parametrize("name", ["weight", "bias", "running_mean", "running_var"])
+def test_what_a_norm_came_to_is_forgotten_when_any_of_its_numbers_changes(steps, name):
+    """However it changes: here nobody is told that it did."""
+    row, x = row_of("convolution, norm and clamp"), rawseg.randn(2, 3, 9, 7)
+    with rawseg.no_grad():
+        assert_same_bits(row(x).numpy(), one_by_one(row, x).numpy())
+        getattr(row[1], name).array[1] *= 2
+        assert_same_bits(row(x).numpy(), one_by_one(row, x).numpy())
+        row[1].eps = 0.5
+        assert_same_bits(row(x).numpy(), one_by_one(row, x).numpy())
+        assert steps == [True] * 3
+        row[1].running_var.array[0] = -1
+        with pytest.raises(RawsegError, match="running_var: expected no negative value"):
+            row(x)
+
+
 @pytest.mark.parametrize("layer", range(3))
 @pytest.mark.parametrize("kind", ["register_forward_hook", "register_forward_pre_hook"])
 def test_hooks_see_what_they_saw(steps, layer, kind):

@@ -14,7 +14,8 @@ FAULTS = [
         "rawseg/functional/classification_loss.py",
         CLASSES,
         [
-            ("count", "total = sharp.sum()", "total = float(sharp.size)"),
+            ("count", "np.count_nonzero(kept)) if weight is None and", "sharp.size) if weight is None and"),
+            ("missing check", "if weight is None and isinstance(kept, np.ndarray)", "if isinstance(kept, np.ndarray)"),
             ("count", "else weights[ids] * kept", "else weights[ids]"),
             ("count", "(sharp * kept).sum(dtype", "sharp.sum(dtype"),
             ("count", "losses.sum(), losses.size, empty) if reduction", "losses.sum(), x.size, empty) if reduction"),
