@@ -2,7 +2,7 @@
 
 forward: one task is some channels of one box
     // per bin and channel: one comparison a pixel; 4 bytes written per value and 8 per index
-backward: one task is one plane, which walks the boxes of its image in order
+backward: one task is some planes of an image, and walks its boxes in order: of each box, these planes lie together
 gather: one task is one box
 """
 
@@ -15,6 +15,9 @@ from .._jit import kernel, piece
 from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
 from .._threads import launch
+
+
+TOGETHER = 8  # planes of a task
 
 
 def forward(x, batch, first_row, last_row, first_column, last_column):
@@ -34,7 +37,8 @@ def backward(grad_output, indices, batch, input_shape):
     k, bins = batch.size, grad_output.shape[2] * grad_output.shape[3]
     grad_input = empty(input_shape, grad_output.dtype)
     views = grad_output.reshape(k, c, bins), indices.reshape(k, c, bins), grad_input.reshape(n * c, h * w)
-    launch(_backward, n * c, *views, c, *by_image(batch, n), work=grad_input.size + grad_output.size)
+    tasks = n * -(-c // TOGETHER)
+    launch(_backward, tasks, *views, c, *by_image(batch, n), work=grad_input.size + grad_output.size)
     return grad_input
 
 
@@ -84,15 +88,21 @@ def _offer(pixels, at, index, best, held, count):
 
 @kernel
 def _backward(first, last, grad_output, indices, grad_input, c, order, image_starts):
-    for plane in range(first, last):
-        total = grad_input[plane]
-        for i in range(total.size):
-            total[i] = 0
-        for place in range(image_starts[plane // c], image_starts[plane // c + 1]):
-            part, where = grad_output[order[place], plane % c], indices[order[place], plane % c]
-            for i in range(part.size):
-                if where[i] >= 0:
-                    total[where[i]] += part[i]
+    groups = -(-c // TOGETHER)
+    for task in range(first, last):
+        image, begin = task // groups, task % groups * TOGETHER
+        end = min(begin + TOGETHER, c)
+        for plane in range(image * c + begin, image * c + end):
+            total = grad_input[plane]
+            for i in range(total.size):
+                total[i] = 0
+        for place in range(image_starts[image], image_starts[image + 1]):
+            for channel in range(begin, end):
+                total = grad_input[image * c + channel]
+                part, where = grad_output[order[place], channel], indices[order[place], channel]
+                for i in range(part.size):
+                    if where[i] >= 0:
+                        total[where[i]] += part[i]
 
 
 @kernel
