@@ -17,7 +17,8 @@ from .._precision import get_precision
 MOST_SHARES = 4  # output channels of one input channel, and
 MOST_TAPS = 49  # of a kernel: above, matrix products are faster than planes
 TILES = {"fast": "winograd4", "balanced": "winograd2"}
-SHORTEST_SIDE = 8  # of the pixels that one dense convolution makes: smaller maps are mostly the tiles' margins
+SHORTEST_SIDE = 8  # of the pixels that one dense convolution makes: smaller maps are mostly the tiles' margins; and
+SHORTEST_PART = 7  # of those that one of several makes, which a dilated kernel falls into: together they fill vectors
 
 
 class Limits(NamedTuple):
@@ -70,5 +71,6 @@ def choose(verb, kernel_size, stride, dilation, channels, out_size, dtype):
     pairs = channels[0] * channels[1] // (channels[0] + channels[1])
     height, width = out_size[0] // dilation[0], out_size[1] // dilation[1]
     least = LIMITS[winograd, of_weights]
-    pays = pairs >= least.pairs and pairs * width >= least.work and min(height, width) >= SHORTEST_SIDE
+    shortest = SHORTEST_SIDE if dilation == (1, 1) else SHORTEST_PART
+    pays = pairs >= least.pairs and pairs * width >= least.work and min(height, width) >= shortest
     return winograd if pays else "im2col"
