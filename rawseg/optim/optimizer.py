@@ -20,7 +20,7 @@ State = dict[str, Any]
 class Optimizer:
     """Base of the update rules; a rule defines ``check``, ``slots`` and ``update``.
 
-    It may have ``update_together``, too: its ``update`` for many parameters on a GPU in one launch.
+    It may have ``update_together``, too: its ``update`` for many parameters in one launch.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
-        self._tables: list[Any] = []  # of launches on a GPU, from step to step
+        self._tables: list[Any] = []  # of launches, from step to step
         if isinstance(params, (Tensor, dict)):
             raise ArgumentTypeError(self.name, "params", "an iterable of Tensors or of groups", type(params).__name__)
         given: list[Any] = list(params)
@@ -132,7 +132,7 @@ class Optimizer:
         # Everything is allocated before anything is written, so that a step fails whole if memory runs out.
         prepared = [(group, param, *self._slots_of(group, param)) for group, param in work]
         batches: list[Any] = []
-        if devices - {"cpu"}:
+        if len(prepared) > 1 or devices - {"cpu"}:
             from .together import split
 
             batches, prepared = split(self, prepared)

@@ -94,8 +94,9 @@ class SGD(Optimizer):
 
     def update_together(self, group: Group, states: list[State], table: Any, fresh: bool) -> None:
         """Write one step into all arrays of a table."""
-        from rawseg_kernels._foreach import sgd
+        from rawseg_kernels._foreach import direct, sgd
 
         lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
         dampening = 0.0 if fresh else float(group["dampening"])
-        sgd.update(table, lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"])
+        options = lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"]
+        (direct.sgd_rows if isinstance(table, direct.Rows) else sgd.update)(table, *options)

@@ -1,10 +1,8 @@
-"""Which parameters on a GPU an update rule takes in one launch: those for which all its numbers are equal."""
+"""Which parameters an update rule takes in one launch: those for which all its numbers are equal."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-
-from rawseg_kernels._foreach.table import Table
 
 from ..device import device_of
 from ..errors import DeviceError
@@ -16,7 +14,7 @@ class Batch(NamedTuple):
     """Parameters of one launch, and the table that says where their arrays are: columns gradient, parameter, slots."""
 
     items: list[Prepared]
-    table: Table
+    table: Any  # a `rawseg_kernels._foreach.table.Table`, or its `rows.Rows` on a CPU
 
     def update(self, rule: Any) -> None:
         """Do one step of a rule: its ``update_together(group, states, table, fresh)``, with the states of all parameters."""
@@ -44,8 +42,7 @@ def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepar
 
     Notes
     -----
-    An array on the CPU, or with strides, is updated alone, and so are arrays that overlap: the threads of a launch have no
-    order.
+    An array with strides is updated alone, and so are arrays that overlap: the threads of a launch have no order.
     """
     if not _knows_together(type(rule)):
         return [], prepared
@@ -66,8 +63,10 @@ def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepar
 def _numbers(rule: Any, group: dict[str, Any], param: Any, state: dict[str, Any], fresh: bool) -> tuple[Any, ...]:
     """Return what is equal for all parameters of a launch; nothing for one that is updated alone."""
     device, slots = device_of(param.array), rule.slots(group)
+    if device == "cpu":  # `Rows` looks at the arrays
+        return id(group), device, param.dtype, fresh, state.get("step")
     arrays = [param.array, param.grad.array, *(state[slot] for slot in slots)]
-    if device == "cpu" or not all(array.flags.c_contiguous for array in arrays):
+    if not all(array.flags.c_contiguous for array in arrays):
         return ()
     for slot, array in zip(slots, arrays[2:]):
         if device_of(array) != device:
@@ -81,10 +80,24 @@ def _knows_together(kind: type) -> bool:
     return "update_together" in vars(owner)
 
 
-def _table(tables: list[Table], number: int, items: list[Prepared], slots: tuple[str, ...]) -> Table:
+def _table(tables: list[Any], number: int, items: list[Prepared], slots: tuple[str, ...]) -> Any:
+    kind = _kind(device_of(items[0][1].array))
     if number == len(tables):
-        tables.append(Table())
+        tables.append(kind())
+    elif not isinstance(tables[number], kind):
+        tables[number] = kind()
     gradients = [param.grad.array for _, param, _, _ in items]
     written = [[param.array for _, param, _, _ in items], *([state[slot] for _, _, state, _ in items] for slot in slots)]
     tables[number].point_at([gradients], written)
     return tables[number]
+
+
+def _kind(device: str) -> type:
+    """Return the class that says where arrays on a device are."""
+    if device == "cpu":
+        from rawseg_kernels._foreach.rows import Rows
+
+        return Rows
+    from rawseg_kernels._foreach.table import Table
+
+    return Table

@@ -250,8 +250,8 @@ def test_auto_depends_on_precision_dtype_and_shape_alone(precision):
     ("asked", "verb", "dilation", "channels", "smallest"),
     [
         ("fast", "forward", (1, 1), (64, 64), (8, 40)),  # 32 pairs a channel, times 40, is 1280
-        ("fast", "backward_input", (1, 2), (64, 64), (8, 80)),
-        ("fast", "forward", (2, 1), (20, 20), (16, 128)),
+        ("fast", "backward_input", (1, 2), (64, 64), (7, 80)),
+        ("fast", "forward", (2, 1), (20, 20), (14, 128)),
         ("fast", "forward", (1, 1), (320, 320), (8, 8)),
         ("fast", "backward_weight", (1, 1), (14, 14), (8, 37)),
         ("balanced", "forward", (1, 1), (128, 128), (8, 24)),

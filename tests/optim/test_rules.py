@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from running_error import Bounded
 import rawseg
 from rawseg.errors import ArgumentError, ArgumentTypeError
 from rawseg.optim import SGD, Adam, AdamW, Optimizer
-from rawseg_kernels._foreach import direct, reference
+from rawseg_kernels._foreach import direct, reference, rows
 from rawseg_kernels._threads import get_num_threads, set_num_threads
 
 STEPS, SHAPE = 50, (3, 5)
@@ -234,7 +236,7 @@ def test_defaults_are_torchs():
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("rule", "options"), CASES, ids=names)
 def test_one_pass_has_the_bits_of_blocks_at_any_size_and_number_of_threads(rule, options, dtype, monkeypatch):
-    size = 3 * direct.BLOCK + 5
+    size = 3 * rows.BLOCK + 5
     start = np.random.default_rng(3).standard_normal(size).astype(dtype)
     start[:4] = np.inf, np.nan, -0.0, np.finfo(dtype).tiny
     gradient_of_step = gradients(dtype, (size,))[:3]
@@ -251,6 +253,62 @@ def test_one_pass_has_the_bits_of_blocks_at_any_size_and_number_of_threads(rule,
     for got in found:
         np.testing.assert_array_equal(got, plain)  # NaN in the same places; of a NaN's bits nothing is promised
         assert np.array_equal(np.signbit(got[~np.isnan(got)]), np.signbit(plain[~np.isnan(plain)]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("rule", "options"), CASES, ids=names)
+def test_parameters_together_have_the_bits_of_each_alone(rule, options, dtype, monkeypatch):
+    rng, sizes = np.random.default_rng(4), [(3,), (0,), (2, 5), (rows.BLOCK + 7,), (), (1, rows.BLOCK)]
+    starts = [rng.standard_normal(size).astype(dtype) for size in sizes]
+    together, alone = ([parameter(start.copy()) for start in starts] for _ in range(2))
+    rule_of_all, rules = rule(together, **options), [rule([one], **options) for one in alone]
+    for step in range(4):
+        for i, (one, other) in enumerate(zip(together, alone)):
+            gradient = rng.standard_normal(one.shape).astype(dtype)
+            one.grad, other.grad = (None, None) if step == i == 2 else (rawseg.Tensor(gradient.copy()) for _ in range(2))
+        with monkeypatch.context() as patched:
+            patched.setattr(rule_of_all, "update", pytest.fail)
+            rule_of_all.step()
+        for each in rules:
+            each.step()
+        for one, other in zip(together, alone):
+            assert one.numpy().tobytes() == other.numpy().tobytes()
+
+
+def test_what_together_may_not_be_stepped_is_stepped_alone_and_later_together_again():
+    """Gradients in the memory of a parameter, with strides, and of another layout; the arrays of parameters are replaced."""
+    a, b = parameter(np.ones(6, np.float32)), parameter(np.ones(6, np.float32))
+    sgd, stepped = SGD([a, b], lr=0.5), 1.0
+    whole = np.ones(12, np.float32)
+    plain, strided = np.ones(6, np.float32), np.ones(12, np.float32)[::2]
+    for gradient in (plain, strided, plain, a.array, plain):
+        a.grad, b.grad = rawseg.Tensor(gradient.copy() if gradient is plain else gradient), rawseg.Tensor(whole[6:])
+        if gradient is a.array:
+            stepped_a = stepped * 0.5
+            sgd.step()
+            assert a.numpy().tolist() == [stepped_a] * 6
+            a.array[...] = stepped - 0.5
+        else:
+            sgd.step()
+            assert a.numpy().tolist() == [stepped - 0.5] * 6
+        stepped -= 0.5
+        assert b.numpy().tolist() == [stepped] * 6
+    a.array = whole[:6]
+    a.grad, b.grad = rawseg.Tensor(plain), rawseg.Tensor(plain)
+    sgd.step()
+    assert whole.tolist() == [0.5] * 6 + [1.0] * 6
+
+
+def test_a_copied_rule_steps_its_own_parameters():
+    a, b = parameter(np.ones(3)), parameter(np.ones(3))
+    for one in (a, b):
+        one.grad = rawseg.ones(3, dtype=np.float64)
+    rule = SGD([a, b], lr=0.25)
+    rule.step()
+    other = copy.deepcopy(rule)
+    other.step()
+    assert [one.numpy().tolist() for one in (a, b)] == [[0.75] * 3] * 2
+    assert [one.numpy().tolist() for one in other.param_groups[0]["params"]] == [[0.5] * 3] * 2
 
 
 def test_the_largest_moment_keeps_nan_as_the_loops_do():

@@ -10,6 +10,7 @@ import numpy as np
 from .._arrays import FLOATING, device_of, module_of
 from .._cuda.kernel import BLOCK, MOST_BLOCKS, Kernel
 from .._cuda.tables import sent
+from .overlap import are_apart
 
 CHUNK = 4096  # elements: 16 a thread, so that a network of a million parameters still gives every multiprocessor a block
 
@@ -74,7 +75,7 @@ class Table:
             self._chunks, self._addresses = together[: chunks.size], together[chunks.size :]
             self.chunks, self._sizes = len(chunks), sizes
         ends = addresses + np.array(sizes) * like.dtype.itemsize
-        self.apart = _apart(addresses, ends, len(read))
+        self.apart = are_apart(addresses, ends, len(read))
         self.rows, self.dtype, self._seen, self._stream = len(sizes), like.dtype, seen, stream
         self.uploads += 1
 
@@ -155,15 +156,3 @@ def _check(columns: Columns) -> None:
                 raise TypeError(
                     f"column {number}, row {row}: expected {device_of(first)}, got {device_of(array) or 'no array'}"
                 )
-
-
-def _apart(starts: np.ndarray, ends: np.ndarray, read: int) -> bool:
-    """Return whether no written array overlaps another one; the first ``read`` columns are only read."""
-    spans = [np.stack([starts[part].ravel(), ends[part].ravel()], axis=1) for part in (slice(read), slice(read, None))]
-    others, written = (span[span[:, 0] < span[:, 1]] for span in spans)  # an empty array is nowhere
-    begin, end = written[np.argsort(written[:, 0])].T
-    if (begin[1:] < end[:-1]).any():
-        return False
-    after = np.searchsorted(end, others[:, 0], side="right")  # the first written array that does not end before
-    reached = np.append(begin, np.iinfo(np.int64).max)[after]
-    return not (reached < others[:, 1]).any()

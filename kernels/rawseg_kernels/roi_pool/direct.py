@@ -16,7 +16,6 @@ from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
 from .._threads import launch
 
-
 TOGETHER = 8  # planes of a task
 
 

@@ -17,7 +17,6 @@ FAULTS = [
             ("missing check", " or array.shape != first.shape", ""),
             ("missing check", "return first.dtype in FLOATING", "return True"),
             ("missing check", "if np.may_share_memory(one, other):", "if False:"),
-            ("off by one", "last * BLOCK)  # places", "last * BLOCK - 1)  # places"),
             ("wrong sign", "x * decay - g if maximize", "x * decay + g if maximize"),
             ("wrong operand", "g = b * momentum + g if nesterov", "g = g * momentum + b if nesterov"),
             ("missing step", " + g * share", " + g"),
@@ -25,6 +24,20 @@ FAULTS = [
             ("wrong formula", "np.sqrt(second) / root + eps", "np.sqrt(second) / (root + eps)"),
             ("wrong formula", "1 - lr * weight_decay)", "1 - weight_decay)"),
             ("missing check", "bool(weight_decay and not decoupled)", "bool(weight_decay)"),
+        ],
+    ),
+    (
+        "kernels/rawseg_kernels/_foreach/rows.py",
+        RULES,
+        [
+            ("missing check", "            and array.flags.c_contiguous\n", ""),
+            ("missing check", "            and array.size == size\n", ""),
+            ("missing check", "            and array.dtype == self._like.dtype\n", ""),
+            ("missing step", "        if addresses != self._gradients:\n", "        if not self._gradients:\n"),
+            ("missing step", "self.apart, self._gradients = False, []", "self.apart = False"),
+            ("missing step", "        if not self._holds(written):\n", "        if not self._columns:\n"),
+            ("off by one", "min(BLOCK, size - start)", "min(BLOCK, size - start - 1)"),
+            ("missing step", "        return Rows, ()  # a copy", "        return object.__reduce__(self)  # a copy"),
         ],
     ),
     (

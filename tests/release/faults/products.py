@@ -465,7 +465,7 @@ FAULTS = [
             ("swapped axes", "out_size[1] // dilation[1]", "out_size[1] // dilation[0]"),
             ("wrong comparison", "pairs >= least.pairs", "pairs > least.pairs"),
             ("wrong comparison", ">= least.work", "> least.work"),
-            ("wrong comparison", ">= SHORTEST_SIDE", "> SHORTEST_SIDE"),
+            ("wrong comparison", "min(height, width) >= shortest", "min(height, width) > shortest"),
         ],
     ),
 ]
