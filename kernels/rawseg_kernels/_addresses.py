@@ -6,13 +6,14 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
+
+from ._atomics import word_code
 
 _WORD = ir.IntType(64)
 
 
-@intrinsic
+@word_code
 def array_at(typing_context, address, start, size, like):
     """Return ``size`` elements of the dtype of ``like``, the ``start``-th after an address first, as a flat array.
 

@@ -97,7 +97,8 @@ def _lent(target: Any, builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
         array.meminfo = ir.Constant(array.meminfo.type, None)
         return array._getvalue()
     if isinstance(kind, types.BaseTuple):
-        for i, part in enumerate(kind.types):
+        parts: Any = kind  # iterates over what it is of
+        for i, part in enumerate(parts):
             value = builder.insert_value(value, _lent(target, builder, part, builder.extract_value(value, i)), i)
     return value
 

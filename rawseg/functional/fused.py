@@ -33,9 +33,9 @@ class Fold:
     """What a normalisation by constants comes to, kept for as long as its arrays hold the same bytes: to see that is sooner."""
 
     def __init__(self) -> None:
-        self._kept: tuple[Any, Any] = None, None  # replaced as a whole: several threads may be here
+        self._kept: tuple[Any, Any] = (None, None)  # replaced as a whole: several threads may be here
 
-    def __call__(self, scale: Any, shift: Any, mean: Any, var: Any, eps: float) -> Any:
+    def __call__(self, scale: Any, shift: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any, Any]:
         """Return centre, scale and shift of every channel, as `rawseg_kernels.batch_norm.fold` does."""
         arrays = scale, shift, mean, var
         now = [type(eps), eps, *(None if array is None else (array.dtype, array.shape, array.tobytes()) for array in arrays)]

@@ -120,7 +120,8 @@ class Tree:
 
     def named_modules(self, memo: set | None = None, prefix: str = "") -> Iterator[tuple[str, Tree]]:
         """Yield every module below this one, itself first, each once, with its dotted name."""
-        memo, waiting = set() if memo is None else memo, [(prefix, self)]
+        memo = set() if memo is None else memo
+        waiting: list[tuple[str, Tree]] = [(prefix, self)]
         while waiting:
             path, module = waiting.pop()
             if id(module) not in memo:

@@ -99,4 +99,7 @@ class SGD(Optimizer):
         lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
         dampening = 0.0 if fresh else float(group["dampening"])
         options = lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"]
-        (direct.sgd_rows if isinstance(table, direct.Rows) else sgd.update)(table, *options)
+        if isinstance(table, direct.Rows):
+            direct.sgd_rows(table, *options)
+        else:
+            sgd.update(table, *options)
