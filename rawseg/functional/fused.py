@@ -78,7 +78,8 @@ def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, l
             arrays = _arrays(constants)
             if not isinstance(arrays[2], np.ndarray) or arrays[2].shape != shape[1:2] or arrays[2].dtype != x.dtype:
                 return None
-            after = Epilogue(*fold(*arrays, eps), low, high)
+            centre, scale, shift = fold(*arrays, eps)
+            after = Epilogue(centre, scale, shift, low, high)
         if math.isinf(low) and math.isinf(high) and may_defer(x, weight, bias):  # a clamp may follow from elsewhere
             return Tensor(DeferredConvolution(shape, run, after, x, weight, bias))
         with np.errstate(all="ignore"):
