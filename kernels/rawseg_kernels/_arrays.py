@@ -14,7 +14,7 @@ from ._arena import empty
 from ._capture import refuse
 from ._errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError, IndexRangeError, ShapeError
 
-MANY = 1 << 14  # numbers; of fewer, NumPy sooner says whether they are within bounds
+MANY = 1 << 14  # numbers of an array: of fewer, NumPy says sooner than threads whether they are within bounds
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 LARGEST = 2**31 - 1  # of a geometry number: products of two stay inside the kernels' 64-bit arithmetic
 

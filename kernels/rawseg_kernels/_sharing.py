@@ -45,7 +45,10 @@ def work(desk, thread, seat):
     trampoline, context = look(desk, TRAMPOLINE), look(desk, CONTEXT)
     for turn in range(seats):
         side = (seat + turn) % seats
-        portion, end = add(desk, NEXT + side * LINE, 1), (side + 1) * portions // seats
+        end = (side + 1) * portions // seats
+        if look(desk, NEXT + side * LINE) >= end:  # to look disturbs nobody
+            continue
+        portion = add(desk, NEXT + side * LINE, 1)
         while portion < end:
             call(trampoline, context, thread, portion * tasks // portions, (portion + 1) * tasks // portions)
             portion = add(desk, NEXT + side * LINE, 1)

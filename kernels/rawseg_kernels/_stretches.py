@@ -16,6 +16,7 @@ from ._simd import copy
 from ._threads import launch
 
 PIECE = 1 << 14  # elements of a stretch that are a task
+SHORTEST = 64  # elements of a stretch: NumPy is better at shorter ones
 
 
 @kernel

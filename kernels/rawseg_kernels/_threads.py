@@ -19,8 +19,8 @@ from ._errors import ArgumentError, ArgumentTypeError
 from ._workers import are_awake, call_in, callers
 
 QUOTA = "/sys/fs/cgroup/cpu.max"
-SERIAL_WORK = 30_000  # below this many scalar operations, some 5 us, other threads cost more than they save,
-WAKING = 4  # and below so many times as many, if they sleep
+SERIAL_WORK = 30_000  # for less work than this, some 5 us, other threads cost more than they save
+WAKING = 4  # for less than so many times as much, only threads that are awake help: to wake one costs some 20 us
 
 
 def _default_threads() -> int:
@@ -95,7 +95,8 @@ def launch(
     tasks : int
         Number of tasks; may be 0.
     work : int
-        Scalar operations of all tasks together; little work stays on the calling thread.
+        How long all tasks take together, in scalar operations of some 0.2 ns each; whoever multiplies in vectors counts them so.
+        Little work stays on the calling thread.
     scratch : (int, dtype), optional
         Elements, at least, of an uninitialised array that every thread has for itself: the kernel's third argument, named
         ``scratch``.
@@ -103,14 +104,15 @@ def launch(
     threads, shared = min(_num_threads, tasks), getattr(kernel, "is_shared", None)
     if shared is False:
         raise TypeError(f"{kernel.__name__}: expected a kernel(first, last, ...), got other names: threads could not share it")
-    little = work < SERIAL_WORK or (work < WAKING * SERIAL_WORK and not are_awake())
-    if threads <= 1 or little or shared is None:
+    waking = work >= WAKING * SERIAL_WORK
+    if threads <= 1 or shared is None or work < SERIAL_WORK or not (waking or are_awake()):
         if tasks > 0:
             kernel(0, tasks, *_own(scratch, 1), *args)
         return
     try:
         callers.append(None)
-        call_in(threads - 1)
+        if waking:
+            call_in(threads - 1)
         kernel(-threads, tasks, *_own(scratch, threads), *args)
     finally:
         if callers:  # else a signal's handler has forked inside of this call

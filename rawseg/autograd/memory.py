@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ def taken(x: Any, axis: int, start: int, size: int) -> Any:
         return copied(x[index])
     from rawseg_kernels import _stretches  # numba
 
+    if size * math.prod(x.shape[axis + 1 :]) < _stretches.SHORTEST:
+        return copied(x[index])
     return _stretches.taken(x, axis, start, size)
 
 
@@ -57,7 +60,8 @@ def joined(arrays: tuple, axis: int) -> Any:
     if sum(array.nbytes for array in arrays) >= SMALLEST and _are_for_kernels(*arrays):
         from rawseg_kernels import _stretches  # numba
 
-        return _stretches.joined(arrays, axis)
+        if min(array.shape[axis] for array in arrays) * math.prod(first.shape[axis + 1 :]) >= _stretches.SHORTEST:
+            return _stretches.joined(arrays, axis)
     if not isinstance(first, np.ndarray) or any(array.dtype != first.dtype for array in arrays):
         return array_module(first).concatenate(arrays, axis=axis)
     shape = list(first.shape)

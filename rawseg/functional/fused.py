@@ -35,10 +35,17 @@ class Fold:
     def __init__(self) -> None:
         self._kept: tuple[Any, Any] = (None, None)  # replaced as a whole: several threads may be here
 
+    def __reduce__(self) -> tuple:
+        return Fold, ()  # soon found again
+
     def __call__(self, scale: Any, shift: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any, Any]:
         """Return centre, scale and shift of every channel, as `rawseg_kernels.batch_norm.fold` does."""
         arrays = scale, shift, mean, var
-        now = [type(eps), eps, *(None if array is None else (array.dtype, array.shape, array.tobytes()) for array in arrays)]
+        now = [
+            type(eps),
+            eps,
+            *(None if array is None else (type(array), array.dtype, array.shape, array.tobytes()) for array in arrays),
+        ]
         seen, constants = self._kept
         if seen != now:
             constants = batch_norm_room.fold(*arrays, eps)

@@ -116,16 +116,16 @@ class Adam(Optimizer):
 
     def update_together(self, group: Group, states: list[State], table: Any, fresh: bool) -> None:
         """Write one step into all arrays of a table."""
-        from rawseg_kernels._foreach import adam, direct
+        from rawseg_kernels._foreach.rows import Rows
 
+        if isinstance(table, Rows):
+            from rawseg_kernels._foreach.direct import update_adam as update
+        else:
+            from rawseg_kernels._foreach.adam import update
         lr, eps, decay = float(group["lr"]), float(group["eps"]), float(group["weight_decay"])
         beta1, beta2 = map(float, group["betas"])
         step = states[0].get("step", 0) + 1
-        options = decay, self.decoupled, group["amsgrad"], group["maximize"]
-        if isinstance(table, direct.Rows):
-            direct.adam_rows(table, group["amsgrad"], step, lr, (beta1, beta2), eps, decay, self.decoupled, group["maximize"])
-        else:
-            adam.update(table, step, lr, (beta1, beta2), eps, *options)
+        update(table, step, lr, (beta1, beta2), eps, decay, self.decoupled, group["amsgrad"], group["maximize"])
         for state in states:
             state["step"] = step
 

@@ -94,12 +94,12 @@ class SGD(Optimizer):
 
     def update_together(self, group: Group, states: list[State], table: Any, fresh: bool) -> None:
         """Write one step into all arrays of a table."""
-        from rawseg_kernels._foreach import direct, sgd
-
         lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
         dampening = 0.0 if fresh else float(group["dampening"])
-        options = lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"]
-        if isinstance(table, direct.Rows):
-            direct.sgd_rows(table, *options)
+        from rawseg_kernels._foreach.rows import Rows
+
+        if isinstance(table, Rows):
+            from rawseg_kernels._foreach.direct import update_sgd as update
         else:
-            sgd.update(table, *options)
+            from rawseg_kernels._foreach.sgd import update
+        update(table, lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"])

@@ -42,7 +42,8 @@ def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepar
 
     Notes
     -----
-    An array with strides is updated alone, and so are arrays that overlap: the threads of a launch have no order.
+    An array with strides is updated alone, and so are arrays that overlap: the threads of a launch have no order. What is updated
+    alone is so first; then come the launches, each in the place of its first parameter.
     """
     if not _knows_together(type(rule)):
         return [], prepared
@@ -57,15 +58,19 @@ def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepar
             batches.append(Batch(items, table))
         else:
             alone += items
+    del rule._tables[len(found) :]
     return batches, alone
 
 
 def _numbers(rule: Any, group: dict[str, Any], param: Any, state: dict[str, Any], fresh: bool) -> tuple[Any, ...]:
     """Return what is equal for all parameters of a launch; nothing for one that is updated alone."""
     device, slots = device_of(param.array), rule.slots(group)
-    if device == "cpu":  # `Rows` looks at the arrays
-        return id(group), device, param.dtype, fresh, state.get("step")
     arrays = [param.array, param.grad.array, *(state[slot] for slot in slots)]
+    if device == "cpu":
+        from rawseg_kernels._foreach.rows import fits
+
+        fit = all(fits(array, arrays[0], place != 1) for place, array in enumerate(arrays))
+        return (id(group), device, param.dtype, fresh, state.get("step")) if fit else ()
     if not all(array.flags.c_contiguous for array in arrays):
         return ()
     for slot, array in zip(slots, arrays[2:]):

@@ -221,15 +221,24 @@ def test_little_work_stays_on_the_calling_thread(threads):
         assert (most == 1).all()
 
 
-def test_for_some_work_nobody_is_woken_but_who_is_awake_helps(threads, monkeypatch):
-    threads(2)
+def test_for_some_work_nobody_is_woken(threads, monkeypatch):
+    threads(3)
     assert_two_meet()
     all_sleep()
     words, most = np.zeros(2, np.int64), np.zeros(64, np.int64)
-    _threads.launch(crowd, 64, address(words), most, work=_threads.SERIAL_WORK)
-    assert (most == 1).all()
-    assert len(_workers._asleep) == _workers._workers
-    monkeypatch.setattr(_threads, "are_awake", lambda: True)
+    for awake in (False, True):  # as others may be
+        monkeypatch.setattr(_threads, "are_awake", lambda awake=awake: awake)
+        _threads.launch(crowd, 64, address(words), most, work=_threads.SERIAL_WORK)
+        assert (most == 1).all()
+        assert len(_workers._asleep) == _workers._workers
+
+
+def test_with_some_work_who_is_awake_helps(threads, monkeypatch):
+    all_sleep()
+    for looks in ("LONG", "SHORT"):
+        monkeypatch.setattr(_workers, looks, 1 << 26)  # some seconds
+    threads(2)
+    assert_two_meet()
     assert_two_meet(_threads.SERIAL_WORK)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 
 import numpy as np
 import pytest
@@ -297,6 +298,62 @@ def test_what_together_may_not_be_stepped_is_stepped_alone_and_later_together_ag
     a.grad, b.grad = rawseg.Tensor(plain), rawseg.Tensor(plain)
     sgd.step()
     assert whole.tolist() == [0.5] * 6 + [1.0] * 6
+
+
+class Kind(np.ndarray):
+    """A subclass, as np.memmap is one."""
+
+
+@pytest.mark.parametrize("place", ["parameter", "gradient", "slot"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_arrays_of_a_subclass_are_stepped_like_others(place, number):
+    found = []
+    for kind in (np.ndarray, Kind):
+        given = [parameter(np.ones(3)) for _ in range(number)]
+        rule = SGD(given, lr=0.25, momentum=0.5)
+        for _ in range(2):
+            for one in given:
+                one.grad = rawseg.ones(3, dtype=np.float64)
+                if place == "gradient":
+                    one.grad.array = one.grad.array.view(kind)
+                elif place == "parameter":
+                    one.array = one.array.view(kind)
+                elif one in rule.state:
+                    rule.state[one]["momentum_buffer"] = rule.state[one]["momentum_buffer"].view(kind)
+            rule.step()
+        found.append([one.numpy().tolist() for one in given])
+    assert found[0] == found[1] == [[0.375] * 3] * number
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_slot_that_must_not_be_written_to_is_refused(number):
+    given = [parameter(np.ones(3)) for _ in range(number)]
+    rule = SGD(given, lr=0.25, momentum=0.5)
+    for one in given:
+        one.grad = rawseg.ones(3, dtype=np.float64)
+    rule.step()
+    rule.state[given[0]]["momentum_buffer"].flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        rule.step()
+    assert rule.state[given[0]]["momentum_buffer"].tolist() == [1.0] * 3
+
+
+def test_rows_keep_no_array_alive_but_for_a_launch():
+    given = [parameter(np.ones(3)) for _ in range(2)]
+    rule = SGD(given, lr=0.25)
+    for one in given:
+        one.grad = rawseg.ones(3, dtype=np.float64)
+    rule.step()
+    (table,) = rule._tables
+    old = [weakref.ref(array) for one in given for array in (one.array, one.grad.array)]
+    table.point_at([[one.grad.array for one in given]], [[one.array for one in given]])
+    for one in given:
+        one.array, one.grad = np.zeros(3), None
+    assert all(one() is not None for one in old)
+    direct.update_sgd(table, 0.25, 0.0, 1.0, 0.0, False, False)
+    assert [one() for one in old] == [None] * 4
+    with pytest.raises(ValueError, match="each launch to be told where"):
+        direct.update_sgd(table, 0.25, 0.0, 1.0, 0.0, False, False)
 
 
 def test_a_copied_rule_steps_its_own_parameters():

@@ -14,50 +14,40 @@ from typing import Any
 import numpy as np
 
 from .._addresses import array_at
-from .._arrays import FLOATING
 from .._jit import inlined, kernel
 from .rows import Rows
+from .rows import fits as fits_a_row
 
 
-def fits(*arrays: Any) -> bool:
-    """Return whether these loops may run over arrays of one size: contiguous, of one dtype, none in another's memory."""
-    first = arrays[0]
-    for array in arrays:
-        if not isinstance(array, np.ndarray) or not array.flags.c_contiguous:
-            return False
-        if array.dtype != first.dtype or array.shape != first.shape:
-            return False
-    for one, other in combinations(arrays, 2):
-        if np.may_share_memory(one, other):
-            return False
-    return first.dtype in FLOATING
+def fits(x: Any, gradient: Any, *slots: Any) -> bool:
+    """Return whether the rules may run over these arrays: as `rows.fits` says, and none in another's memory."""
+    if not fits_a_row(x, x, True) or not fits_a_row(gradient, x, False):
+        return False
+    if not all(fits_a_row(slot, x, True) for slot in slots):
+        return False
+    return not any(np.may_share_memory(one, other) for one, other in combinations((x, gradient, *slots), 2))
 
 
-def sgd(x, gradient, buffer, *options):
+def sgd(x, gradient, buffer, lr, momentum, share, weight_decay, nesterov, maximize):
     """Do one step of stochastic gradient descent; see ``reference.sgd``."""
-    sgd_rows(_row(gradient, x, buffer), *options)
+    rows = Rows.of_one(gradient, x) if buffer is None else Rows.of_one(gradient, x, buffer)
+    update_sgd(rows, lr, momentum, share, weight_decay, nesterov, maximize)
 
 
-def adam(x, gradient, m, v, largest, *options):
-    """Do one step of Adam; see ``reference.adam``."""
-    adam_rows(_row(gradient, x, m, v, largest), largest is not None, *options)
+def adam(x, gradient, m, v, largest, step, lr, betas, eps, weight_decay, decoupled, maximize):
+    """Do step number ``step`` of Adam; see ``reference.adam``."""
+    rows = Rows.of_one(gradient, x, m, v) if largest is None else Rows.of_one(gradient, x, m, v, largest)
+    update_adam(rows, step, lr, betas, eps, weight_decay, decoupled, largest is not None, maximize)
 
 
-def _row(gradient: Any, *written: Any) -> Rows:
-    """Return rows of one parameter, whose arrays fit each other."""
-    rows = Rows()
-    rows.point_at([[gradient]], [[array] for array in written if array is not None])
-    return rows
-
-
-def sgd_rows(rows, lr, momentum, share, weight_decay, nesterov, maximize):
-    """Do one step of every row; columns gradient, x and, with momentum, its buffer."""
+def update_sgd(rows, lr, momentum, share, weight_decay, nesterov, maximize):
+    """Do one step of every row; see ``sgd.update``."""
     rule = _sgd(bool(momentum), bool(weight_decay), bool(nesterov), bool(maximize))
     rows.launch(rule, 8, lr, momentum, share, weight_decay)
 
 
-def adam_rows(rows, amsgrad, step, lr, betas, eps, weight_decay, decoupled, maximize):
-    """Do step number ``step`` of every row; columns gradient, x, m, v and, for ``amsgrad``, the largest v."""
+def update_adam(rows, step, lr, betas, eps, weight_decay, decoupled, amsgrad, maximize):
+    """Do step number ``step``, from 1, of every row; see ``adam.update``."""
     rate, root = lr / (1 - betas[0] ** step), math.sqrt(1 - betas[1] ** step)
     shrinking, coupled = bool(weight_decay and decoupled), bool(weight_decay and not decoupled)
     rule = _adam(bool(amsgrad), shrinking, coupled, bool(maximize))

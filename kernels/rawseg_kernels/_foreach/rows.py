@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -16,29 +18,56 @@ BLOCK = 1 << 14  # elements of a task
 Columns = Sequence[Sequence[Any]]
 
 
-class Rows:
-    """The addresses of parameters, their gradients and their slots; row i is parameter i, and a task is a piece of a row.
+def fits(array: Any, like: Any, is_written: bool) -> bool:
+    """Return whether a kernel may find an array by its address, in a row with another, for which this is true."""
+    if not isinstance(array, np.ndarray) or array.shape != like.shape or array.dtype != like.dtype:
+        return False
+    flags = array.flags
+    return array.dtype in FLOATING and (flags.carray if is_written else flags.c_contiguous and flags.aligned)
 
-    What a rule writes to is the same from step to step: these arrays are held, and looked at once. Gradients are looked at in
-    every step and not held.
+
+@lru_cache(maxsize=64)
+def pieces_of(sizes: tuple[int, ...]) -> np.ndarray:
+    """Return the tasks of rows, shape (tasks, 3): of each its row, its first element, and how many there are."""
+    starts = [(row, start, size) for row, size in enumerate(sizes) for start in range(0, size, BLOCK)]
+    return np.array([(row, start, min(BLOCK, size - start)) for row, start, size in starts], np.int64).reshape(-1, 3)
+
+
+class Rows:
+    """The addresses of gradients, parameters and slots; row i is parameter i, column 0 the gradients.
+
+    What a rule writes to is most often the same from step to step, and then its addresses are known. Arrays are held from
+    `point_at` to the end of `launch` alone: in between, nobody else may let them go.
 
     Attributes
     ----------
     apart : bool
-        Whether a kernel may run over the present arrays: NumPy's own, C-contiguous, of one floating dtype, those of a row
-        equally large, and none that is written to in the memory of another.
+        Whether no array that is written to shares memory with another of them: threads would meet there.
     """
 
     def __init__(self) -> None:
         self.apart = False
-        self._columns: list[list[Any]] = []
-        self._gradients: list[int] = []
-        self._sizes: list[int] = []
-        self._addresses = self._pieces = np.empty((0, 0), np.int64)
+        self._written: list[list[ref]] = []
+        self._held: tuple = ()
+        self._sizes: tuple[int, ...] = ()
+        self._addresses = np.empty((0, 0), np.int64)
         self._like = np.empty(0, np.float32)
 
     def __reduce__(self) -> tuple:
         return Rows, ()  # a copy is for other arrays, at other addresses
+
+    @classmethod
+    def of_one(cls, gradient: np.ndarray, *written: np.ndarray) -> Rows:
+        """Return a single row of arrays that fit each other and lie apart."""
+        rows = cls()
+        rows.apart, rows._held, rows._sizes, rows._like = (
+            True,
+            (gradient, written),
+            (gradient.size,),
+            np.empty(0, gradient.dtype),
+        )
+        rows._addresses = np.array([[array.ctypes.data] for array in (gradient, *written)], np.int64)
+        return rows
 
     def point_at(self, read: Columns, written: Columns) -> None:
         """Look where the arrays of a step are.
@@ -48,46 +77,35 @@ class Rows:
         read : sequence of one column
             The gradients.
         written : sequence of columns
-            The parameters, then every slot's arrays.
+            The parameters, then every slot's arrays. All arrays of a row fit the row's parameter, all rows have one dtype.
         """
         (gradients,) = read
-        if not self._holds(written):
-            self._hold(gradients[0].dtype, written)
-        if not self._columns or not all(map(self._fits, gradients, self._sizes)):
-            self.apart, self._gradients = False, []
+        known, found = self._knows(written), [gradient.ctypes.data for gradient in gradients]
+        if known and found == self._addresses[0].tolist():
+            self._held = gradients, written
             return
-        addresses = [gradient.ctypes.data for gradient in gradients]
-        if addresses != self._gradients:
-            self._addresses[0] = self._gradients = addresses
-            self.apart = are_apart(self._addresses, self._addresses + np.array(self._sizes) * self._like.itemsize, 1)
+        if known:
+            columns = [found, *self._addresses[1:].tolist()]
+        else:
+            columns = [found, *([array.ctypes.data for array in column] for column in written)]
+            self._written = [[ref(array) for array in column] for column in written]
+            self._sizes, self._like = tuple(array.size for array in gradients), np.empty(0, gradients[0].dtype)
+        self._addresses = np.array(columns, np.int64)  # anew: another thread may be reading the last ones
+        ends = self._addresses + np.array(self._sizes) * self._like.itemsize
+        self.apart, self._held = are_apart(self._addresses, ends, 1), (gradients, written)
 
-    def _holds(self, columns: Columns) -> bool:
-        if len(columns) != len(self._columns) or len(columns[0]) != len(self._sizes):
+    def _knows(self, columns: Columns) -> bool:
+        if len(columns) != len(self._written) or len(columns[0]) != len(self._sizes):
             return False
-        return all(array is held for column, kept in zip(columns, self._columns) for array, held in zip(column, kept))
-
-    def _hold(self, dtype: np.dtype, columns: Columns) -> None:
-        self._columns, self._gradients, self._sizes = [], [], [array.size for array in columns[0]]
-        self._like = np.empty(0, dtype if dtype in FLOATING else np.float32)
-        if not all(all(map(self._fits, column, self._sizes)) for column in columns):
-            return
-        self._columns = [list(column) for column in columns]
-        self._addresses = np.array([self._sizes, *([array.ctypes.data for array in column] for column in columns)], np.int64)
-        starts = [(row, start, size) for row, size in enumerate(self._sizes) for start in range(0, size, BLOCK)]
-        self._pieces = np.array([(row, start, min(BLOCK, size - start)) for row, start, size in starts], np.int64).reshape(
-            -1, 3
-        )
-
-    def _fits(self, array: Any, size: int) -> bool:
-        return (
-            type(array) is np.ndarray
-            and array.size == size
-            and array.flags.c_contiguous
-            and array.dtype.isnative
-            and array.dtype == self._like.dtype
-        )
+        pairs = zip(columns, self._written)
+        return all(array is seen() for column, known in pairs for array, seen in zip(column, known))
 
     def launch(self, rule: Any, steps: int, *numbers: float) -> None:
         """Run a rule of so many arithmetic steps an element; its numbers are rounded to the arrays' dtype first."""
-        arrays = self._addresses, self._pieces, self._like
-        launch(rule, len(self._pieces), *arrays, *map(self._like.dtype.type, numbers), work=steps * sum(self._sizes))
+        if not self.apart or not self._held:
+            raise ValueError("expected arrays that lie apart, and each launch to be told where")
+        pieces, kind = pieces_of(self._sizes), self._like.dtype.type
+        try:
+            launch(rule, len(pieces), self._addresses, pieces, self._like, *map(kind, numbers), work=steps * sum(self._sizes))
+        finally:
+            self._held = ()

@@ -17,8 +17,8 @@ from .._precision import get_precision
 MOST_SHARES = 4  # output channels of one input channel, and
 MOST_TAPS = 49  # of a kernel: above, matrix products are faster than planes
 TILES = {"fast": "winograd4", "balanced": "winograd2"}
-SHORTEST_SIDE = 8  # of the pixels that one dense convolution makes: smaller maps are mostly the tiles' margins; and
-SHORTEST_PART = 7  # of those that one of several makes, which a dilated kernel falls into: together they fill vectors
+SHORTEST_SIDE = 8  # of the map that a dense convolution makes: smaller ones are mostly the tiles' margins
+SHORTEST_PART = 7  # of each of the maps that a dilated one makes: there are many, and together they fill vectors
 
 
 class Limits(NamedTuple):

@@ -16,7 +16,8 @@ from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
 from .._threads import launch
 
-TOGETHER = 8  # planes of a task
+TOGETHER = 8  # planes of a task, at most, and
+ENOUGH = 16  # tasks, if there are so many planes
 
 
 def forward(x, batch, first_row, last_row, first_column, last_column):
@@ -36,8 +37,9 @@ def backward(grad_output, indices, batch, input_shape):
     k, bins = batch.size, grad_output.shape[2] * grad_output.shape[3]
     grad_input = empty(input_shape, grad_output.dtype)
     views = grad_output.reshape(k, c, bins), indices.reshape(k, c, bins), grad_input.reshape(n * c, h * w)
-    tasks = n * -(-c // TOGETHER)
-    launch(_backward, tasks, *views, c, *by_image(batch, n), work=grad_input.size + grad_output.size)
+    together = max(1, min(TOGETHER, n * c // ENOUGH))
+    tables = c, together, *by_image(batch, n)
+    launch(_backward, n * -(-c // together), *views, *tables, work=grad_input.size + grad_output.size)
     return grad_input
 
 
@@ -86,11 +88,11 @@ def _offer(pixels, at, index, best, held, count):
 
 
 @kernel
-def _backward(first, last, grad_output, indices, grad_input, c, order, image_starts):
-    groups = -(-c // TOGETHER)
+def _backward(first, last, grad_output, indices, grad_input, c, together, order, image_starts):
+    groups = -(-c // together)
     for task in range(first, last):
-        image, begin = task // groups, task % groups * TOGETHER
-        end = min(begin + TOGETHER, c)
+        image, begin = task // groups, task % groups * together
+        end = min(begin + together, c)
         for plane in range(image * c + begin, image * c + end):
             total = grad_input[plane]
             for i in range(total.size):

@@ -218,6 +218,8 @@ FAULTS = [
             ("= for +=", "value += weights[entry] * total", "value = weights[entry] * total"),
             ("= for +=", "total[i] += weight * part[i]", "total[i] = weight * part[i]"),
             ("height for width", "_along(x[plane, bottom[oh]], left", "_along(x[plane, top[oh]], left"),
+            ("off by one", "+ total[2 * iw + 1]", "+ total[2 * iw]"),
+            ("missing check", "twice = outputs.size == 2 * (starts.size - 1) and", "twice ="),
         ],
     ),
 ]

@@ -149,6 +149,8 @@ FAULTS = [
             ("missing step", "best[i], held[i] = -np.inf, top * w + left", "best[i], held[i] = -np.inf, 0"),
             ("missing check", "is_empty = bottom <= top or right <= left", "is_empty = bottom <= top"),
             ("= for +=", "total[where[i]] += part[i]", "total[where[i]] = part[i]"),
+            ("off by one", "end = min(begin + together, c)", "end = min(begin + together, c - 1)"),
+            ("wrong axis", "total = grad_input[image * c + channel]", "total = grad_input[image + channel]"),
             ("missing check", "source[where[i]] if where[i] >= 0 else 0", "source[max(where[i], 0)]"),
         ],
     ),

@@ -10,9 +10,10 @@ FAULTS = [
         f"{ROOM}/_threads.py",
         TESTS,
         [
-            ("missing check", "little = work < SERIAL_WORK or (", "little = ("),
-            ("missing check", " and not are_awake())", ")"),
-            ("missing check", " or little or shared is None", " or little"),
+            ("missing check", " or work < SERIAL_WORK or not", " or not"),
+            ("missing check", "not (waking or are_awake())", "False"),
+            ("missing check", "        if waking:\n", "        if True:\n"),
+            ("missing check", "threads <= 1 or shared is None or", "threads <= 1 or"),
             ("missing check", "    if shared is False:\n", "    if False:\n"),
             ("missing step", "* line * threads, dtype)", "* line, dtype)"),
             ("wrong sign", "kernel(-threads, tasks", "kernel(-threads, tasks - 1"),
