@@ -95,7 +95,7 @@ def launch(
     tasks : int
         Number of tasks; may be 0.
     work : int
-        How long all tasks take together, in scalar operations of some 0.2 ns each; whoever multiplies in vectors counts them so.
+        How long all tasks take together, in scalar operations of some 0.2 ns; who sums in vectors counts a share of them.
         Little work stays on the calling thread.
     scratch : (int, dtype), optional
         Elements, at least, of an uninitialised array that every thread has for itself: the kernel's third argument, named

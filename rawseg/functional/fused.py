@@ -41,16 +41,16 @@ class Fold:
     def __call__(self, scale: Any, shift: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any, Any]:
         """Return centre, scale and shift of every channel, as `rawseg_kernels.batch_norm.fold` does."""
         arrays = scale, shift, mean, var
-        now = [
-            type(eps),
-            eps,
-            *(None if array is None else (type(array), array.dtype, array.shape, array.tobytes()) for array in arrays),
-        ]
+        now = [type(eps), eps, *(None if array is None else _content(array) for array in arrays)]
         seen, constants = self._kept
         if seen != now:
             constants = batch_norm_room.fold(*arrays, eps)
             self._kept = now, constants
         return constants
+
+
+def _content(array: Any) -> tuple:
+    return type(array), array.dtype, array.shape, array.tobytes()
 
 
 def convolved(input: Any, kernels: tuple, geometry: tuple, norm: tuple | None, low: float, high: float) -> Tensor | None:

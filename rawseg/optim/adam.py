@@ -118,14 +118,18 @@ class Adam(Optimizer):
         """Write one step into all arrays of a table."""
         from rawseg_kernels._foreach.rows import Rows
 
-        if isinstance(table, Rows):
-            from rawseg_kernels._foreach.direct import update_adam as update
-        else:
-            from rawseg_kernels._foreach.adam import update
         lr, eps, decay = float(group["lr"]), float(group["eps"]), float(group["weight_decay"])
-        beta1, beta2 = map(float, group["betas"])
+        betas = float(group["betas"][0]), float(group["betas"][1])
         step = states[0].get("step", 0) + 1
-        update(table, step, lr, (beta1, beta2), eps, decay, self.decoupled, group["amsgrad"], group["maximize"])
+        options = step, lr, betas, eps, decay, self.decoupled, group["amsgrad"], group["maximize"]
+        if isinstance(table, Rows):
+            from rawseg_kernels._foreach import direct
+
+            direct.update_adam(table, *options)
+        else:
+            from rawseg_kernels._foreach import adam
+
+            adam.update(table, *options)
         for state in states:
             state["step"] = step
 

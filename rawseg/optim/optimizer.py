@@ -20,8 +20,8 @@ State = dict[str, Any]
 class Optimizer:
     """Base of the update rules; a rule defines ``check``, ``slots`` and ``update``.
 
-    It may have ``update_together(group, states, table, fresh)``, too: its ``update`` for many parameters in one launch over a table,
-    which is a `rawseg_kernels._foreach.rows.Rows` on the CPU and a `rawseg_kernels._foreach.table.Table` on a GPU.
+    It may have ``update_together(group, states, table, fresh)``, too: its ``update`` for many parameters in one launch. The
+    table is a `rawseg_kernels._foreach.rows.Rows` on the CPU and a `rawseg_kernels._foreach.table.Table` on a GPU.
 
     Parameters
     ----------

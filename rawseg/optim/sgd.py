@@ -98,8 +98,12 @@ class SGD(Optimizer):
         dampening = 0.0 if fresh else float(group["dampening"])
         from rawseg_kernels._foreach.rows import Rows
 
+        options = lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"]
         if isinstance(table, Rows):
-            from rawseg_kernels._foreach.direct import update_sgd as update
+            from rawseg_kernels._foreach import direct
+
+            direct.update_sgd(table, *options)
         else:
-            from rawseg_kernels._foreach.sgd import update
-        update(table, lr, momentum, 1 - dampening, decay, group["nesterov"], group["maximize"])
+            from rawseg_kernels._foreach import sgd
+
+            sgd.update(table, *options)

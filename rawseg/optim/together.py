@@ -42,8 +42,8 @@ def split(rule: Any, prepared: list[Prepared]) -> tuple[list[Batch], list[Prepar
 
     Notes
     -----
-    An array with strides is updated alone, and so are arrays that overlap: the threads of a launch have no order. What is updated
-    alone is so first; then come the launches, each in the place of its first parameter.
+    An array with strides is updated alone, and so are arrays that overlap: the threads of a launch have no order. What is
+    updated alone comes first, then the launches in the order of their first parameters.
     """
     if not _knows_together(type(rule)):
         return [], prepared
