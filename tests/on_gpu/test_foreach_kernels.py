@@ -213,30 +213,6 @@ def test_the_same_address_is_not_the_same_array(change):
     clip.scale(one, np.array(0.5))
 
 
-OVERLAPS = [
-    ([], [(0, 4), (4, 8)], True),
-    ([], [(4, 8), (0, 4)], True),
-    ([], [(0, 5), (4, 8)], False),
-    ([], [(0, 4), (0, 4)], False),
-    ([], [(0, 8), (2, 2), (8, 9)], True),
-    ([], [(0, 8), (3, 4)], False),
-    ([(0, 4), (0, 4)], [(4, 6), (6, 8)], True),
-    ([(0, 4), (2, 6)], [(6, 8), (8, 9)], True),
-    ([(0, 5)], [(4, 8)], False),
-    ([(7, 9)], [(0, 8)], False),
-    ([(3, 3)], [(0, 8)], True),
-    ([(0, 1), (9, 16)], [(1, 4), (5, 9)], True),
-    ([(0, 1), (8, 16)], [(1, 4), (5, 9)], False),
-]
-
-
-@pytest.mark.parametrize(("read", "written", "apart"), OVERLAPS, ids=str)
-def test_arrays_that_overlap_are_found(read, written, apart):
-    whole = zeros(16)
-    starts, ends = (np.array([pair[i] for pair in [*read, *written]]) * 4 + whole.ctypes.data for i in (0, 1))
-    assert table._apart(starts[:, None], ends[:, None], len(read)) == apart
-
-
 @pytest.mark.stand_in
 def test_uploads_are_one_copy(monkeypatch):
     with pretended() as cupy:

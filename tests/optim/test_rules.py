@@ -15,6 +15,7 @@ import rawseg
 from rawseg.errors import ArgumentError, ArgumentTypeError
 from rawseg.optim import SGD, Adam, AdamW, Optimizer
 from rawseg_kernels._foreach import direct, reference, rows
+from rawseg_kernels._foreach.overlap import are_apart
 from rawseg_kernels._threads import get_num_threads, set_num_threads
 
 STEPS, SHAPE = 50, (3, 5)
@@ -354,6 +355,29 @@ def test_rows_keep_no_array_alive_but_for_a_launch():
     assert [one() for one in old] == [None] * 4
     with pytest.raises(ValueError, match="each launch to be told where"):
         direct.update_sgd(table, 0.25, 0.0, 1.0, 0.0, False, False)
+
+
+OVERLAPS = [
+    ([], [(0, 4), (4, 8)], True),
+    ([], [(4, 8), (0, 4)], True),
+    ([], [(0, 5), (4, 8)], False),
+    ([], [(0, 4), (0, 4)], False),
+    ([], [(0, 8), (2, 2), (8, 9)], True),
+    ([], [(0, 8), (3, 4)], False),
+    ([(0, 4), (0, 4)], [(4, 6), (6, 8)], True),
+    ([(0, 4), (2, 6)], [(6, 8), (8, 9)], True),
+    ([(0, 5)], [(4, 8)], False),
+    ([(7, 9)], [(0, 8)], False),
+    ([(3, 3)], [(0, 8)], True),
+    ([(0, 1), (9, 16)], [(1, 4), (5, 9)], True),
+    ([(0, 1), (8, 16)], [(1, 4), (5, 9)], False),
+]
+
+
+@pytest.mark.parametrize(("read", "written", "apart"), OVERLAPS, ids=str)
+def test_arrays_that_overlap_are_found(read, written, apart):
+    starts, ends = (np.array([pair[i] for pair in [*read, *written]]) * 4 + 4096 for i in (0, 1))
+    assert are_apart(starts[:, None], ends[:, None], len(read)) == apart
 
 
 def test_a_copied_rule_steps_its_own_parameters():
