@@ -43,8 +43,8 @@ FAULTS = [
         "cross_entropy",
         (
             "ignored-counted",
-            "total = sharp.sum()",
-            "total = float(sharp.size)",
+            "np.float64(np.count_nonzero(kept)) if weight is None and isinstance(kept, np.ndarray) else sharp.sum()",
+            "float(sharp.size)",
             "the mean is over all pixels, ignored or not, whatever they weigh",
         ),
         (
