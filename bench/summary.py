@@ -1,4 +1,4 @@
-"""The tables of the README, made from results: ``python bench/summary.py bench/results/cascadelake``.
+"""The tables of the README, made from results: ``python bench/summary.py bench/results/emeraldrapids``.
 
 Ratios are PyTorch's time divided by rawseg's: in its default layout, in channels_last, and in the faster of both with an
 allocator that keeps its memory. Groups of layers are geometric means over forward and both gradients of what "auto" takes.
