@@ -213,8 +213,13 @@ def test_every_thread_has_scratch_of_its_own(threads, number):
         assert (sizes >= 37).all()
 
 
-def test_little_work_stays_on_the_calling_thread(threads):
+def test_little_work_stays_on_the_calling_thread(threads, monkeypatch):
+    """Even if others are awake."""
+    all_sleep()
+    for looks in ("LONG", "SHORT"):
+        monkeypatch.setattr(_workers, looks, 1 << 26)  # some seconds
     threads(4)
+    assert_two_meet()
     words, most = np.zeros(2, np.int64), np.zeros(64, np.int64)
     for _ in range(20):
         _threads.launch(crowd, 64, address(words), most, work=10)

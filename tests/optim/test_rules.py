@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import weakref
 
 import numpy as np
@@ -390,6 +391,8 @@ def test_a_copied_rule_steps_its_own_parameters():
     other.step()
     assert [one.numpy().tolist() for one in (a, b)] == [[0.75] * 3] * 2
     assert [one.numpy().tolist() for one in other.param_groups[0]["params"]] == [[0.5] * 3] * 2
+    assert rule._tables[0].apart
+    assert not pickle.loads(pickle.dumps(rule._tables[0])).apart  # addresses mean nothing elsewhere
 
 
 def test_the_largest_moment_keeps_nan_as_the_loops_do():

@@ -11,7 +11,6 @@ FAULTS = [
         TESTS,
         [
             ("missing check", " or work < SERIAL_WORK or not", " or not"),
-            ("missing check", "not (waking or are_awake())", "False"),
             ("missing check", "        if waking:\n", "        if True:\n"),
             ("missing check", "threads <= 1 or shared is None or", "threads <= 1 or"),
             ("missing check", "    if shared is False:\n", "    if False:\n"),
