@@ -27,14 +27,13 @@ def computed(ufunc: np.ufunc, a: Any, b: Any) -> Any:
 
 def taken(x: Any, axis: int, start: int, size: int) -> Any:
     """Return a fresh C-contiguous copy of some places of an axis."""
-    index = (slice(None),) * axis + (slice(start, start + size),)
-    if x[index].nbytes < SMALLEST or not _are_for_kernels(x):
-        return copied(x[index])
-    from rawseg_kernels import _stretches  # numba
+    part = x[(slice(None),) * axis + (slice(start, start + size),)]
+    if part.nbytes >= SMALLEST and _are_for_kernels(x):
+        from rawseg_kernels import _stretches  # numba
 
-    if size * math.prod(x.shape[axis + 1 :]) < _stretches.SHORTEST:
-        return copied(x[index])
-    return _stretches.taken(x, axis, start, size)
+        if size * math.prod(x.shape[axis + 1 :]) >= _stretches.SHORTEST:
+            return _stretches.taken(x, axis, start, size)
+    return copied(part)
 
 
 def _are_for_kernels(*arrays: Any) -> bool:

@@ -120,6 +120,13 @@ def all_sleep():
         time.sleep(0.001)  # the wait is for another thread
 
 
+def keep_awake(monkeypatch):
+    """Let threads that are woken from now on look for jobs for a second or so, however slow the machine is."""
+    all_sleep()
+    for looks in ("LONG", "SHORT"):
+        monkeypatch.setattr(_workers, looks, 1 << 24)
+
+
 def address(words):
     return words.__array_interface__["data"][0]
 
@@ -215,9 +222,7 @@ def test_every_thread_has_scratch_of_its_own(threads, number):
 
 def test_little_work_stays_on_the_calling_thread(threads, monkeypatch):
     """Even if others are awake."""
-    all_sleep()
-    for looks in ("LONG", "SHORT"):
-        monkeypatch.setattr(_workers, looks, 1 << 26)  # some seconds
+    keep_awake(monkeypatch)
     threads(4)
     assert_two_meet()
     words, most = np.zeros(2, np.int64), np.zeros(64, np.int64)
@@ -239,9 +244,7 @@ def test_for_some_work_nobody_is_woken(threads, monkeypatch):
 
 
 def test_with_some_work_who_is_awake_helps(threads, monkeypatch):
-    all_sleep()
-    for looks in ("LONG", "SHORT"):
-        monkeypatch.setattr(_workers, looks, 1 << 26)  # some seconds
+    keep_awake(monkeypatch)
     threads(2)
     assert_two_meet()
     assert_two_meet(_threads.SERIAL_WORK)

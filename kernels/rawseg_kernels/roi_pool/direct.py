@@ -16,8 +16,8 @@ from .._roi import by_image
 from .._roi_lanes import LANES, channels_last
 from .._threads import launch
 
-TOGETHER = 8  # planes of a task, at most, and
-ENOUGH = 16  # tasks, if there are so many planes
+TOGETHER = 8  # planes of a task, at most: fewer, where there would not be
+ENOUGH = 16  # tasks for all threads
 
 
 def forward(x, batch, first_row, last_row, first_column, last_column):
