@@ -25,7 +25,7 @@ FAULTS = [
     ),
     (
         "kernels/rawseg_kernels/_foreach/overlap.py",
-        RULES,
+        "optim/test_together.py",
         [
             ("missing check", "if (begin[1:] < end[:-1]).any():", "if False:"),
             ("missing check", "return not (reached < others[:, 1]).any()", "return True"),
@@ -33,7 +33,7 @@ FAULTS = [
     ),
     (
         "kernels/rawseg_kernels/_foreach/rows.py",
-        RULES,
+        "optim/test_together.py",
         [
             ("missing check", "flags.c_contiguous and flags.aligned)", "True)"),
             ("missing check", "flags.carray if is_written else", "flags.c_contiguous if is_written else"),
