@@ -33,7 +33,7 @@ FAULTS = [
     ),
     (
         "kernels/rawseg_kernels/_foreach/rows.py",
-        "optim/test_together.py",
+        "optim/test_together.py optim/test_rules.py",
         [
             ("missing check", "flags.c_contiguous and flags.aligned)", "True)"),
             ("missing check", "flags.carray if is_written else", "flags.c_contiguous if is_written else"),
