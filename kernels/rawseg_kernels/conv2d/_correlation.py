@@ -45,29 +45,30 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
 
 
 @piece
-def add_block(results, strip, packed, c, block, task, phases, steps, starts, tile, channels):
-    """Add to a task's results what a block of source channels gives: one product a phase."""
+def add_block(sums, strip, packed, c, block, task, phases, steps, starts, tile, channels, resume):
+    """Add to a task's sums, or to zero, what a block of source channels gives: one product a phase."""
+    target, to, step = sums
     group, panel, i0, j0 = task
-    lanes = VECTOR_BYTES // results.itemsize
-    cells = starts.size * lanes
+    lanes = VECTOR_BYTES // target.itemsize
     for p in range(phases.shape[0]):
         rows, columns, taps = min(tile.rows, phases[p, 2] - i0), min(tile.columns, phases[p, 3] - j0), phases[p, 4]
         if rows > 0 and columns > 0:
             vectors = ((rows - 1) * tile.pitch + columns + lanes - 1) // lanes
-            step = block * taps * ROWS  # from panel to panel
-            at = group * tile.group_weights + phases[p, 6] + panel * step + c * tile.all_panels * taps * ROWS
-            to, count = p * tile.panels * ROWS * cells, block * taps
-            multiply(channels, count, 1, packed, at, step, strip, 0, steps, phases[p, 5], starts, vectors, results, to, cells)
+            size = block * taps * ROWS  # from panel to panel
+            at = group * tile.group_weights + phases[p, 6] + panel * size + c * tile.all_panels * taps * ROWS
+            a, b = (packed, at, size), (strip, 0, steps, phases[p, 5], starts)
+            place = to + p * tile.panels * ROWS * step
+            multiply(channels, block * taps, resume, *a, *b, vectors, target, place, step)
 
 
 @piece
-def begin_sums(results, cells, bias, first, channels, phases, tile):
+def begin_sums(sums, count, bias, first, channels, phases, tile):
     """Put the bias where the sums of a task start."""
+    target, to, step = sums
     for k in range(channels):
-        value = bias[first + k] if bias.size else 0
         for p in range(phases.shape[0]):
-            at = (p * tile.panels * ROWS + k) * cells
-            fill(results, at, at + cells, value)
+            at = to + (p * tile.panels * ROWS + k) * step
+            fill(target, at, at + count, bias[first + k])
 
 
 @piece
@@ -88,7 +89,8 @@ def store(results, cells, out, plane_at, out_h, out_w, phases, task, channels, t
 def correlate_tiles(first, last, scratch, x, packed, bias, out, sizes, groups, tile, phases, steps, starts, sources, after):
     """Compute the tasks ``first <= task < last``, each one tile of pixels of one image, group and block of output channels."""
     h, w, out_h, out_w = sizes
-    cells = starts.size * (VECTOR_BYTES // x.itemsize)  # of a channel's results
+    lanes = VECTOR_BYTES // x.itemsize
+    cells = starts.size * lanes  # of a channel's results
     size = phases.shape[0] * tile.panels * ROWS * cells
     results, strip = scratch[:size], scratch[size:]
     fill(scratch, 0, scratch.size, 0)
@@ -100,17 +102,24 @@ def correlate_tiles(first, last, scratch, x, packed, bias, out, sizes, groups, t
         group = pair % groups
         task = group, panel, i0, j0
         channels, channel = min(tile.panels * ROWS, tile.channels - panel * ROWS), group * tile.channels + panel * ROWS
-        begin_sums(results, cells, bias, channel, channels, phases, tile)
+        plane_at = (pair * tile.channels + panel * ROWS) * out_h * out_w
+        count = min(tile.rows, tile.count_h - i0) * out_w  # of a channel's sums, if they can be added up in the output itself
+        direct = tile.in_place and count % lanes == 0 and channels % ROWS == 0
+        count = count if direct else cells
+        sums = (out, plane_at + i0 * out_w, out_h * out_w) if direct else (results, 0, cells)
+        if bias.size:
+            begin_sums(sums, count, bias, channel, channels, phases, tile)
         for c in range(0, tile.depth, tile.block):
             block = min(tile.block, tile.depth - c)
             fill_strip(strip, x, (pair * tile.depth + c) * h * w, block, h, w, sources, tile, i0, j0)
-            add_block(results, strip, packed, c, block, task, phases, steps, starts, tile, channels)
+            add_block(sums, strip, packed, c, block, task, phases, steps, starts, tile, channels, c + bias.size)
         if does_something(after):
+            target, to, step = sums
             for p in range(phases.shape[0]):
                 for k in range(channels):
-                    finish(results, (p * tile.panels * ROWS + k) * cells, cells, channel + k, after)
-        plane_at = (pair * tile.channels + panel * ROWS) * out_h * out_w
-        store(results, cells, out, plane_at, out_h, out_w, phases, task, channels, tile)
+                    finish(target, to + (p * tile.panels * ROWS + k) * step, count, channel + k, after)
+        if not direct:
+            store(results, cells, out, plane_at, out_h, out_w, phases, task, channels, tile)
 
 
 def correlate(x, weight, bias, out, phases, step, stride, groups, transposed, padded, after=NOTHING) -> bool:

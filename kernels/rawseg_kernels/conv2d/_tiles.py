@@ -58,6 +58,7 @@ class Tile(NamedTuple):
     stride_h: int  # of the output, a pixel of a phase
     stride_w: int
     group_weights: int  # packed elements of a group
+    in_place: bool  # a tile's results lie side by side as in the output
 
 
 class Plan(NamedTuple):
@@ -207,6 +208,7 @@ def plan(
             *step,
             *stride,
             weights,
+            len(phases) == 1 and stride == (1, 1) and pitch == columns == count[1],
         ),
         phases=np.array(table, np.int64),
         taps=np.array([index for phase in phases for index, _, _ in phase.taps], np.int64),
