@@ -202,21 +202,41 @@ def interleave(typing_context, source, source_at, source_step, to, to_at, to_ste
     signature = types.void(source, place, place, to, place, place)
 
     def generate(context, builder, signature, arguments):
-        source, source_at, source_step, to, to_at, to_step = arguments
+        source_step = arguments[2]
         emitter = _Emitter(context, builder, dtype)
-        lanes = emitter.lanes
-        source = emitter.address(signature.args[0], source, source_at)
-        to = emitter.address(signature.args[3], to, to_at)
-        rows = [emitter.load(source, builder.mul(source_step, _INDEX(r)), emitter.vector) for r in range(ROWS)]
-        flat = _interleaved(emitter, rows)
-        size = min(ROWS, lanes)
-        for i in range(0, ROWS * lanes, size):
-            whole = flat[i // lanes]
-            piece = whole if size == lanes else emitter.shuffle(whole, whole, [i % lanes + j for j in range(size)])
-            emitter.store(piece, to, builder.add(builder.mul(to_step, _INDEX(i // ROWS)), _INDEX(i % ROWS)))
+        source, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (0, 3))
+        _interleave(emitter, source, [builder.mul(source_step, _INDEX(r)) for r in range(ROWS)], to, arguments[5])
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@vector_code
+def interleave_lines(typing_context, source, source_at, lines, lines_at, to, to_at, to_step):
+    """Do as `interleave` for rows that begin at ``source_at + lines[lines_at + r]``; columns are written in their order."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(source, place, lines, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, dtype)
+        source, lines, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (0, 2, 4))
+        places = [builder.load(builder.gep(lines, [_INDEX(r)])) for r in range(ROWS)]
+        _interleave(emitter, source, places, to, arguments[6])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _interleave(emitter, source, places, to, to_step):
+    """Write one vector of columns of the rows that begin at these places, column after column."""
+    builder, lanes = emitter.builder, emitter.lanes
+    flat = _interleaved(emitter, [emitter.load(source, place, emitter.vector) for place in places])
+    size = min(ROWS, lanes)
+    for i in range(0, ROWS * lanes, size):
+        whole = flat[i // lanes]
+        piece = whole if size == lanes else emitter.shuffle(whole, whole, [i % lanes + j for j in range(size)])
+        emitter.store(piece, to, builder.add(builder.mul(to_step, _INDEX(i // ROWS)), _INDEX(i % ROWS)))
 
 
 @vector_code

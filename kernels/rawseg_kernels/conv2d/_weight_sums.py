@@ -20,15 +20,17 @@ import numpy as np
 
 from .._arena import empty, zeros
 from .._jit import kernel, piece
-from .._panels import multiply, pack_rows
+from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
+from ._weight_strips import fill_pixels, fill_stacks, lengths_of, pack_gradients
 
 TILE_PIXELS = 512  # what a tile packs of grad_output and sees of x stays in the second-level cache
 SPAN_PIXELS = 2048  # a chain this long loses about as much accuracy as the sum of the chains
 SHARE_PIXELS = 384  # of a task, at least
 RESULTS = 192 * 192  # output channels times input channels times taps of a task: they fit the second-level cache
 PORTION = 1 << 14  # sums of a task that adds shares up
+STACKED_GAIN = 6  # a stack has less than all vectors by one part in so many, at least
 ENOUGH_TASKS = 16  # pixels are shared out until there are as many
 
 
@@ -48,9 +50,10 @@ class Layout(NamedTuple):
     blocks: int  # that cover a group's input channels
     strip_h: int
     strip_w: int
-    runs: int  # of neighbouring columns: the taps of a kernel row, or single taps where they are dilated
-    taps_of_run: int
+    runs: int  # of neighbouring columns: the taps of a kernel row, single taps where they are dilated, or all if stacked
     run_columns: int  # with the lanes that no channel fills
+    cells: int  # elements of a pixel of the strip: the channels of a block, or those of all kernel rows, stacked
+    stacked: bool
 
 
 def _blocks(channels_out: int, depth: int, taps: int) -> tuple[int, int]:
@@ -64,7 +67,7 @@ def _blocks(channels_out: int, depth: int, taps: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1024)
 def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
-    """Lay out one geometry; only ``run_columns`` depends on the width of a vector."""
+    """Lay out one geometry; only what is said of runs and cells depends on the width of a vector."""
     out_channels, depth, kernel_h, kernel_w = weight_shape
     across = -(-out_size[1] // TILE_PIXELS)
     columns = -(-out_size[1] // across)
@@ -79,7 +82,8 @@ def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
     span = -(-SPAN_PIXELS // (rows * columns))
     few = min(tiles, images * out_size[0] * out_size[1] // SHARE_PIXELS)  # shares that are worth adding up
     shares = max(1, min(few, -(-ENOUGH_TASKS // (groups * blocks_out * blocks))))
-    taps = kernel_w if dilation[1] == 1 else 1
+    stacked = dilation[1] == 1 and _pay_stacked(kernel_h, kernel_w * block, lanes)
+    taps = kernel_h * kernel_w if stacked else kernel_w if dilation[1] == 1 else 1
     return Layout(
         rows=rows,
         columns=columns,
@@ -95,68 +99,47 @@ def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
         strip_h=(rows - 1) * stride[0] + (kernel_h - 1) * dilation[0] + 1,
         strip_w=(columns - 1) * stride[1] + (kernel_w - 1) * dilation[1] + 1,
         runs=kernel_h * kernel_w // taps,
-        taps_of_run=taps,
         run_columns=-(-taps * block // lanes) * lanes,
+        cells=kernel_h * block if stacked else block,
+        stacked=stacked,
     )
 
 
-@piece
-def fill_pixels(strip, x, image_at, h, w, top, left, rows, columns, channels, tile):
-    """Copy ``rows x columns`` pixels of ``x`` from (top, left) on into the strip, channels innermost, zero outside."""
-    begin, end = min(columns, max(0, -left)), min(columns, w - left)
-    for row in range(rows):
-        ih, at = top + row, row * tile.strip_w * tile.block
-        if not (0 <= ih < h and begin < end):
-            fill(strip, at, at + tile.strip_w * tile.block, 0)
-            continue
-        fill(strip, at, at + begin * tile.block, 0)
-        fill(strip, at + end * tile.block, at + tile.strip_w * tile.block, 0)
-        for c in range(0, channels, ROWS):
-            source_at = image_at + (c * h + ih) * w + left + begin
-            pack_rows(x, source_at, h * w, min(ROWS, channels - c), end - begin, strip, at + begin * tile.block + c, tile.block)
+def _pay_stacked(kernel_h, row, lanes):
+    """Return whether to stack the rows of a kernel: they fill vectors together that the ``row`` of one leaves half empty."""
+    apart, together = kernel_h * -(-row // lanes), -(-kernel_h * row // lanes)
+    return STACKED_GAIN * (apart - together) >= apart
 
 
 @piece
-def pack_gradients(packed, grad_output, image_at, out_h, out_w, i0, j0, rows, columns, channels, tile):
-    """Lay a tile of ``grad_output`` out in panels, ``[panel][pixel][ROWS]``; pixels beyond ``columns`` become zero."""
-    size = tile.rows * tile.columns * ROWS
-    for k in range(0, channels, ROWS):
-        source_at = image_at + k * out_h * out_w + i0 * out_w + j0
-        to_at = k // ROWS * size
-        count = min(ROWS, channels - k)
-        if columns == out_w:  # rows follow one another without a gap
-            pack_rows(grad_output, source_at, out_h * out_w, count, rows * columns, packed, to_at, ROWS)
-            continue
-        if columns < tile.columns:
-            fill(packed, to_at, to_at + size, 0)
-        for row in range(rows):
-            place = to_at + row * tile.columns * ROWS
-            pack_rows(grad_output, source_at + row * out_w, out_h * out_w, count, columns, packed, place, ROWS)
-
-
-@piece
-def add_results(results, total, total_at, depth, kernel_area, channels, block, tile):
-    """Add a task's results, ``[channel][run][tap of the run][c]``, to ``total[channel][c][tap]``."""
+def add_results(results, total, total_at, depth, kernel_area, channels, block, tile, columns):
+    """Add a task's results, ``[channel][column]``, to ``total[channel][c][tap]``."""
     pitch = tile.runs * tile.run_columns
     for k in range(channels):
-        for run in range(tile.runs):
-            for t in range(tile.taps_of_run):
-                for c in range(block):
-                    place = total_at + (k * depth + c) * kernel_area + run * tile.taps_of_run + t
-                    total[place] += results[k * pitch + run * tile.run_columns + t * tile.block + c]
+        row = results[k * pitch : (k + 1) * pitch]
+        for c in range(block):
+            sums = total[total_at + (k * depth + c) * kernel_area : total_at + (k * depth + c + 1) * kernel_area]
+            for tap in range(kernel_area):
+                sums[tap] += row[columns[c, tap]]
 
 
 @piece
-def add_tile(results, strip, packed, grad_output, x, t, c, block, k, channels, sizes, padding, stride, tile, steps, starts):
+def add_tile(sums, grad_output, x, t, c, block, k, channels, sizes, windows, tile, places):
     """Add what tile ``t`` of pixels gives for ``block`` input channels from c on, ``channels`` output channels from k on."""
+    results, packed, strip, planes = sums
     channels_in, h, w, channels_out, out_h, out_w, _ = sizes
+    (padding, stride), (steps, starts, lines, _) = windows, places
     rest, j0 = t // tile.across, t % tile.across * tile.columns
     image, i0 = rest // tile.down, rest % tile.down * tile.rows
     rows, columns = min(tile.rows, out_h - i0), min(tile.columns, out_w - j0)
     top, left = i0 * stride[0] - padding[0], j0 * stride[1] - padding[1]
     seen_h = tile.strip_h - (tile.rows - rows) * stride[0]
     seen_w = tile.strip_w - (tile.columns - columns) * stride[1]
-    fill_pixels(strip, x, (image * channels_in + c) * h * w, h, w, top, left, seen_h, seen_w, block, tile)
+    seen = (image * channels_in + c) * h * w, h, w, top, left, seen_h, seen_w, block
+    if tile.stacked:
+        fill_stacks(strip, planes, x, seen, rows, stride[0], lines, tile)
+    else:
+        fill_pixels(strip, x, seen, tile)
     source_at = (image * channels_out + k) * out_h * out_w
     pack_gradients(packed, grad_output, source_at, out_h, out_w, i0, j0, rows, columns, channels, tile)
     pixels, panel, pitch = rows * tile.columns, tile.rows * tile.columns * ROWS, tile.runs * tile.run_columns
@@ -164,12 +147,14 @@ def add_tile(results, strip, packed, grad_output, x, t, c, block, k, channels, s
 
 
 @kernel
-def sum_weights(first, last, scratch, grad_output, x, total, sizes, padding, stride, groups, tile, steps, starts):
+def sum_weights(first, last, scratch, grad_output, x, total, sizes, windows, groups, tile, places):
     """Compute the tasks ``first <= task < last``, each a share of the pixels for some channels of one group."""
     channels_in, _, _, channels_out, _, _, area = sizes
     depth, group_out = channels_in // groups, channels_out // groups
-    size, panel_pixels = tile.panels * ROWS * tile.runs * tile.run_columns, tile.panels * tile.rows * tile.columns * ROWS
-    results, packed, strip = scratch[:size], scratch[size : size + panel_pixels], scratch[size + panel_pixels :]
+    lengths = lengths_of(tile, VECTOR_BYTES // x.itemsize)
+    results, rest = scratch[: lengths[0]], scratch[lengths[0] :]
+    packed, rest = rest[: lengths[1]], rest[lengths[1] :]
+    sums = results, packed, rest[: lengths[2]], rest[lengths[2] :]
     fill(scratch, 0, scratch.size, 0)
     for task in range(first, last):
         rest, c = task // tile.blocks, task % tile.blocks * tile.block
@@ -182,22 +167,44 @@ def sum_weights(first, last, scratch, grad_output, x, total, sizes, padding, str
             if (t - begin) % tile.span == 0:
                 fill(results, 0, results.size, 0)
             seen = group * depth + c
-            add_tile(
-                results, strip, packed, grad_output, x, t, seen, block, k, channels, sizes, padding, stride, tile, steps, starts
-            )
+            add_tile(sums, grad_output, x, t, seen, block, k, channels, sizes, windows, tile, places)
             if (t - begin + 1) % tile.span == 0 or t == end - 1:
-                add_results(results, total, ((share * channels_out + k) * depth + c) * area, depth, area, channels, block, tile)
+                total_at = ((share * channels_out + k) * depth + c) * area
+                add_results(results, total, total_at, depth, area, channels, block, tile, places[3])
 
 
 @lru_cache(maxsize=1024)
 def tables(tile, stride, dilation, kernel_size, lanes):
-    """Return the places in the strip of every pixel of a tile (``steps``) and of every vector of columns (``starts``)."""
-    rows, columns = np.arange(tile.rows), np.arange(tile.columns)
-    steps = (rows[:, None] * stride[0] * tile.strip_w + columns * stride[1]) * tile.block
-    kh, kw = np.arange(kernel_size[0]), np.arange(0, kernel_size[1], tile.taps_of_run)
-    runs = (kh[:, None] * dilation[0] * tile.strip_w + kw * dilation[1]) * tile.block
-    starts = runs.reshape(-1, 1) + np.arange(0, tile.run_columns, lanes)
-    return steps.reshape(-1).astype(np.int64), starts.reshape(-1).astype(np.int64)
+    """Return where things are.
+
+    The place in the strip of every pixel of a tile (``steps``) and of every vector of columns (``starts``); that of each row of
+    a stack in the planes that it is made of; and the column of each input channel of a block and tap.
+    """
+    (kernel_h, kernel_w), vectors = kernel_size, np.arange(0, tile.run_columns, lanes)
+    rows = np.arange(tile.rows) * (1 if tile.stacked else stride[0])
+    steps = (rows[:, None] * tile.strip_w + np.arange(tile.columns) * stride[1]) * tile.cells
+    c, kh, kw = np.arange(tile.block), np.arange(kernel_h), np.arange(kernel_w)
+    if tile.stacked:
+        starts = vectors
+        columns = (kw * kernel_h + kh[:, None]) * tile.block + c[:, None, None]
+    else:
+        taps = kernel_h * kernel_w // tile.runs
+        runs = (kh[:, None] * dilation[0] * tile.strip_w + kw[::taps] * dilation[1]) * tile.cells
+        starts = runs.reshape(-1, 1) + vectors
+        run, tap = np.divmod(kh[:, None] * kernel_w + kw, taps)
+        columns = run * tile.run_columns + tap * tile.block + c[:, None, None]
+    width = -(-tile.strip_w // lanes) * lanes
+    lines = (kh[:, None] * dilation[0] + c * tile.strip_h) * width
+    found = steps.reshape(-1), starts.reshape(-1), _groups(lines.reshape(-1)), columns.reshape(tile.block, -1)
+    return tuple(np.ascontiguousarray(table, np.int64) for table in found)
+
+
+def _groups(lines):
+    """Return the rows of a stack in groups of ROWS: the last one moves back to fit, and a short stack has junk behind it."""
+    if lines.size < ROWS:
+        return np.pad(lines, (0, ROWS - lines.size), "edge")[None]
+    first = np.minimum(np.arange(0, lines.size, ROWS), lines.size - ROWS)
+    return lines[first[:, None] + np.arange(ROWS)]
 
 
 def sum_over_pixels(grad_output, x, weight_shape, stride, padding, dilation, groups):
@@ -205,16 +212,14 @@ def sum_over_pixels(grad_output, x, weight_shape, stride, padding, dilation, gro
     n, channels_out, out_h, out_w = grad_output.shape
     lanes = VECTOR_BYTES // x.itemsize
     tile = layout(n, (out_h, out_w), tuple(weight_shape), stride, dilation, groups, lanes)
-    steps, starts = tables(tile, stride, dilation, tuple(weight_shape[2:]), lanes)
+    places = tables(tile, stride, dilation, tuple(weight_shape[2:]), lanes)
     shares = begun(zeros, tile.shares, weight_shape, x.dtype)
     sizes = (*x.shape[1:], channels_out, out_h, out_w, weight_shape[2] * weight_shape[3])
     tasks = tile.shares * groups * tile.panel_blocks * tile.blocks
     work = 2 * shares.size // tile.shares * n * out_h * out_w
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
-    panels = tile.panels * ROWS
-    strip = tile.strip_h * tile.strip_w * tile.block + tile.run_columns
-    scratch = panels * (tile.runs * tile.run_columns + tile.rows * tile.columns) + strip, x.dtype
-    launch(sum_weights, tasks, *arrays, sizes, padding, stride, groups, tile, steps, starts, work=work, scratch=scratch)
+    scratch, windows = (sum(lengths_of(tile, lanes)), x.dtype), (padding, stride)
+    launch(sum_weights, tasks, *arrays, sizes, windows, groups, tile, places, work=work, scratch=scratch)
     return added(shares, tile.shares)
 
 
