@@ -38,6 +38,11 @@ LARGE = [
     ("points of many channels, in spans", Convolution((5, 300, 13, 17), (70, 300, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("points of many channels, side by side", Convolution((5, 96, 7, 9), (64, 96, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("points of many channels, in groups", Convolution((3, 192, 9, 9), (160, 96, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
+    ("sums in the output itself", Convolution((2, 20, 75, 32), (24, 20, 3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    ("rows that end inside a vector", Convolution((2, 8, 75, 36), (24, 8, 3, 1), (1, 1), (1, 0), (1, 1), 1)),
+    ("sums in the output, strided", Convolution((2, 3, 71, 96), (12, 3, 3, 3), (2, 2), (1, 1), (1, 1), 1)),
+    ("kernel rows stacked, dilated", Convolution((2, 3, 43, 37), (9, 3, 5, 3), (2, 1), (3, 1), (2, 1), 1)),
+    ("kernel rows stacked, of groups", Convolution((2, 6, 30, 41), (12, 2, 3, 3), (1, 2), (1, 0), (1, 1), 3)),
     ("planes in pieces", Convolution((2, 22, 37, 61), (14, 11, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
 ]
 

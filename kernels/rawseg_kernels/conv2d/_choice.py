@@ -43,7 +43,7 @@ def possible(verb, kernel_size, stride, dilation, channels, dtype):
         names.append("depthwise")
     if dtype == np.float32 and tuple(kernel_size) == (3, 3) and stride == (1, 1) and get_precision() != "exact":
         names += ["winograd2"] if dilation == (1, 1) else []
-        names += ["winograd4"] if get_precision() == "fast" and (dilation == (1, 1) or verb != "backward_weight") else []
+        names += ["winograd4"] if get_precision() == "fast" else []
     return names
 
 
@@ -66,7 +66,7 @@ def choose(verb, kernel_size, stride, dilation, channels, out_size, dtype):
     winograd, of_weights = TILES.get(get_precision()), verb == "backward_weight"
     if winograd is None or dtype != np.float32 or tuple(kernel_size) != (3, 3) or stride != (1, 1):
         return "im2col"
-    if dilation != (1, 1) and (of_weights or winograd == "winograd2"):  # not done, and no gain
+    if dilation != (1, 1) and winograd == "winograd2":  # no gain
         return "im2col"
     pairs = channels[0] * channels[1] // (channels[0] + channels[1])
     height, width = out_size[0] // dilation[0], out_size[1] // dilation[1]

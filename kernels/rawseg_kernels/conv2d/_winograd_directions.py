@@ -9,6 +9,7 @@ from .._epilogue import NOTHING
 from .._errors import ArgumentError, DTypeError
 from . import im2col
 from ._finite import finite
+from ._residues import residues
 from ._winograd import convolve
 from ._winograd_weight_sums import sum_over_tiles
 
@@ -51,10 +52,15 @@ def backward_input(size, grad_output, weight, input_shape, stride, padding, dila
 
 
 def backward_weight(size, grad_output, x, weight_shape, stride, padding, dilation, groups):
-    """Sum over tiles; dilated kernels, and whatever meets an infinity or NaN, by `im2col`."""
+    """Sum over tiles, of every residue if the kernel is dilated; whatever meets an infinity or NaN, by `im2col`."""
     check(size, x.dtype, weight_shape[2:], stride)
-    if dilation == (1, 1) and x.shape[0]:
-        grad_weight = sum_over_tiles(size, grad_output, x, weight_shape, padding, groups)
+    if x.shape[0]:
+        given, seen, sides = grad_output, x, padding
+        if dilation != (1, 1):
+            part = [-(-grad_output.shape[2 + i] // dilation[i]) for i in (0, 1)]
+            given, sides = residues(grad_output, dilation, (0, 0), (part[0], part[1])), (0, 0)
+            seen = residues(x, dilation, padding, (part[0] + 2, part[1] + 2))
+        grad_weight = sum_over_tiles(size, given, seen, weight_shape, sides, groups)
         if finite(grad_weight):
             return grad_weight
     return im2col.backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups)

@@ -105,13 +105,17 @@ FAULTS = [
     (f"{ROOM}/conv2d/im2col.py", TRANSPOSED, [("missing step", "if bias is not None and not covered:", "if False:")]),
     (
         f"{ROOM}/conv2d/_correlation.py",
-        CONV,
+        "kernels/test_conv2d.py -k 'by_hand or whole_numbers or cut_up'",
         [
             (
                 "group offset",
-                "panel * ROWS), group * tile.channels + panel * ROWS\n        begin",
-                "panel * ROWS), panel * ROWS\n        begin",
+                "panel * ROWS), group * tile.channels + panel * ROWS\n        plane_at",
+                "panel * ROWS), panel * ROWS\n        plane_at",
             ),
+            ("missing check", "count % lanes == 0 and ", ""),
+            ("missing check", " and channels % ROWS == 0", ""),
+            ("wrong place", "(out, plane_at + i0 * out_w, out_h * out_w)", "(out, plane_at, out_h * out_w)"),
+            ("missing bias", "steps, starts, tile, channels, c + bias.size)", "steps, starts, tile, channels, c)"),
         ],
     ),
     (
@@ -233,7 +237,10 @@ FAULTS = [
         f"{ROOM}/conv2d/_weight_sums.py",
         CONV_CUT,
         [
-            ("= for +=", "total[place] += results[", "total[place] = results["),
+            ("= for +=", "sums[tap] += row[columns[c, tap]]", "sums[tap] = row[columns[c, tap]]"),
+            ("wrong place", "(kw * kernel_h + kh[:, None]) * tile.block", "(kw + kernel_w * kh[:, None]) * tile.block"),
+            ("wrong step", "(1 if tile.stacked else stride[0])", "stride[0]"),
+            ("wrong place", "kh[:, None] * dilation[0] + c * tile.strip_h", "kh[:, None] + c * tile.strip_h"),
             ("off by one", "range(size + begin, shares.size, size)", "range(2 * size + begin, shares.size, size)"),
         ],
     ),
@@ -437,8 +444,28 @@ FAULTS = [
         "kernels/test_winograd.py",
         [
             ("wrong padding", "2 * dilation[1] - padding[1]", "2 - padding[1]"),
-            ("missing check", "if dilation == (1, 1) and x.shape[0]:", "if x.shape[0]:"),
+            ("missing step", "if dilation != (1, 1):\n            part", "if False:\n            part"),
+            ("wrong size", "(part[0] + 2, part[1] + 2)", "(part[0] + 2, part[1] + 1)"),
             ("missing check", "if finite(grad_weight):", "if True:"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_residues.py",
+        "kernels/test_winograd.py",
+        [
+            ("swapped axes", "residue % dilation[1] - padding[1]", "residue % dilation[0] - padding[1]"),
+            ("wrong image", "plane // c * dilation[0] * dilation[1] + residue", "plane // c + residue"),
+            ("off by one", "(w - 1 - left) // dilation[1] + 1)", "(w - 1 - left) // dilation[1])"),
+            ("missing check", "if 0 <= ih < h:", "if ih < h:"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_weight_strips.py",
+        CONV_CUT,
+        [
+            ("off by one", "max(0, min(g * ROWS, tile.cells - ROWS))", "g * ROWS"),
+            ("missing zero", "fill(planes, at, at + width, 0)\n", "pass\n"),
+            ("wrong step", "i * stride_h * width + j", "i * width + j"),
         ],
     ),
     (
@@ -461,8 +488,7 @@ FAULTS = [
         "kernels/test_winograd.py -k 'auto or few'",
         [
             ("missing check", " or stride != (1, 1):", ":"),
-            ("missing check", "(of_weights or winograd", "(winograd"),
-            ("missing check", '(of_weights or winograd == "winograd2")', "of_weights"),
+            ("missing check", 'if dilation != (1, 1) and winograd == "winograd2":', "if False:"),
             ("swapped axes", "pairs * width >= least.work", "pairs * height >= least.work"),
             ("swapped axes", "out_size[1] // dilation[1]", "out_size[1] // dilation[0]"),
             ("wrong comparison", "pairs >= least.pairs", "pairs > least.pairs"),
