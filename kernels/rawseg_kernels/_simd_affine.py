@@ -20,13 +20,7 @@ TOGETHER = 2  # rows that are added to a column's sums at once, which are read a
 
 
 class _AffineEmitter(_RowEmitter):
-    """Reads arrays of either dtype, and fuses."""
-
-    def fused(self, one, other, addend):
-        """Return ``one * other + addend``, rounded once."""
-        kind = addend.type
-        multiply = self.declare(ir.FunctionType(kind, [kind] * 3), f"llvm.fma.v{kind.count}f64")
-        return self.builder.call(multiply, [one, other, addend])
+    """Reads arrays of either dtype."""
 
     def less(self, gradient, weight, distance, scale, shift, slope):
         """Return ``scale * (weight * gradient - shift - distance * slope)`` in the dtype."""

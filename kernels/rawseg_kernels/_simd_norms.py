@@ -64,6 +64,12 @@ class _RowEmitter(_WideEmitter):
             gradient = self.builder.select(beyond, zero, gradient)
         return gradient, distance
 
+    def fused(self, one, other, addend):
+        """Return ``one * other + addend``, rounded once."""
+        kind = addend.type
+        multiply = self.declare(ir.FunctionType(kind, [kind] * 3), f"llvm.fma.v{kind.count}f64")
+        return self.builder.call(multiply, [one, other, addend])
+
     def whether_some(self, least, most):
         """Yield, each in code of its own, whether distances may be beyond two numbers: masks cost a third of the time."""
         infinity = ir.Constant(least.type, float("inf"))
@@ -75,10 +81,11 @@ class _RowEmitter(_WideEmitter):
                 yield True
 
     def less_line(self, gradient, distance, scale, shift, slope):
-        """Return ``scale * (gradient - shift - distance * slope)`` in the dtype."""
-        scale, shift, slope = (self.spread(number, distance.type.count) for number in (scale, shift, slope))
-        rest = self.builder.fsub(self.builder.fsub(gradient, shift), self.builder.fmul(distance, slope))
-        return self.narrow(self.builder.fmul(scale, rest))
+        """Return ``scale * (gradient - shift - distance * slope)`` in the dtype: two fused products, for scale is the row's."""
+        less = self.builder.fneg(scale)
+        products = [scale, *(self.builder.fmul(less, number) for number in (shift, slope))]
+        scale, less_shift, less_slope = (self.spread(number, distance.type.count) for number in products)
+        return self.narrow(self.fused(distance, less_slope, self.fused(gradient, scale, less_shift)))
 
 
 @vector_code
