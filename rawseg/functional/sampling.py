@@ -40,14 +40,8 @@ class Weights(Function):
     @staticmethod
     def forward(ctx, fractions, *, taps):
         ctx.save(fractions)
-        ctx.taps, xp = taps, array_module(fractions)
-        weights = xp.ones((*fractions.shape[:3], taps), fractions.dtype)
-        if taps > 1:
-            right, down = fractions[..., 0], fractions[..., 1]
-            left, up = 1 - right, 1 - down
-            for tap, (vertical, horizontal) in enumerate(((up, left), (up, right), (down, left), (down, right))):
-                xp.multiply(vertical, horizontal, out=weights[..., tap])
-        return weights
+        ctx.taps = taps
+        return grid_sample_room.weights(fractions, taps)
 
     @staticmethod
     def backward(ctx, grad_weights):

@@ -215,6 +215,26 @@ def test_a_tap_outside_is_neither_read_nor_multiplied(algorithm):
     assert np.isnan(grad_input).reshape(-1).tolist() == [False, True, False, False]
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_channels_sampled_together_do_not_meet(mode):
+    """Some are sampled at once, those that are left one by one: with the same bits, and no tap outside."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((2, 11, 6, 5)).astype(np.float32)
+    grid = rng.uniform(-1.5, 1.5, (2, 23, 25, 2)).astype(np.float32)  # 575 points: more than one segment
+    indices, fractions, _ = locate(x, grid, mode)
+    weights = grid_sample.weights(fractions, indices.shape[3])
+    out = grid_sample.forward(x, indices, np.where(indices == 30, np.float32(np.nan), weights))
+    for k in range(11):
+        assert_same_bits(grid_sample.forward(np.ascontiguousarray(x[:, k : k + 1]), indices, weights), out[:, k : k + 1])
+
+
+def test_weights_by_hand():
+    fractions = np.array([[[[0.25, 0.5], [0, 0.125]]]], np.float32)
+    want = [[[[0.375, 0.125, 0.375, 0.125], [0.875, 0, 0.125, 0]]]]
+    assert grid_sample.weights(fractions, 4).tolist() == want
+    assert grid_sample.weights(fractions, 1).tolist() == [[[[1], [1]]]]
+
+
 @pytest.mark.proves("grid_sample", "determinism")
 @pytest.mark.spec("grid_sample.order")
 @pytest.mark.parametrize("mode", ["bilinear", "nearest"])

@@ -81,6 +81,27 @@ def locate(
     return find(__name__, "locate", algorithm, ALGORITHMS, device)(_arrays.contiguous(grid), *options)
 
 
+def weights(fractions: Any, taps: int) -> Any:
+    """Return the weight of every tap, shape (N, out_h, out_w, taps).
+
+    Parameters
+    ----------
+    fractions : ndarray, shape (N, out_h, out_w, 2)
+        Those of `locate`.
+    taps : {4, 1}
+        Of a point: of four, the weights are products of the point's distances from the others; of one, it is 1.
+    """
+    if taps == 1:
+        return _arrays.filled(fractions, (*fractions.shape[:3], 1), 1)
+    if isinstance(fractions, np.ndarray):
+        from .direct import weights  # numba
+
+        return weights(_arrays.contiguous(fractions))
+    right, down = fractions[..., 0], fractions[..., 1]
+    left, up = 1 - right, 1 - down
+    return _arrays.module_of(fractions).stack([up * left, up * right, down * left, down * right], -1)
+
+
 def forward(x: Any, indices: Any, weights: Any, algorithm: str = "auto") -> Any:
     """Sum up the weighted taps of every point.
 

@@ -14,6 +14,7 @@ from .._jit import kernel, piece, specialised
 from .._threads import launch
 from .reference import NOWHERE, REFLECTION, ZEROS
 
+TOGETHER = 4  # channels that are sampled at once
 SEGMENT = 512  # points: their indices and weights take 24 KiB, and leave the first-level cache some room for pixels
 
 
@@ -25,6 +26,14 @@ def locate(grid, size, taps, padding, align_corners):
     views = grid.reshape(points, 2), indices.reshape(points, taps), fractions.reshape(points, 2), slopes.reshape(points, 2)
     launch(_locate, -(-points // SEGMENT), *views, size, padding, align_corners, work=20 * points)
     return indices, fractions, slopes
+
+
+def weights(fractions):
+    """See ``weights`` of the room: products of a point's distances from its four neighbours, each rounded."""
+    out = empty((*fractions.shape[:3], 4), fractions.dtype)
+    points = fractions.size // 2
+    launch(_weights, -(-points // SEGMENT), fractions.reshape(points, 2), out.reshape(points, 4), work=20 * points)
+    return out
 
 
 def forward(x, indices, weights):
@@ -83,6 +92,16 @@ def _locate(first, last, grid, indices, fractions, slopes, size, padding, align_
             indices[point, tap] = ih * w + iw if 0 <= iw < w and 0 <= ih < h else h * w
 
 
+@kernel
+def _weights(first, last, fractions, out):
+    one = fractions.dtype.type(1)
+    for point in range(first * SEGMENT, min(last * SEGMENT, out.shape[0])):
+        right, down = fractions[point, 0], fractions[point, 1]
+        left, up = one - right, one - down
+        out[point, 0], out[point, 1] = up * left, up * right
+        out[point, 2], out[point, 3] = down * left, down * right
+
+
 @piece
 def _coordinate(g, extent, taps, padding, align_corners):
     """Return a coordinate in pixels, padded and rounded, and its slope."""
@@ -116,17 +135,37 @@ def _reflected(c, slope, low, span):
 @kernel
 def _forward(first, last, x, indices, weights, out):
     segments, taps = (out.shape[2] + SEGMENT - 1) // SEGMENT, weights.shape[2]
+    together = x.shape[1] // TOGETHER * TOGETHER
     for task in range(first, last):
         b, start = task // segments, task % segments * SEGMENT
         where, factors = indices[b, start : start + SEGMENT], weights[b, start : start + SEGMENT]
-        for k in range(x.shape[1]):
+        samples = out[b, :, start : start + SEGMENT]
+        for k in range(0, together, TOGETHER):
             if taps == 4:  # a number that the compiler knows: the loop over the taps is unrolled
-                _gather(x[b, k], where, factors, out[b, k, start : start + SEGMENT], 4)
+                _gather_together(x[b, k : k + TOGETHER], where, factors, samples[k : k + TOGETHER], 4)
             else:
-                _gather(x[b, k], where, factors, out[b, k, start : start + SEGMENT], taps)
+                _gather_together(x[b, k : k + TOGETHER], where, factors, samples[k : k + TOGETHER], taps)
+        for k in range(together, x.shape[1]):
+            _gather(x[b, k], where, factors, samples[k], taps)
 
 
 @specialised
+def _gather_together(source, where, factors, target, taps):
+    """Sample TOGETHER channels: what a tap's index and weight cost to load is shared."""
+    one, two, three, four = source[0], source[1], source[2], source[3]
+    for i in range(target.shape[1]):
+        total_1 = total_2 = total_3 = total_4 = source.dtype.type(0)
+        for tap in range(taps):
+            index, factor = where[i, tap], factors[i, tap]
+            if index < np.uint64(source.shape[1]):
+                total_1 += factor * one[index]
+                total_2 += factor * two[index]
+                total_3 += factor * three[index]
+                total_4 += factor * four[index]
+        target[0, i], target[1, i], target[2, i], target[3, i] = total_1, total_2, total_3, total_4
+
+
+@piece
 def _gather(source, where, factors, target, taps):
     for i in range(target.size):
         total = source.dtype.type(0)

@@ -138,8 +138,8 @@ FAULTS = [
             ("wrong comparison", '(("<", least), (">", most))', '(("<", least), (">=", most))'),
             (
                 "wrong sign",
-                "builder.fsub(self.builder.fsub(gradient, shift)",
-                "builder.fsub(self.builder.fadd(gradient, shift)",
+                "products = [scale, *(self.builder.fmul(less, number)",
+                "products = [scale, *(self.builder.fmul(scale, number)",
             ),
         ],
     ),

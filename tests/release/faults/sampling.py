@@ -39,7 +39,10 @@ FAULTS = [
                 "indices[plane // channels], weights[plane // channels], total, 4)",
                 "indices[0], weights[0], total, 4)",
             ),
-            ("off by one", "(x.shape[1]):\n            if taps == 4:  #", "(1, x.shape[1]):\n            if taps == 4:  #"),
+            ("off by one", "for k in range(together, x.shape[1]):", "for k in range(together + 1, x.shape[1]):"),
+            ("wrong channel", "total_3 += factor * three[index]", "total_3 += factor * two[index]"),
+            ("missing check", "if index < np.uint64(source.shape[1]):", "if True:"),
+            ("wrong order", "up * left, up * right\n", "up * left, down * left\n"),
             ("count", "-(-points // SEGMENT), *views", "points // SEGMENT + 1 - 1, *views"),
         ],
     ),
@@ -53,11 +56,14 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/__init__.py",
+        KERNEL,
+        [("wrong number", "(*fractions.shape[:3], 1), 1)", "(*fractions.shape[:3], 1), 0)")],
+    ),
+    (
         "rawseg/functional/sampling.py",
         FUNCTION,
         [
-            ("wrong order", "(up, right), (down, left), (down, right)", "(down, left), (up, right), (down, right)"),
-            ("wrong formula", "left, up = 1 - right, 1 - down", "left, up = 1 - down, 1 - right"),
             ("missing step", "upper * (1 - down) + lower * down", "upper + lower"),
             ("off by one", "- grad_weights[..., tap] for tap in (0, 1))", "- grad_weights[..., tap] for tap in (1, 0))"),
             ("missing step", "return grad_fractions * slopes", "return grad_fractions"),
