@@ -18,11 +18,11 @@ NEAR = 64 * 64  # vectors of b that stay in the second-level cache
 
 
 @piece
-def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step):
+def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step, after=0):
     """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, or to zero if ``resume`` is 0.
 
     Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at
-    ``c_at + r * c_step``, its vectors side by side.
+    ``c_at + r * c_step``, its vectors side by side. What lies ``after`` elements behind the last panel is needed next.
     """
     panels = -(-rows // ROWS)
     if depth <= SHALLOW and vectors * depth <= NEAR:  # the results are most of the traffic: row by row, as memory likes it
@@ -37,7 +37,7 @@ def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, sta
         while v < vectors:
             for p in range(panels):
                 arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
-                place, next_a = c_at + p * ROWS * c_step, a_step if p + 1 < panels else 0
+                place, next_a = c_at + p * ROWS * c_step, a_step if p + 1 < panels else after
                 width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a)
             v += width
 

@@ -15,8 +15,8 @@ from .._arena import empty, zeros
 from .._jit import kernel, piece
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
-from .._threads import launch
-from ._winograd_grid import PANELS_AT_ONCE, apart, grid
+from .._threads import get_num_threads, launch
+from ._winograd_grid import apart, grid
 from ._winograd_tiles import store_rows, store_scattered, transform_source, transform_weights
 
 
@@ -34,7 +34,9 @@ def multiply_points(u, u_at, u_step, v, m, m_step, rows, steps, starts, grid):
     """Multiply the weights of ``rows`` output channels with the tiles, point by point."""
     for point in range(grid.points):
         place, seen, panel = u_at + point * u_step, point * grid.seen_step, grid.depth * ROWS
-        multiply(rows, grid.depth, 0, u, place, panel, v, seen, steps, 0, starts, grid.vectors, m, point * m_step, grid.pitch)
+        after = u_step - (-(-rows // ROWS) - 1) * panel if point + 1 < grid.points else 0
+        right, results = (v, seen, steps, 0, starts, grid.vectors), (m, point * m_step, grid.pitch)
+        multiply(rows, grid.depth, 0, u, place, panel, *right, *results, after)
 
 
 @kernel
@@ -82,9 +84,9 @@ def convolve_blocks(first, last, scratch, x, u, bias, out, broken, groups, steps
         group, block = task // grid.blocks, task % grid.blocks
         transform_channels(0, grid.depth, v, x, group, groups, block, grid)
         at = group * grid.points * grid.weight_step
-        for panel in range(0, grid.panels, PANELS_AT_ONCE):
+        for panel in range(0, grid.panels, grid.at_once):
             first_channel = panel * ROWS
-            rows = min(PANELS_AT_ONCE * ROWS, grid.channels - first_channel)
+            rows = min(grid.at_once * ROWS, grid.channels - first_channel)
             place = at + first_channel * grid.depth
             multiply_points(u, place, grid.weight_step, v, m, grid.product_step, rows, steps, starts, grid)
             store_channels(m, grid.product_step, bias, out, broken, group, groups, first_channel, rows, block, after, grid)
@@ -114,8 +116,8 @@ def convolve_panels(
     """Compute the tasks ``first <= task < last``, each some panels of output channels for a block of tiles."""
     u, m = scratch[: grid.points * u_step], scratch[grid.points * u_step :]
     for task in range(first, last):
-        panel = task * PANELS_AT_ONCE
-        panels = min(PANELS_AT_ONCE, grid.panels - panel)
+        panel = task * grid.at_once
+        panels = min(grid.at_once, grid.panels - panel)
         for p in range(panels):
             transform_weights(u, p * grid.depth * ROWS, u_step, weight, group, panel + p, grid, adjoint)
         rows = min(panels * ROWS, grid.channels - panel * ROWS)
@@ -138,7 +140,8 @@ def convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, aft
         What follows the sums.
     """
     n, depth, channels = x.shape[0], x.shape[1] // groups, out.shape[1] // groups
-    made = grid(size, n, x.shape[2:], out.shape[2:], padding, dilation, depth, channels, x.itemsize)
+    sizes = x.shape[2:], out.shape[2:], padding, dilation, depth, channels, x.itemsize
+    made = grid(size, n, *sizes, get_num_threads())
     steps = np.arange(depth, dtype=np.int64) * made.pitch
     starts = np.arange(made.vectors, dtype=np.int64) * (VECTOR_BYTES // x.itemsize)
     bias = empty(0, x.dtype) if bias is None else bias
@@ -153,12 +156,11 @@ def convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, aft
         launch(convolve_blocks, groups * made.blocks, source, u, bias, target, broken, *tables, work=work, scratch=scratch)
         return broken
     v = empty(made.points * made.seen_step, x.dtype)
-    panels = min(PANELS_AT_ONCE, made.panels) * ROWS
-    own_steps = apart(panels * depth, x.itemsize), made.product_step
+    own_steps = apart(made.at_once * ROWS * depth, x.itemsize), made.product_step
     scratch = made.points * sum(own_steps), x.dtype
     for group in range(groups):
         launch(transform_channels, depth, v, source, group, groups, 0, made, work=work)
         tables = group, groups, 0, adjoint, *own_steps, steps, starts, after, made
-        tasks = -(-made.panels // PANELS_AT_ONCE)
+        tasks = -(-made.panels // made.at_once)
         launch(convolve_panels, tasks, v, weight, bias, target, broken, *tables, work=work, scratch=scratch)
     return broken

@@ -10,9 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from .._desk import PORTIONS_PER_THREAD
 from .._simd import ROWS, VECTOR_BYTES
 
-PANELS_AT_ONCE = 2  # of output channels: what is read of the tiles serves so many, and their products stay near
+NEAR_PANELS, FAR_PANELS = 2, 16  # of output channels, for which what is read of tiles serves: few, if the weights stay near
 BLOCK_BYTES = 1024 * 1024  # of a block's transformed tiles and of so many products: they stay near a core
 FEWEST_TILES, MOST_TILES = 32, 256  # of a block: the transformed weights are read once a block
 LINE = 64  # bytes that the caches move at once
@@ -45,6 +46,7 @@ class Grid(NamedTuple):
     depth: int  # source channels of a group
     channels: int  # output channels of a group
     panels: int  # of output channels
+    at_once: int  # of them, whose products lie beside one another
     seen_step: int  # elements from a point of the transformed source to the next
     product_step: int  # the same of the products
     weight_step: int  # and of the transformed weights of a group
@@ -58,16 +60,26 @@ def apart(elements: int, itemsize: int) -> int:
 
 @lru_cache(maxsize=1024)
 def grid(
-    size: int, n: int, plane: Pair, out_size: Pair, padding: Pair, dilation: Pair, depth: int, channels: int, itemsize: int
+    size: int,
+    n: int,
+    plane: Pair,
+    out_size: Pair,
+    padding: Pair,
+    dilation: Pair,
+    depth: int,
+    channels: int,
+    itemsize: int,
+    threads: int,
 ) -> Grid:
     """Lay out a convolution of ``n`` images with ``depth`` channels to ``channels``, those of one group."""
     lanes, points = VECTOR_BYTES // itemsize, (size + 2) ** 2
     tiles_h, tiles_w = (-(-out_size[i] // (dilation[i] * size)) for i in (0, 1))
     rows, panels = n * dilation[0] * dilation[1] * tiles_h, -(-channels // ROWS)
-    at_once = min(panels, PANELS_AT_ONCE) * ROWS
-    tiles = max(FEWEST_TILES, min(MOST_TILES, BLOCK_BYTES // (points * (depth + at_once) * itemsize)))
+    near = points * depth * channels * itemsize <= BLOCK_BYTES
+    at_once = min(panels, NEAR_PANELS if near else FAR_PANELS)
+    tiles = max(FEWEST_TILES, min(MOST_TILES, BLOCK_BYTES // (points * (depth + at_once * ROWS) * itemsize)))
     if rows * tiles_w <= MOST_TILES:  # few enough to transform them once for all output channels, which are then shared out
-        tiles = MOST_TILES
+        tiles, at_once = MOST_TILES, max(1, min(at_once, panels // (PORTIONS_PER_THREAD * threads)))
     across = -(-tiles_w // tiles)
     columns = -(-tiles_w // across)
     block_rows = max(1, min(rows, tiles // columns))
@@ -92,7 +104,8 @@ def grid(
         depth,
         channels,
         panels,
+        at_once,
         apart(depth * pitch, itemsize),
-        apart(at_once * pitch, itemsize),
+        apart(at_once * ROWS * pitch, itemsize),
         apart(panels * depth * ROWS, itemsize),
     )
