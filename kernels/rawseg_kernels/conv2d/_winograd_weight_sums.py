@@ -20,14 +20,15 @@ from .._jit import kernel, piece
 from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._simd_winograd import map_gradient, map_input, map_total
-from .._threads import launch
+from .._threads import get_num_threads, launch
 from ._weight_sums import added, begun
 from ._winograd_grid import apart
 
-RESULTS = 96 * 96  # output times input channels of a task: with its points 1.3 MB, and a block's tiles beside it
+RESULTS = 256 * 256, 128 * 128, 96 * 96  # output times input channels of a task: of more, fewer transform the same tiles
 BLOCK_TILES = 64  # so many steps of a sum for each load and store of the results
 SPAN_TILES = 512  # of a share, at least
-ENOUGH_TASKS = 8
+ENOUGH_TASKS = 8  # shares are so many, if there are fewer blocks of the fewest channels,
+TASKS_PER_THREAD = 2  # and blocks are of the most channels that leave so many tasks, where threads share them
 
 Pair = tuple[int, int]
 
@@ -70,28 +71,44 @@ def _equal(total: int, most: int) -> tuple[int, int]:
     return -(-total // parts), parts
 
 
+def _blocks(depth: int, channels: int, results: int) -> tuple[int, int, int, int]:
+    """Return panels of a task and their blocks, input channels of a task and theirs, for about so many ``results``."""
+    side = max(ROWS, int(results**0.5))
+    into = min(depth, max(side, results // max(1, channels)))
+    out = min(channels, max(side, results // into))
+    panels, _ = _equal(-(-channels // 8), max(1, out // 8))
+    panels = -(-panels * 8 // ROWS)
+    return panels, -(-channels // (panels * ROWS)), *_equal(depth, into)
+
+
 @lru_cache(maxsize=1024)
 def layout(
-    size: int, n: int, plane: Pair, out_size: Pair, padding: Pair, groups: int, depth: int, channels: int, itemsize: int
+    size: int,
+    n: int,
+    plane: Pair,
+    out_size: Pair,
+    padding: Pair,
+    groups: int,
+    depth: int,
+    channels: int,
+    itemsize: int,
+    threads: int,
 ) -> Sums:
-    """Lay out one geometry; only ``pitch`` depends on the width of a vector."""
+    """Lay out one geometry; ``pitch`` depends on the width of a vector, and the blocks of channels on threads."""
     lanes = VECTOR_BYTES // itemsize
     tiles_h, tiles_w = -(-out_size[0] // size), -(-out_size[1] // size)
     columns, across = _equal(tiles_w, BLOCK_TILES)
     rows = n * tiles_h
     block_rows = max(1, min(rows, BLOCK_TILES // columns))
     blocks = across * -(-rows // block_rows)
-    side = max(ROWS, int(RESULTS**0.5))
-    into = min(depth, max(side, RESULTS // max(1, channels)))
-    out = min(channels, max(side, RESULTS // into))
-    panels, panel_blocks = _equal(-(-channels // 8), max(1, out // 8))
-    panels = -(-panels * 8 // ROWS)
-    panel_blocks = -(-channels // (panels * ROWS))
-    block, depth_blocks = _equal(depth, into)
+    _, panel_blocks, _, depth_blocks = _blocks(depth, channels, RESULTS[-1])
+    few = min(-(-n * tiles_h * tiles_w // SPAN_TILES), blocks)
+    shares = max(1, min(few, ENOUGH_TASKS // (groups * panel_blocks * depth_blocks)))
+    for results in RESULTS:
+        panels, panel_blocks, block, depth_blocks = _blocks(depth, channels, results)
+        if threads == 1 or shares * groups * panel_blocks * depth_blocks >= TASKS_PER_THREAD * threads:
+            break
     pitch, tiles = -(-block // lanes) * lanes, block_rows * columns
-    shares = max(
-        1, min(-(-n * tiles_h * tiles_w // SPAN_TILES), ENOUGH_TASKS // (groups * panel_blocks * depth_blocks), blocks)
-    )
     return Sums(
         size,
         (size + 2) ** 2,
@@ -254,7 +271,8 @@ def sum_over_tiles(size, grad_output, x, weight_shape, padding, groups):
     """Return ``grad_weight`` of a 3x3 convolution of stride and dilation 1; infinite or NaN where a pixel or a sum is."""
     lanes = VECTOR_BYTES // x.itemsize
     depth, channels = weight_shape[1], weight_shape[0] // groups
-    made = layout(size, x.shape[0], x.shape[2:], grad_output.shape[2:], padding, groups, depth, channels, x.itemsize)
+    sizes = x.shape[2:], grad_output.shape[2:], padding, groups, depth, channels, x.itemsize
+    made = layout(size, x.shape[0], *sizes, get_num_threads())
     steps = np.arange(made.block_rows * made.block_columns, dtype=np.int64) * made.pitch
     starts = np.arange(0, made.pitch, lanes, dtype=np.int64)
     shares = begun(empty, made.shares, weight_shape, x.dtype)

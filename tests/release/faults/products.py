@@ -481,6 +481,7 @@ FAULTS = [
                 "x_at = (image * sums.groups * sums.depth + c) * plane",
             ),
             ("wrong share", "(share + 1) * sums.blocks // sums.shares", "(share + 1) * sums.blocks // sums.shares - 1"),
+            ("rests on threads", "shares = max(1, min(few, ENOUGH_TASKS", "shares = max(1, min(few, threads * ENOUGH_TASKS"),
         ],
     ),
     (
