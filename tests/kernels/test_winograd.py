@@ -200,6 +200,26 @@ def test_what_is_no_number_or_overflows_stays_in_its_windows_and_its_image(size,
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_an_infinity_under_a_dilated_kernel_stays_in_its_image(size):
+    """An image has one part a residue: whichever part is broken, the image is done again, and no other is."""
+    x, weight, grad_output = normals(11, (3, 2, 20, 23), (9, 2, 3, 3), (3, 9, 20, 23))
+    options: dict[str, Any] = {"padding": (2, 3), "dilation": (2, 3)}
+    verbs = (
+        (conv2d.forward, lambda: (x, weight)),
+        (conv2d.backward_input, lambda: (grad_output, weight, x.shape)),
+        (conv2d.backward_weight, lambda: (grad_output, x, weight.shape)),
+    )
+    run = lambda name: [verb(*arrays(), **options, algorithm=name) for verb, arrays in verbs]  # noqa: E731
+    clean = run(f"winograd{size}")
+    x[1, 1, 11, 7] = grad_output[1, 3, 4, 22] = np.inf
+    got, want = run(f"winograd{size}"), run("im2col")
+    for one, before, direct in zip(got[:2], clean, want):
+        assert_same_bits(one[[0, 2]], before[[0, 2]])
+        assert_same_bits(one[1], direct[1])
+    assert_same_bits(got[2], want[2])
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_an_infinite_weight_is_left_to_direct_sums(size):
     case = Case(1, 2, 3, (6, 7), (1, 1))
     x, weight, bias, grad_output = normals(8, *case.shapes)

@@ -2,6 +2,8 @@
 
 Output pixels of residue r modulo the dilation d are ``r + d m``; tap u of pixel m sees the source at ``r + d (m + u)`` less the
 padding. Each residue is so a convolution without dilation or padding, and its gradient of the weights a part of the whole sum.
+
+// per pixel: 1 read and 1 write, 4 bytes each
 """
 
 from __future__ import annotations
@@ -12,12 +14,23 @@ from .._simd import copy
 from .._threads import launch
 
 
+def part_size(out_size, dilation):
+    """Return the size of the largest residue of an output."""
+    return -(-out_size[0] // dilation[0]), -(-out_size[1] // dilation[1])
+
+
 def residues(x, dilation, padding, size):
     """Return ``(N * dilation_h * dilation_w, C, *size)``: pixel ``residue + dilation * i - padding`` of every residue, or 0."""
     n, c, h, w = x.shape
     out = zeros((n * dilation[0] * dilation[1], c, *size), x.dtype)
     launch(_take_residues, n * c, x.reshape(-1), out.reshape(-1), (c, h, w), dilation, padding, size, work=4 * out.size)
     return out
+
+
+def put_together(parts, dilation, out):
+    """Write pixel i of every residue to ``out`` at ``residue + dilation * i``; what is behind its last is left out."""
+    (n, c, h, w), size = out.shape, parts.shape[2:]
+    launch(_put_back, n * c, parts.reshape(-1), out.reshape(-1), (c, h, w), dilation, size, work=2 * out.size)
 
 
 @kernel
@@ -34,3 +47,14 @@ def _take_residues(first, last, x, out, shape, dilation, padding, size):
                 if 0 <= ih < h:
                     seen = (plane * h + ih) * w + left + begin * dilation[1]
                     copy(x, seen, dilation[1], out, ((image * c + plane % c) * size[0] + row) * size[1] + begin, 1, count)
+
+
+@kernel
+def _put_back(first, last, parts, out, shape, dilation, size):
+    c, h, w = shape
+    for plane in range(first, last):
+        for ih in range(h):
+            for left in range(min(w, dilation[1])):
+                image = (plane // c * dilation[0] + ih % dilation[0]) * dilation[1] + left
+                part = ((image * c + plane % c) * size[0] + ih // dilation[0]) * size[1]
+                copy(parts, part, 1, out, (plane * h + ih) * w + left, dilation[1], (w - 1 - left) // dilation[1] + 1)

@@ -43,16 +43,16 @@ def multiply_points(u, u_at, u_step, v, m, m_step, rows, steps, starts, grid):
 def transform_channels(first, last, v, x, group, groups, block, grid):
     """Transform the source channels ``first <= c < last`` of a group for one block."""
     lanes, width = VECTOR_BYTES // x.itemsize, grid.size + 2
-    line = np.zeros((grid.block_columns + 2 * lanes) * grid.size + 2, x.dtype)
-    half = np.empty(width * width * (grid.block_columns + lanes), x.dtype)
+    half = np.zeros(width * width * (grid.block_columns + 2 * lanes), x.dtype)
     # Rows of tiles that begin inside a vector are put together nearby: far away, a vector across two lines is slow to write.
-    nearby = np.zeros(grid.points * grid.pitch if grid.block_columns % lanes else 0, x.dtype)
+    inside = grid.together * grid.block_columns % lanes != 0
+    nearby = np.zeros(grid.points * grid.pitch if inside else 0, x.dtype)
     for c in range(first, last):
         channel, at = group * grid.depth + c, c * grid.pitch
         if not nearby.size:
-            transform_source(v, at, grid.seen_step, x, channel, groups * grid.depth, line, half, block, grid)
+            transform_source(v, at, grid.seen_step, x, channel, groups * grid.depth, half, block, grid)
             continue
-        transform_source(nearby, 0, grid.pitch, x, channel, groups * grid.depth, line, half, block, grid)
+        transform_source(nearby, 0, grid.pitch, x, channel, groups * grid.depth, half, block, grid)
         for point in range(grid.points):
             copy(nearby, point * grid.pitch, 1, v, at + point * grid.seen_step, 1, grid.pitch)
 
@@ -62,7 +62,7 @@ def store_channels(m, m_step, bias, out, broken, group, groups, first, count, bl
     """Finish and store ``count`` output channels of a group from ``first`` on for one block."""
     lanes, width = VECTOR_BYTES // out.itemsize, grid.size + 2
     half = np.empty(width * width * lanes, out.dtype)
-    in_rows = grid.dilation_w == 1 and grid.block_columns >= lanes
+    in_rows = grid.block_columns >= lanes
     pixels = np.empty(0 if in_rows else grid.size * grid.size * (grid.pitch + lanes), out.dtype)
     for k in range(count):
         channel = group * grid.channels + first + k
@@ -125,22 +125,22 @@ def convolve_panels(
         store_channels(m, m_step, bias, out, broken, group, groups, panel * ROWS, rows, block, after, grid)
 
 
-def convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, after):
+def convolve(x, weight, bias, out, size, padding, groups, adjoint, after):
     """Write the convolution of ``x`` with 3x3 weights into ``out``; return an array that tells which images must be done again.
 
     Parameters
     ----------
     size : int
         Of a tile, 2 or 4.
-    padding, dilation : (int, int)
-        As usual; the padding at the top and the left, which may be negative.
+    padding : (int, int)
+        At the top and the left; may be negative.
     adjoint : bool
         The weights are those of the convolution whose adjoint this is: source channels first, turned by half a turn.
     after : Epilogue
         What follows the sums.
     """
     n, depth, channels = x.shape[0], x.shape[1] // groups, out.shape[1] // groups
-    sizes = x.shape[2:], out.shape[2:], padding, dilation, depth, channels, x.itemsize
+    sizes = x.shape[2:], out.shape[2:], padding, depth, channels, x.itemsize
     made = grid(size, n, *sizes, get_num_threads())
     steps = np.arange(depth, dtype=np.int64) * made.pitch
     starts = np.arange(made.vectors, dtype=np.int64) * (VECTOR_BYTES // x.itemsize)

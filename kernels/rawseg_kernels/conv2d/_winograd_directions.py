@@ -9,7 +9,7 @@ from .._epilogue import NOTHING
 from .._errors import ArgumentError, DTypeError
 from . import im2col
 from ._finite import finite
-from ._residues import residues
+from ._residues import part_size, put_together, residues
 from ._winograd import convolve
 from ._winograd_weight_sums import sum_over_tiles
 
@@ -31,9 +31,8 @@ def forward(size, x, weight, bias, out_size, stride, padding, dilation, groups, 
     if not finite(weight):
         return im2col.forward(x, weight, bias, *rest)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
-    if x.shape[0]:
-        for b in np.flatnonzero(convolve(x, weight, bias, out, size, padding, dilation, groups, False, after)):
-            out[b : b + 1] = im2col.forward(x[b : b + 1], weight, bias, *rest)
+    for b in _convolve(x, weight, bias, out, size, padding, dilation, groups, False, after):
+        out[b : b + 1] = im2col.forward(x[b : b + 1], weight, bias, *rest)
     return out
 
 
@@ -44,11 +43,24 @@ def backward_input(size, grad_output, weight, input_shape, stride, padding, dila
     if not finite(weight):
         return im2col.backward_input(grad_output, weight, input_shape, *rest)
     out = empty(input_shape, grad_output.dtype)
-    if out.shape[0]:
-        turned = 2 * dilation[0] - padding[0], 2 * dilation[1] - padding[1]
-        for b in np.flatnonzero(convolve(grad_output, weight, bias, out, size, turned, dilation, groups, True, NOTHING)):
-            out[b : b + 1] = im2col.backward_input(grad_output[b : b + 1], weight, (1, *input_shape[1:]), *rest)
+    turned = 2 * dilation[0] - padding[0], 2 * dilation[1] - padding[1]
+    for b in _convolve(grad_output, weight, bias, out, size, turned, dilation, groups, True, NOTHING):
+        out[b : b + 1] = im2col.backward_input(grad_output[b : b + 1], weight, (1, *input_shape[1:]), *rest)
     return out
+
+
+def _convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, after):
+    """Write the convolution to ``out``, residue by residue if it is dilated; return the images that must be done again."""
+    if out.shape[0] == 0:
+        return []
+    if dilation == (1, 1):
+        return np.flatnonzero(convolve(x, weight, bias, out, size, padding, groups, adjoint, after))
+    part = part_size(out.shape[2:], dilation)
+    seen = residues(x, dilation, padding, (part[0] + 2, part[1] + 2))
+    parts = empty((seen.shape[0], out.shape[1], *part), out.dtype)
+    broken = convolve(seen, weight, bias, parts, size, (0, 0), groups, adjoint, after)
+    put_together(parts, dilation, out)
+    return np.flatnonzero(broken.reshape(out.shape[0], -1).any(1))
 
 
 def backward_weight(size, grad_output, x, weight_shape, stride, padding, dilation, groups):
@@ -57,8 +69,8 @@ def backward_weight(size, grad_output, x, weight_shape, stride, padding, dilatio
     if x.shape[0]:
         given, seen, sides = grad_output, x, padding
         if dilation != (1, 1):
-            part = [-(-grad_output.shape[2 + i] // dilation[i]) for i in (0, 1)]
-            given, sides = residues(grad_output, dilation, (0, 0), (part[0], part[1])), (0, 0)
+            part = part_size(grad_output.shape[2:], dilation)
+            given, sides = residues(grad_output, dilation, (0, 0), part), (0, 0)
             seen = residues(x, dilation, padding, (part[0] + 2, part[1] + 2))
         grad_weight = sum_over_tiles(size, given, seen, weight_shape, sides, groups)
         if finite(grad_weight):

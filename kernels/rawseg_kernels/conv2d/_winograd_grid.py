@@ -1,8 +1,7 @@
 """How the output pixels of a 3x3 convolution are cut into Winograd's tiles, and the tiles into blocks.
 
-A dilated convolution is one dense convolution for every residue of an output pixel modulo the dilation, on the pixels of x that
-are whole dilations apart. Image, residues and tiles from top to bottom are counted by one number, the *tile row*: a block is
-some tile rows times some tile columns, and its tiles follow one another row by row.
+Images and tiles from top to bottom are counted by one number, the *tile row*: a block is some tile rows times some tile
+columns, and its tiles follow one another row by row.
 """
 
 from __future__ import annotations
@@ -32,15 +31,14 @@ class Grid(NamedTuple):
     out_w: int
     top: int  # padding
     left: int
-    dilation_h: int
-    dilation_w: int
-    tiles_h: int  # that cover the pixels of one residue
+    tiles_h: int  # that cover an image
     tiles_w: int
     rows: int  # tile rows of all images
     block_rows: int  # of a block
     block_columns: int
     across: int  # blocks
     blocks: int
+    together: int  # tile rows that a vector holds
     vectors: int  # of tiles of a block
     pitch: int  # tiles from a channel of transformed data to the next
     depth: int  # source channels of a group
@@ -65,7 +63,6 @@ def grid(
     plane: Pair,
     out_size: Pair,
     padding: Pair,
-    dilation: Pair,
     depth: int,
     channels: int,
     itemsize: int,
@@ -73,8 +70,8 @@ def grid(
 ) -> Grid:
     """Lay out a convolution of ``n`` images with ``depth`` channels to ``channels``, those of one group."""
     lanes, points = VECTOR_BYTES // itemsize, (size + 2) ** 2
-    tiles_h, tiles_w = (-(-out_size[i] // (dilation[i] * size)) for i in (0, 1))
-    rows, panels = n * dilation[0] * dilation[1] * tiles_h, -(-channels // ROWS)
+    tiles_h, tiles_w = (-(-out_size[i] // size) for i in (0, 1))
+    rows, panels = n * tiles_h, -(-channels // ROWS)
     near = points * depth * channels * itemsize <= BLOCK_BYTES
     at_once = min(panels, NEAR_PANELS if near else FAR_PANELS)
     tiles = max(FEWEST_TILES, min(MOST_TILES, BLOCK_BYTES // (points * (depth + at_once * ROWS) * itemsize)))
@@ -91,7 +88,6 @@ def grid(
         *plane,
         *out_size,
         *padding,
-        *dilation,
         tiles_h,
         tiles_w,
         rows,
@@ -99,6 +95,7 @@ def grid(
         columns,
         across,
         across * -(-rows // block_rows),
+        max(1, lanes // columns) if across == 1 else 1,
         vectors,
         pitch,
         depth,
