@@ -269,14 +269,14 @@ def test_auto_depends_on_precision_dtype_and_shape_alone(precision):
 @pytest.mark.parametrize(
     ("asked", "verb", "dilation", "channels", "smallest"),
     [
-        ("fast", "forward", (1, 1), (64, 64), (8, 40)),  # 32 pairs a channel, times 40, is 1280
-        ("fast", "backward_input", (1, 2), (64, 64), (7, 80)),
-        ("fast", "forward", (2, 1), (20, 20), (14, 128)),
-        ("fast", "forward", (1, 1), (320, 320), (8, 8)),
-        ("fast", "backward_weight", (1, 1), (14, 14), (8, 37)),
+        ("fast", "forward", (1, 1), (64, 64), (8, 20)),  # 32 pairs a channel, times 20, is 640
+        ("fast", "backward_input", (1, 2), (64, 64), (7, 40)),
+        ("fast", "forward", (2, 1), (20, 20), (14, 64)),
+        ("fast", "forward", (1, 1), (160, 160), (8, 8)),
+        ("fast", "backward_weight", (1, 1), (14, 14), (7, 37)),
         ("fast", "backward_weight", (2, 2), (20, 20), (14, 52)),
         ("balanced", "forward", (1, 1), (128, 128), (8, 24)),
-        ("balanced", "backward_weight", (1, 1), (32, 32), (8, 16)),
+        ("balanced", "backward_weight", (1, 1), (32, 32), (7, 16)),
     ],
 )
 def test_auto_takes_winograd_from_where_it_pays(precision, asked, verb, dilation, channels, smallest):

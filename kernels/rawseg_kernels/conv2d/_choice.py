@@ -17,8 +17,8 @@ from .._precision import get_precision
 MOST_SHARES = 4  # output channels of one input channel, and
 MOST_TAPS = 49  # of a kernel: above, matrix products are faster than planes
 TILES = {"fast": "winograd4", "balanced": "winograd2"}
-SHORTEST_SIDE = 8  # of the map that a dense convolution makes: smaller ones are mostly the tiles' margins
-SHORTEST_PART = 7  # of each of the maps that a dilated one makes: there are many, and together they fill vectors
+SHORTEST_SIDE = 8  # of the map that a dense convolution makes: of a single smaller one, the weights take most of the time
+SHORTEST_PART = 7  # of a map whose weights' gradient is summed, and of each of those that a dilated convolution makes: many
 
 
 class Limits(NamedTuple):
@@ -29,7 +29,7 @@ class Limits(NamedTuple):
 
 
 LIMITS = {
-    ("winograd4", False): Limits(10, 1280),  # forward and backward_input
+    ("winograd4", False): Limits(10, 640),  # forward and backward_input
     ("winograd2", False): Limits(64, 1536),
     ("winograd4", True): Limits(7, 256),  # backward_weight, whose direct sums are slower
     ("winograd2", True): Limits(16, 256),
@@ -71,6 +71,6 @@ def choose(verb, kernel_size, stride, dilation, channels, out_size, dtype):
     pairs = channels[0] * channels[1] // (channels[0] + channels[1])
     height, width = out_size[0] // dilation[0], out_size[1] // dilation[1]
     least = LIMITS[winograd, of_weights]
-    shortest = SHORTEST_SIDE if dilation == (1, 1) else SHORTEST_PART
+    shortest = SHORTEST_SIDE if dilation == (1, 1) and not of_weights else SHORTEST_PART
     pays = pairs >= least.pairs and pairs * width >= least.work and min(height, width) >= shortest
     return winograd if pays else "im2col"
