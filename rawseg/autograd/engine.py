@@ -12,7 +12,7 @@ from ..device import zeros
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
 from .deferred import deferring
 from .function import NOT_FREED, Node, check_finite
-from .grad_mode import modes, set_grad_enabled
+from .grad_mode import graph_kept, modes
 from .tensor import Tensor
 
 __all__ = ["backward", "grad"]
@@ -51,7 +51,7 @@ def backward(
     roots, given = _as_list(tensors), [] if grad_tensors is None else _as_list(grad_tensors)
     found = _run("backward", roots, grad_tensors, wanted, retain_graph, create_graph)
     taken = {id(memory_of(g.array)) for g in given if g is not None}
-    with set_grad_enabled(create_graph):
+    with graph_kept(create_graph):
         for tensor, gradient in found.values():
             tensor.grad = _own(gradient, taken) if tensor.grad is None else tensor.grad + gradient
 
@@ -114,7 +114,7 @@ def _run(op: str, roots: list[Tensor], root_grads: Any, wanted: list[Tensor] | N
         before = waiting[slot]
         waiting[slot] = gradient if before is None else before + gradient
 
-    with set_grad_enabled(create), deferring():
+    with graph_kept(create), deferring():
         for tensor, gradient in zip(roots, _root_gradients(op, roots, root_grads)):
             receive(tensor if tensor._node is None else (tensor._node, tensor._slot), gradient)
         useful = None if targets is None else _leads_to(roots, targets)

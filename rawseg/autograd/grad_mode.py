@@ -90,6 +90,21 @@ class set_grad_enabled(_Switch):
             modes.grad, self._before_call = self._before_call, None
 
 
+class graph_kept:
+    """Record the graph or not inside a ``with`` block: sooner than `set_grad_enabled`, which can do more."""
+
+    __slots__ = ("_before", "_mode")
+
+    def __init__(self, mode: bool) -> None:
+        self._mode = mode
+
+    def __enter__(self) -> None:
+        self._before, modes.grad = modes.grad, self._mode
+
+    def __exit__(self, *_exception: object) -> None:
+        modes.grad = self._before
+
+
 class detect_anomaly(_Switch):
     """Raise a GraphError that names the first operation, forward or backward, that yields inf or NaN."""
 

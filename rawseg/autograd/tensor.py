@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rawseg_kernels._arrays import FLOATING, check_current
+from rawseg_kernels._arrays import FLOATING, check_current, filled
 
 from ..device import array_module, device_of
 from ..errors import ArgumentTypeError, DTypeError, GraphError, ShapeError
@@ -125,7 +125,8 @@ class Tensor(Operators, InPlace, Methods):
     @property
     def device(self) -> str:
         """``"cpu"`` or ``"cuda:N"``."""
-        return device_of(self._array) or "cpu"  # only what the CPU computes is deferred
+        array = self._array
+        return "cpu" if type(array) is np.ndarray else device_of(array) or "cpu"  # only what the CPU computes is deferred
 
     @property
     def _meta(self) -> tuple[tuple[int, ...], np.dtype, str]:
@@ -264,7 +265,7 @@ class Tensor(Operators, InPlace, Methods):
 
     def ones_like(self) -> Tensor:
         """Return ones of this shape, dtype and device."""
-        return Tensor(array_module(self.array).ones(self.shape, self.dtype))
+        return Tensor(filled(self.array, self.shape, 1))
 
     # Python's protocols
 

@@ -25,18 +25,21 @@ from .reduction import EMPTY, REDUCTIONS, check_choice, check_device, mean_over,
 
 __all__ = ["cross_entropy", "nll_loss"]
 
+NO_ID = 1 << 63  # is no int64
+
 
 class PixelCrossEntropy(Function):
     """For each pixel sum_c q_c (logsumexp(x) - x_c), where q puts ``sharp`` on the target class and ``smooth_c`` on each.
 
-    x is (C,), (N, C) or (N, C, ...), D pixels an image; target, kept and sharp are (N, D), smooth (C,) or (0,). Pixels that are
-    not kept give 0, whatever they hold. The result is (N, D), or the sum of all over a ``divisor``.
+    x is (C,), (N, C) or (N, C, ...), D pixels an image; target, kept and sharp are (N, D), smooth (C,) or (0,). Every target is
+    one of the C classes. Pixels that are not kept give 0, whatever they hold. The result is (N, D), or the sum of all over a
+    ``divisor``.
     """
 
     @staticmethod
     def forward(ctx, x, *, target, kept, sharp, smooth, divisor=None):
         ctx.shape = target.shape[0], x.shape[0 if x.ndim == 1 else 1], target.shape[1]
-        losses, shifts = cross_entropy_room.forward(x.reshape(ctx.shape), target, kept, sharp, smooth)
+        losses, shifts = cross_entropy_room.forward(x.reshape(ctx.shape), target, kept, sharp, smooth, known=True)
         ctx.options, ctx.divisor = (target, kept, sharp, smooth), divisor
         ctx.save(x, shifts)
         return losses if divisor is None else array_module(x).asarray(losses.sum() / divisor)
@@ -55,8 +58,8 @@ class PixelCrossEntropy(Function):
         logits, grads = x.array.reshape(ctx.shape), grad_output.array
         if ctx.divisor is not None:
             with np.errstate(all="ignore"):  # a class weight may be next to nothing
-                grads = array_module(grads).broadcast_to(grads / ctx.divisor, target.shape)
-        return Tensor(cross_entropy_room.backward(grads, logits, shifts.array, *ctx.options).reshape(x.shape))
+                grads = array_module(grads).asarray(grads / ctx.divisor)
+        return Tensor(cross_entropy_room.backward(grads, logits, shifts.array, *ctx.options, known=True).reshape(x.shape))
 
 
 def _distribution(x: Tensor, target: Any, sharp: Any, smooth: Any) -> Any:
@@ -149,16 +152,15 @@ def cross_entropy(
     label_smoothing = real(op, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(op, "label_smoothing", "0 to 1", label_smoothing)
-    weights = _class_weights(op, x, weight)
-    if target.dtype.kind == "f":
+    soft = target.dtype.kind == "f"
+    weights = None if weight is None and not (soft or label_smoothing) else _class_weights(op, x, weight)
+    if soft:
         return _soft_cross_entropy(op, x, target, weights, ignore_index, reduction, label_smoothing, empty)
-    ids, kept = _class_ids(op, x, target, ignore_index)
-    sharp = kept.astype(np.float64) if weight is None else weights[ids] * kept
-    smooth = weights * (label_smoothing / len(weights)) if label_smoothing else weights[:0]
+    ids, kept, sharp, total = _shares(op, x, target, ignore_index, None if weight is None else weights)
+    smooth = weights * (label_smoothing / len(weights)) if label_smoothing else sharp.reshape(-1)[:0]
     options = {"target": ids, "kept": kept, "smooth": smooth}
     options["sharp"] = sharp * (1 - label_smoothing) if label_smoothing else sharp
     if reduction == "mean":
-        total = np.float64(np.count_nonzero(kept)) if weight is None and isinstance(kept, np.ndarray) else sharp.sum()
         if current() is None and total != 0:
             return PixelCrossEntropy.apply(x, **options, divisor=float(total))
         return mean_over(op, PixelCrossEntropy.apply(x, **options).sum(), total, empty)
@@ -233,15 +235,33 @@ def _class_weights(op: str, x: Tensor, weight: Any) -> Any:
     return weights
 
 
-def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Any, Any]:
-    """Return class ids (0 where ignored) and whether each is kept, both of shape (N, D)."""
+def _shares(op: str, x: Tensor, target: Tensor, ignore_index: int, weights: Any) -> tuple[Any, Any, Any, Any]:
+    """Return what `_class_ids` does, the weight of each target, 0 where it is ignored, and the weight of all."""
+    flat = _check_ids(op, x, target)
+    if type(target.array) is np.ndarray and current() is None and ignore_index < NO_ID:
+        found = cross_entropy_room.shares(target.array, flat, ignore_index, x.shape[0 if x.ndim == 1 else 1], weights)
+        if found is not None:  # else `_class_ids` says what is wrong
+            ids, kept, sharp, count = found
+            return ids, kept, sharp, count if weights is None else sharp.sum()
+    ids, kept = _class_ids(op, x, target, ignore_index)
+    sharp = kept.astype(np.float64) if weights is None else weights[ids] * kept
+    return ids, kept, sharp, sharp.sum()
+
+
+def _check_ids(op: str, x: Tensor, target: Tensor) -> tuple[int, int]:
+    """Check what class ids are asked for, but for their range; return (N, D)."""
     shape = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
     if target.dtype != np.int64:
         raise DTypeError(op, "target", "int64 class ids", target.dtype)
     check_device(op, x, target, "target")
     if target.shape != shape:
         raise ShapeError(op, "target", f"shape {shape} (input shape {x.shape})", f"shape {target.shape}")
-    flat = (1, 1) if x.ndim == 1 else (x.shape[0], math.prod(shape[1:]))
+    return (1, 1) if x.ndim == 1 else (x.shape[0], math.prod(shape[1:]))
+
+
+def _class_ids(op: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Any, Any]:
+    """Return class ids (0 where ignored) and whether each is kept, both of shape (N, D)."""
+    flat = _check_ids(op, x, target)
     ids, classes, xp = target.array, x.shape[0 if x.ndim == 1 else 1], array_module(target.array)
     if not 0 <= ignore_index < classes and are_within(ids, 0, classes):  # which is most often so, and then all are kept
         return ids.reshape(flat).copy(), np.ones(flat, bool)

@@ -9,11 +9,11 @@ from bounds import assert_within, gamma, unit_roundoff
 from complex_step import assert_complex_step
 from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_same_bits
+from promises import assert_promises, assert_same_bits
 
 from rawseg.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels import _memory, cross_entropy
-from rawseg_kernels.cross_entropy import direct, reference
+from rawseg_kernels.cross_entropy import _shares, direct, reference
 
 NONE = np.empty(0)
 X, IDS = np.zeros((1, 2, 3), np.float32), np.zeros((1, 3), np.int64)
@@ -134,6 +134,61 @@ def test_single_pixels_of_a_batch_have_the_bits_of_pixels_of_an_image():
     assert_same_bits(
         np.ascontiguousarray(grad[:, :, 0].T)[None], cross_entropy.backward(g.T.copy(), image, shifts.T.copy(), *flat)
     )
+
+
+@pytest.mark.parametrize("algorithm", ["reference", "cuda", *cross_entropy.ALGORITHMS])
+@pytest.mark.parametrize("shape", [(9, 11, 1), (2, 3, 40), (0, 2, 3), (1, 2, 1)])
+def test_one_gradient_may_be_that_of_all_pixels(shape, algorithm):
+    rng = np.random.default_rng(2)
+    x, pixels = rng.standard_normal(shape).astype(np.float32), (shape[0], shape[2])
+    rest = rng.integers(0, shape[1], pixels), rng.random(pixels) < 0.8, rng.random(pixels), rng.random(shape[1])
+    shifts = cross_entropy.forward(x, *rest)[1]
+    each = cross_entropy.backward(np.full(pixels, 0.3, np.float32), x, shifts, *rest, algorithm)
+    assert_same_bits(cross_entropy.backward(np.array(0.3, np.float32), x, shifts, *rest, algorithm), each)
+
+
+def test_rows_of_logits_that_are_infinite_or_missing():
+    inf, nan = np.inf, np.nan
+    rows = [[0, -inf, -1], [inf, 0, 1], [nan, 0, 1], [0, nan, 1], [-inf, -inf, -inf], [0, -nan, inf], [-0.0, 0, -5]]
+    x = np.array(rows, np.float32)[:, :, None]
+    rest = np.array([[1], [0], [1], [0], [0], [2], [2]]), np.ones((7, 1), bool), np.ones((7, 1)), NONE
+    losses, shifts = cross_entropy.forward(x, *rest)
+    want, want_shifts = cross_entropy.forward(x, *rest, "reference")
+    np.testing.assert_allclose(losses, want, rtol=1e-6)
+    np.testing.assert_allclose(shifts, want_shifts, rtol=1e-9)
+    np.testing.assert_array_equal(np.isnan(shifts[:, 0]), [False, True, True, True, True, True, False])
+
+
+@st.composite
+def labels(draw):
+    """Few and many ids, some of them ignored, which may be a class or not; classes with weights or without."""
+    classes, size = draw(st.sampled_from([1, 2, 300])), draw(st.sampled_from([0, 1, 7, _shares.PIECE, _shares.PIECE + 3]))
+    ignored = draw(st.sampled_from([-100, 0, 1, 255, 2**63 - 1, -(2**63)]))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    ids = np.where(rng.random(size) < 0.8, rng.integers(0, classes, size), ignored)
+    return ids, ignored, classes, rng.uniform(0, 2, classes) if draw(st.booleans()) else None
+
+
+@given(labels())
+def test_what_class_ids_come_to(case):
+    ids, ignored, classes, weights = case
+    target, kept, sharp, count = cross_entropy.shares(ids, (1, ids.size), ignored, classes, weights)
+    assert_same_bits((target[0], kept[0]), (np.where(ids == ignored, 0, ids), ids != ignored))
+    assert_same_bits(sharp[0], (np.ones(classes) if weights is None else weights)[target[0]] * kept[0])
+    assert count == np.count_nonzero(ids != ignored)
+
+
+def test_what_class_ids_come_to_is_the_same_for_any_threads(monkeypatch):
+    ids = np.random.default_rng(0).integers(-1, 5, 3 * _shares.PIECE + 1)
+    assert_promises(monkeypatch, lambda ids: cross_entropy.shares(ids, (1, ids.size), -1, 5, np.arange(5.0))[:3], ids)
+
+
+@given(labels(), st.sampled_from([-1, -(2**62), 300, 2**62]), st.integers(0, 10**6))
+def test_an_id_that_is_no_class_is_seen(case, wrong, place):
+    ids, ignored, classes, weights = case
+    ids = np.append(ids, 0)
+    ids[place % ids.size] = wrong
+    assert cross_entropy.shares(ids, (1, ids.size), ignored, classes, weights) is None
 
 
 @pytest.mark.proves("cross_entropy", "complex step")

@@ -15,16 +15,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from .. import _arrays, _memory
-from .._algorithms import find
+from .._algorithms import algorithm_module, find
 from .._errors import DTypeError, ShapeError
 
 OP = "cross_entropy"
 ALGORITHMS = ("direct", "expressions")
 CUDA_ALGORITHMS = ("cuda",)
+IDS, FLAGS, WIDE = np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float64)
 
 
-def forward(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, algorithm: str = "auto") -> tuple[Any, Any]:
+def forward(
+    x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, algorithm: str = "auto", *, known: bool = False
+) -> tuple[Any, Any]:
     """Return the loss of every pixel, and what `backward` needs.
 
     Parameters
@@ -41,6 +46,8 @@ def forward(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, algorithm: 
         And of each class, the same at every pixel; nothing if it is empty.
     algorithm : {"auto", "direct", "expressions", "cuda", "reference"}
         See the module's docstring.
+    known : bool
+        Whether the caller has seen that every class is one of the C: to look takes a pass over memory.
 
     Returns
     -------
@@ -56,35 +63,77 @@ def forward(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, algorithm: 
     IndexRangeError
         If a class is not one of the C.
     """
-    device = _check(x, target, kept, sharp, smooth)
+    device = _check(x, target, kept, sharp, smooth, known)
     _memory.check_size(OP, target.shape, sharp.dtype)
     return _form("forward", algorithm, device)(*map(_arrays.contiguous, (x, target, kept, sharp, smooth)))
 
 
 def backward(
-    grad_output: Any, x: Any, shifts: Any, target: Any, kept: Any, sharp: Any, smooth: Any, algorithm: str = "auto"
+    grad_output: Any,
+    x: Any,
+    shifts: Any,
+    target: Any,
+    kept: Any,
+    sharp: Any,
+    smooth: Any,
+    algorithm: str = "auto",
+    *,
+    known: bool = False,
 ) -> Any:
     """Return the gradient with respect to ``x``, shape (N, C, D).
 
     Parameters
     ----------
-    grad_output : ndarray, shape (N, D)
+    grad_output : ndarray, shape (N, D), or () for one number for all
         Gradient with respect to the losses.
     shifts : ndarray of float64, shape (N, D)
         From `forward`.
-    x, target, kept, sharp, smooth, algorithm
+    x, target, kept, sharp, smooth, algorithm, known
         As in `forward`.
     """
-    device = _check(x, target, kept, sharp, smooth)
+    device = _check(x, target, kept, sharp, smooth, known)
     _arrays.check_floating(OP, x=x, grad_output=grad_output)
-    _arrays.check_shape(OP, "grad_output", grad_output, target.shape)
+    if grad_output.ndim:
+        _arrays.check_shape(OP, "grad_output", grad_output, target.shape)
     _wide("shifts", shifts, target.shape)
     _memory.check_size(OP, x.shape, x.dtype)
     arrays = map(_arrays.contiguous, (grad_output, x, shifts, target, kept, sharp, smooth))
     return _form("backward", algorithm, device)(*arrays)
 
 
-def _check(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any) -> str:
+def shares(target: np.ndarray, shape: tuple[int, int], ignored: int, classes: int, weights: np.ndarray | None = None) -> Any:
+    """Return what `forward` and `backward` take for class ids on the CPU; or None if one is no class and not ``ignored``.
+
+    Parameters
+    ----------
+    target : ndarray of int64
+        The ids.
+    shape : tuple of int
+        (N, D), as many.
+    ignored : int
+        An int64: pixels with this id do not count.
+    classes : int
+        How many there are.
+    weights : ndarray of float64, shape (C,), optional
+        Of the classes.
+
+    Returns
+    -------
+    target : ndarray of int64, shape (N, D)
+        A copy of the ids, 0 where they are ignored.
+    kept : ndarray of bool, shape (N, D)
+        Which are not.
+    sharp : ndarray of float64, shape (N, D)
+        The weights of the kept, or 1; 0 of the ignored.
+    count : int
+        How many are kept.
+    """
+    return algorithm_module(__name__, "_shares").of_ids(_arrays.contiguous(target), shape, ignored, classes, weights)
+
+
+def _check(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, known: bool) -> str:
+    if known and _are_usual(x, target, kept, sharp, smooth):
+        return "cpu"
     device = _arrays.check_floating(OP, x=x)
     _arrays.check_rank(OP, "x", x, "(N, C, D)")
     if x.shape[1] < 1:
@@ -92,7 +141,8 @@ def _check(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any) -> str:
     shape = x.shape[0], x.shape[2]
     _arrays.check_integers(OP, "target", target, device)
     _arrays.check_shape(OP, "target", target, shape)
-    _arrays.check_range(OP, "target", target, 0, x.shape[1], f"a class in range({x.shape[1]})")
+    if not known:
+        _arrays.check_range(OP, "target", target, 0, x.shape[1], f"a class in range({x.shape[1]})")
     _arrays.check_array(OP, "kept", kept)
     if kept.dtype != bool:
         raise DTypeError(OP, "kept", "bool", kept.dtype)
@@ -102,7 +152,23 @@ def _check(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any) -> str:
     return device
 
 
+def _are_usual(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any) -> bool:
+    """Return whether all that `_check` asks for is so, of NumPy's arrays; of others, it is asked one by one."""
+    if type(x) is not np.ndarray or x.ndim != 3 or x.dtype not in _arrays.FLOATING:
+        return False
+    shape, classes = (x.shape[0], x.shape[2]), x.shape[1]
+    return (
+        classes > 0
+        and _arrays.fits(target, shape, IDS)
+        and _arrays.fits(kept, shape, FLAGS)
+        and _arrays.fits(sharp, shape, WIDE)
+        and _arrays.fits(smooth, (classes,) if smooth.size else (0,), WIDE)
+    )
+
+
 def _wide(argument: str, array: Any, shape: tuple[int, ...]) -> None:
+    if _arrays.fits(array, shape, WIDE):
+        return
     _arrays.check_array(OP, argument, array)
     if array.dtype != "float64":
         raise DTypeError(OP, argument, "float64", array.dtype)

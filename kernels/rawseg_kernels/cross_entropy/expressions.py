@@ -29,6 +29,7 @@ def backward(grad_output: Any, x: Any, shifts: Any, target: Any, kept: Any, shar
     """See ``reference.backward``."""
     xp = _arrays.module_of(x)
     grad_input = xp.empty(x.shape, x.dtype)
+    grad_output = xp.broadcast_to(grad_output, target.shape)
     for b in range(x.shape[0]):
         with np.errstate(invalid="ignore"):
             gradient = xp.exp(x[b] - shifts[b]) * (sharp[b] + smooth.sum())  # float64, as shifts is

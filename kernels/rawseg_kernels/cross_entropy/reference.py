@@ -37,8 +37,9 @@ def forward(x, target, kept, sharp, smooth):
 
 
 def backward(grad_output, x, shifts, target, kept, sharp, smooth):
-    """``g (e**(x - shift) sum(q) - q)``; 0 where a pixel is not kept."""
+    """``g (e**(x - shift) sum(q) - q)``; 0 where a pixel is not kept. g may be one number for all pixels, of shape ()."""
     n, classes, pixels = x.shape
+    grad_output = np.broadcast_to(grad_output, (n, pixels))
     grad_input = np.empty((n, classes, pixels), x.dtype)
     mass = 0.0
     for k in range(smooth.size):

@@ -40,13 +40,18 @@ FAULTS = [
     *mistakes(
         "cross_entropy",
         CLASSES,
-        "cross_entropy",
+        "_shares",
         (
             "ignored-counted",
-            "np.float64(np.count_nonzero(kept)) if weight is None and isinstance(kept, np.ndarray) else sharp.sum()",
-            "float(sharp.size)",
+            "count if weights is None else sharp.sum()",
+            "sharp.size",
             "the mean is over all pixels, ignored or not, whatever they weigh",
         ),
+    ),
+    *mistakes(
+        "cross_entropy",
+        CLASSES,
+        "cross_entropy",
         (
             "smoothing-twice",
             "sharp * (1 - label_smoothing)",
