@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from rawseg_kernels import _arena as arena  # whose arrays begin with a line of the caches, as vectors like them
 from rawseg_kernels._arrays import integer
 
 from . import random
+from .autograd.memory import copied
 from .autograd.operands import DEFAULT_DTYPE, dtype_of, has_numbers
 from .autograd.tensor import Tensor
 from .device import device_of, move
@@ -61,8 +63,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
             [3. , 4.5]])
     """
     wanted = None if dtype is None else dtype_of("tensor", "dtype", dtype)
-    array = _to_array(data, default=wanted is None)
-    array = array.astype(array.dtype if wanted is None else wanted, order="C", copy=True)
+    array = copied(_to_array(data, default=wanted is None), wanted)
     return Tensor(array if device is None else move(array, device), requires_grad)
 
 
@@ -154,17 +155,19 @@ def _shape(op: str, sizes: tuple) -> tuple[int, ...]:
 
 def zeros(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return zeros."""
-    return _made(np.zeros(_shape("zeros", size), dtype_of("zeros", "dtype", dtype)), device, requires_grad)
+    return _made(arena.zeros(_shape("zeros", size), dtype_of("zeros", "dtype", dtype)), device, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return ones."""
-    return _made(np.ones(_shape("ones", size), dtype_of("ones", "dtype", dtype)), device, requires_grad)
+    array = arena.empty(_shape("ones", size), dtype_of("ones", "dtype", dtype))
+    array.fill(1)
+    return _made(array, device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = DEFAULT_DTYPE, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Return uninitialised elements."""
-    return _made(np.empty(_shape("empty", size), dtype_of("empty", "dtype", dtype)), device, requires_grad)
+    return _made(arena.empty(_shape("empty", size), dtype_of("empty", "dtype", dtype)), device, requires_grad)
 
 
 def full(size: Any, fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:

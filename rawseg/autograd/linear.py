@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rawseg_kernels import matmul as kernel
+
 from ..device import array_module
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .function import Function
 from .operands import as_tensor, is_floating, pair_of_operands
-from .shaping import Expand
+from .shaping import Expand, Reshape, sum_to
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -23,30 +25,74 @@ def _as_it_lies(array: np.ndarray) -> tuple[np.ndarray, bool]:
     return (turned, True) if turned.flags.c_contiguous and not array.flags.c_contiguous else (array, False)
 
 
+def product(a: np.ndarray, b: np.ndarray, turned_a: bool = False, turned_b: bool = False) -> np.ndarray:
+    """Return a product of matrices, each as it is or transposed, on rawseg's own kernels."""
+    (a, lies_turned_a), (b, lies_turned_b) = _as_it_lies(a), _as_it_lies(b)
+    return kernel.forward(a, b, turned_a is not lies_turned_a, turned_b is not lies_turned_b)
+
+
 class MatMul(Function):
-    """Stacks of matrices (..., M, K) @ (..., K, N) with equal stack axes.
+    """Stacks of matrices (..., M, K) @ (..., K, N) with equal stack axes; either is read transposed where it is ``turned``.
 
     The product runs on rawseg's own kernels, whose sums have one order: the thread count of a BLAS cannot reach the bits, and a
     CUDA graph can hold it.
     """
 
-    @staticmethod
-    def forward(ctx, a, b):
-        from rawseg_kernels import matmul as kernel
+    compiled = True
 
+    @staticmethod
+    def forward(ctx, a, b, *, turned_a=False, turned_b=False):
         ctx.save(a, b)
-        (a, turned_a), (b, turned_b) = _as_it_lies(a), _as_it_lies(b)
-        return kernel.forward(a, b, turned_a, turned_b)
+        ctx.turned = turned_a, turned_b
+        return product(a, b, turned_a, turned_b)
 
     @staticmethod
     def backward(ctx, grad_output):
-        a, b = ctx.saved
-        grad_a = MatMul.apply(grad_output, b.swapaxes(-1, -2)) if ctx.needs_grad[0] else None
-        if not ctx.needs_grad[1]:
-            return grad_a, None
-        if _as_it_lies(b.array)[1]:  # so that the gradient lies as b does: a linear layer's weight keeps it without a copy
-            return grad_a, MatMul.apply(grad_output.swapaxes(-1, -2), a).swapaxes(-1, -2)
-        return grad_a, MatMul.apply(a.swapaxes(-1, -2), grad_output)
+        (a, b), (turned_a, turned_b) = ctx.saved, ctx.turned
+        grad_a = grad_b = None
+        if ctx.needs_grad[0] and turned_a:
+            grad_a = MatMul.apply(b, grad_output, turned_a=turned_b, turned_b=True)
+        elif ctx.needs_grad[0]:
+            grad_a = MatMul.apply(grad_output, b, turned_b=not turned_b)
+        if ctx.needs_grad[1] and turned_b:
+            grad_b = MatMul.apply(grad_output, a, turned_a=True, turned_b=turned_a)
+        elif ctx.needs_grad[1] and _as_it_lies(b.array)[1]:  # the gradient lies as b does: a weight keeps it without a copy
+            grad_b = MatMul.apply(grad_output, a, turned_a=True, turned_b=turned_a).swapaxes(-1, -2)
+        elif ctx.needs_grad[1]:
+            grad_b = MatMul.apply(a, grad_output, turned_a=not turned_a)
+        return grad_a, grad_b
+
+
+class Affine(Function):
+    """Rows (..., K) times a transposed weight (N, K), and a bias (N,), if there is one, added to the products."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias):
+        ctx.save(x, weight)
+        out = product(x.reshape(_matrix(x)), weight, turned_b=True)
+        if bias is not None:
+            out += bias
+        return out.reshape(*x.shape[:-1], weight.shape[0])
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, weight = ctx.saved
+        grad_x = grad_weight = grad_bias = None
+        grads = grad_output if x.ndim == 2 else Reshape.apply(grad_output, shape=_matrix(grad_output))
+        if ctx.needs_grad[0]:
+            grad_x = MatMul.apply(grads, weight)
+            grad_x = grad_x if x.ndim == 2 else Reshape.apply(grad_x, shape=x.shape)
+        if ctx.needs_grad[1]:
+            rows = x if x.ndim == 2 else Reshape.apply(x, shape=_matrix(x))
+            grad_weight = MatMul.apply(grads, rows, turned_a=True)
+        if ctx.needs_grad[2]:
+            grad_bias = sum_to(grad_output, weight.shape[:1])
+        return grad_x, grad_weight, grad_bias
+
+
+def _matrix(x: Any) -> tuple[int, int]:
+    """Return the shape of an array's last axis as rows of one matrix."""
+    return math.prod(x.shape[:-1]), x.shape[-1]
 
 
 class Einsum(Function):
@@ -94,6 +140,8 @@ def matmul(a: Any, b: Any) -> Tensor:
         raise DTypeError("matmul", "input", "float32 or float64", a.dtype)
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError("matmul", "input", "at least one axis each", f"shapes {a.shape} and {b.shape}")
+    if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:  # most are so, and sooner told
+        return MatMul.apply(a, b)
     left = a.unsqueeze(0) if a.ndim == 1 else a
     right = b.unsqueeze(1) if b.ndim == 1 else b
     if left.shape[-1] != right.shape[-2]:

@@ -44,12 +44,13 @@ def _are_for_kernels(*arrays: Any) -> bool:
     )
 
 
-def copied(x: Any) -> Any:
-    """Return a fresh C-contiguous copy."""
-    if not isinstance(x, np.ndarray) or x.nbytes < SMALLEST:
-        return x.copy(order="C")
-    out = empty(x.shape, x.dtype)
-    np.copyto(out, x)
+def copied(x: Any, dtype: Any = None) -> Any:
+    """Return a fresh C-contiguous copy, in a dtype if one is given."""
+    dtype = x.dtype if dtype is None else dtype
+    if not isinstance(x, np.ndarray) or x.size * dtype.itemsize < SMALLEST:
+        return x.astype(dtype, order="C")
+    out = empty(x.shape, dtype)
+    np.copyto(out, x, casting="unsafe")
     return out
 
 

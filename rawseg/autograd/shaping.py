@@ -160,7 +160,9 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def permute(x: Tensor, *axes: Any) -> Tensor:
     """Return ``x`` with its axes in another order; without axes, reversed."""
-    order = _unpack(axes) or tuple(reversed(range(x.ndim)))
+    order = _unpack(axes)
+    if not order:
+        return Permute.apply(x, axes=tuple(range(x.ndim - 1, -1, -1)))
     order = tuple(axis_of("permute", "dims", axis, x.ndim) for axis in order)
     if sorted(order) != list(range(x.ndim)):
         raise ArgumentError("permute", "dims", f"each of {x.ndim} axes once", order)

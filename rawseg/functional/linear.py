@@ -7,7 +7,8 @@ from typing import Any
 from rawseg_kernels._arrays import check_floating
 
 from ..autograd import Tensor
-from ..autograd.linear import matmul
+from ..autograd.grad_mode import modes
+from ..autograd.linear import Affine, matmul
 from ..autograd.operands import as_tensor
 from ..errors import ShapeError
 from .naming import operation
@@ -47,5 +48,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
         raise ShapeError("linear", "input", f"{weight.shape[1]} features in the last axis", f"shape {x.shape}")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ShapeError("linear", "bias", f"shape {weight.shape[:1]}", f"shape {bias.shape}")
-    out = matmul(x, weight.T)
-    return out if bias is None else out + bias
+    if modes.recorder is not None:  # who writes networks down knows the three steps
+        out = matmul(x, weight.T)
+        return out if bias is None else out + bias
+    return Affine.apply(x, weight, bias)

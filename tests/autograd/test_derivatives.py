@@ -8,6 +8,8 @@ import torch
 from bounds import assert_within, gamma
 
 import rawseg
+import rawseg.functional as F
+from rawseg.autograd.linear import MatMul
 from rawseg.testing import gradcheck, gradgradcheck
 
 
@@ -117,6 +119,46 @@ def test_matmul(left, right):
     gradgradcheck(lambda a, b: a @ b, a, b)
     want = a.numpy() @ b.numpy()
     assert_within((a @ b).numpy(), want, gamma(8, np.float64) * (np.abs(a.numpy()) @ np.abs(b.numpy())), "matmul")
+
+
+@pytest.mark.parametrize("turned_a", [False, True])
+@pytest.mark.parametrize("turned_b", [False, True])
+def test_a_product_of_turned_matrices(turned_a, turned_b):
+    a, b = leaf(*((2, 4, 3) if turned_a else (2, 3, 4))), leaf(*((2, 5, 4) if turned_b else (2, 4, 5)), seed=1)
+
+    def turned(a, b):
+        return MatMul.apply(a, b, turned_a=turned_a, turned_b=turned_b)
+
+    def composed(a, b):
+        return (a.mT if turned_a else a) @ (b.mT if turned_b else b)
+
+    np.testing.assert_array_equal(turned(a, b).numpy(), composed(a, b).numpy())
+    for got, want in zip(rawseg.grad((turned(a, b) ** 2).sum(), (a, b)), rawseg.grad((composed(a, b) ** 2).sum(), (a, b))):
+        np.testing.assert_array_equal(got.numpy(), want.numpy())
+    gradgradcheck(lambda a, b: turned(a, b) * turned(a, b), a, b)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), (0, 4), (2, 0, 4)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_linear_layer_is_a_product_and_a_sum(shape, bias):
+    x, w, b = leaf(*shape), leaf(5, 4, seed=1), leaf(5, seed=2) if bias else None
+    given = [x, w, b] if bias else [x, w]
+    got, want = F.linear(*given), x @ w.T + b if bias else x @ w.T
+    np.testing.assert_array_equal(got.numpy(), want.numpy())
+    assert got.shape == (*shape[:-1], 5)
+    weight = leaf(*got.shape, seed=3) if got.size else rawseg.zeros(*got.shape, dtype=np.float64)
+    for ours, theirs in zip(rawseg.grad((got * weight).sum(), given), rawseg.grad((want * weight).sum(), given)):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    if got.size:
+        gradgradcheck(lambda *given: F.linear(*given) * F.linear(*given), *given)
+
+
+def test_a_linear_layer_of_matrices_that_lie_turned_or_strided():
+    x, w = rawseg.Tensor(np.arange(12.0).reshape(4, 3).T), rawseg.Tensor(np.arange(20.0).reshape(4, 5).T)
+    want = x.numpy() @ w.numpy().T
+    np.testing.assert_array_equal(F.linear(x, w).numpy(), want)
+    strided = rawseg.Tensor(np.repeat(w.numpy(), 2, 1)[:, ::2])
+    np.testing.assert_array_equal(F.linear(x, strided).numpy(), want)
 
 
 @pytest.mark.parametrize("equation", ["ij,jk->ik", "ij,ij->", "ij,kj->ikj", "ij,jk", "ji,jk->i"])

@@ -71,16 +71,23 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
         raise ShapeError(
             OP, "b", f"{depth} rows to multiply with the columns of a (shape {a.shape})", f"{depth_b} (shape {b.shape})"
         )
-    try:
-        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ShapeError(OP, "b", f"leading axes that broadcast with {a.shape[:-2]}", f"{b.shape[:-2]}") from None
+    batch = _batch(a.shape[:-2], b.shape[:-2])
     _memory.check_size(OP, (*batch, rows, columns), a.dtype)
     run = find(__name__, "forward", chosen(OP, algorithm, a, device), ALGORITHMS, device)
     stacks = [_arrays.contiguous(array).reshape(math.prod(array.shape[:-2]), *array.shape[-2:]) for array in (a, b)]
     pairs = (_known_pairs if math.prod(batch) <= FEW else _pairs)(a.shape[:-2], b.shape[:-2], batch)
     out = run(*stacks, pairs, bool(transpose_a), bool(transpose_b))
     return out.reshape(*batch, rows, columns)
+
+
+def _batch(a_axes: tuple[int, ...], b_axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the leading axes of the product."""
+    if a_axes == b_axes:  # most often none
+        return a_axes
+    try:
+        return np.broadcast_shapes(a_axes, b_axes)
+    except ValueError:
+        raise ShapeError(OP, "b", f"leading axes that broadcast with {a_axes}", f"{b_axes}") from None
 
 
 def _pairs(a_axes: tuple[int, ...], b_axes: tuple[int, ...], batch: tuple[int, ...]) -> np.ndarray:

@@ -27,12 +27,14 @@ ENOUGH_TASKS = 16  # tiles shrink until there are as many
 
 @kernel
 def pack_left(first, last, a, packed, matrix_size, rows, depth, transposed):
-    """Lay the left matrices out, ``[matrix][panel][depth][ROWS]``; missing rows stay zero. A task is a panel."""
+    """Lay the left matrices out, ``[matrix][panel][depth][ROWS]``; missing rows are zero. A task is a panel."""
     panels = -(-rows // ROWS)
     for task in range(first, last):
         matrix, row = task // panels, task % panels * ROWS
         count = min(ROWS, rows - row)
         to_at = task * depth * ROWS
+        if count < ROWS:
+            fill(packed, to_at, to_at + depth * ROWS, 0)
         if transposed and count == ROWS:  # whose elements are neighbours: a vector, quicker than a memcpy
             for k in range(depth):
                 gather_rows(a, matrix * matrix_size + k * rows + row, 1, packed, to_at + k * ROWS)
@@ -131,7 +133,7 @@ def forward(a, b, pairs, transpose_a, transpose_b):
         return out
     lanes = VECTOR_BYTES // a.itemsize
     panels = -(-rows // ROWS)
-    packed = (np.zeros if rows % ROWS else np.empty)(a.shape[0] * panels * depth * ROWS, a.dtype)
+    packed = empty(a.shape[0] * panels * depth * ROWS, a.dtype)
     launch(pack_left, a.shape[0] * panels, a.reshape(-1), packed, rows * depth, rows, depth, transpose_a, work=packed.size)
     tile_rows, width = _tile(pairs.shape[0], rows, depth, columns, lanes)
     places = _places(min(depth, DEPTH_BLOCK), width, columns, lanes)

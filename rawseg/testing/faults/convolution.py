@@ -183,18 +183,18 @@ FAULTS = [
     *mistakes(
         "linear",
         "rawseg.autograd.linear",
-        "MatMul.backward",
+        "Affine.backward",
         (
             "weight-second",
-            "MatMul.apply(a.swapaxes(-1, -2), grad_output)",
-            "MatMul.apply(a.detach().swapaxes(-1, -2), grad_output)",
+            "MatMul.apply(grads, rows, turned_a=True)",
+            "MatMul.apply(grads, rows.detach(), turned_a=True)",
             "the weight's gradient does not depend on the input",
         ),
     ),
     *mistakes(
         "linear",
-        "rawseg.functional.linear",
-        "linear",
-        ("bias-sign", "out + bias", "out - bias", "the bias is subtracted"),
+        "rawseg.autograd.linear",
+        "Affine.forward",
+        ("bias-sign", "out += bias", "out -= bias", "the bias is subtracted"),
     ),
 ]
