@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,24 @@ from ..device import array_module
 
 
 def computed(ufunc: np.ufunc, a: Any, b: Any) -> Any:
-    """Return ``ufunc(a, b)`` of two arrays of one dtype, which must be the result's too."""
-    if isinstance(a, np.ndarray) and max(a.nbytes, b.nbytes) >= SMALLEST and a.dtype == b.dtype and a.dtype.kind == "f":
-        if a.shape == b.shape and _are_for_kernels(a, b):
-            from rawseg_kernels._arithmetic import combined  # numba
-
-            return combined(ufunc, a, b)
+    """Return ``ufunc(a, b)`` of two arrays of one dtype, which must be the result's too; of inf and NaN NumPy does not warn."""
+    if not isinstance(a, np.ndarray):
+        return getattr(array_module(a), ufunc.__name__)(a, b)
+    large = (a.nbytes >= SMALLEST or b.nbytes >= SMALLEST) and a.dtype == b.dtype and a.dtype.kind == "f"
+    if large and a.shape == b.shape and _are_for_kernels(a, b):
+        return _arithmetic().combined(ufunc, a, b)
+    with np.errstate(all="ignore"):
+        if not large:
+            return ufunc(a, b)
         shape = a.shape if a.shape == b.shape else np.broadcast_shapes(a.shape, b.shape)
         return ufunc(a, b, out=empty(shape, a.dtype))
-    return getattr(array_module(a), ufunc.__name__)(a, b)
+
+
+@cache
+def _arithmetic() -> Any:
+    from rawseg_kernels import _arithmetic  # numba; and a statement that takes its time each time
+
+    return _arithmetic
 
 
 def taken(x: Any, axis: int, start: int, size: int) -> Any:
@@ -39,9 +49,10 @@ def taken(x: Any, axis: int, start: int, size: int) -> Any:
 def _are_for_kernels(*arrays: Any) -> bool:
     """Return whether all are NumPy's, of one floating dtype, and lie as kernels read them."""
     dtype = arrays[0].dtype
-    return dtype in FLOATING and all(
-        type(array) is np.ndarray and array.dtype == dtype and array.flags.carray for array in arrays
-    )
+    for array in arrays:
+        if type(array) is not np.ndarray or array.dtype != dtype or not array.flags.carray:
+            return False
+    return dtype in FLOATING
 
 
 def copied(x: Any, dtype: Any = None) -> Any:
@@ -52,6 +63,17 @@ def copied(x: Any, dtype: Any = None) -> Any:
     out = empty(x.shape, dtype)
     np.copyto(out, x, casting="unsafe")
     return out
+
+
+def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return a C-contiguous array in another shape: the array that it is a view of, if that is just this.
+
+    A small array that is nobody's view need not be copied by who keeps it as a gradient.
+    """
+    whole = x.base
+    if type(whole) is np.ndarray and whole.shape == shape and whole.dtype == x.dtype and whole.size == x.size:
+        return whole if whole.flags.carray and x.flags.carray else x.reshape(shape)
+    return x.reshape(shape)
 
 
 def joined(arrays: tuple, axis: int) -> Any:

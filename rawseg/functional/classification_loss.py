@@ -14,6 +14,7 @@ from rawseg_kernels._capture import current, refuse
 
 from ..autograd import Function, Tensor, is_grad_enabled
 from ..autograd.arithmetic import where
+from ..autograd.memory import reshaped
 from ..autograd.operands import as_tensor
 from ..device import array_module
 from ..errors import ArgumentError, DTypeError, ShapeError
@@ -59,7 +60,8 @@ class PixelCrossEntropy(Function):
         if ctx.divisor is not None:
             with np.errstate(all="ignore"):  # a class weight may be next to nothing
                 grads = array_module(grads).asarray(grads / ctx.divisor)
-        return Tensor(cross_entropy_room.backward(grads, logits, shifts.array, *ctx.options, known=True).reshape(x.shape))
+        gradient = cross_entropy_room.backward(grads, logits, shifts.array, *ctx.options, known=True)
+        return Tensor(reshaped(gradient, x.shape))
 
 
 def _distribution(x: Tensor, target: Any, sharp: Any, smooth: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from rawseg_kernels._foreach.rows import Rows, fits
+
 from ..device import device_of
 from ..errors import DeviceError
 
@@ -67,8 +69,6 @@ def _numbers(rule: Any, group: dict[str, Any], param: Any, state: dict[str, Any]
     device, slots = device_of(param.array), rule.slots(group)
     arrays = [param.array, param.grad.array, *(state[slot] for slot in slots)]
     if device == "cpu":
-        from rawseg_kernels._foreach.rows import fits
-
         fit = all(fits(array, arrays[0], place != 1) for place, array in enumerate(arrays))
         return (id(group), device, param.dtype, fresh, state.get("step")) if fit else ()
     if not all(array.flags.c_contiguous for array in arrays):
@@ -100,8 +100,6 @@ def _table(tables: list[Any], number: int, items: list[Prepared], slots: tuple[s
 def _kind(device: str) -> type:
     """Return the class that says where arrays on a device are."""
     if device == "cpu":
-        from rawseg_kernels._foreach.rows import Rows
-
         return Rows
     from rawseg_kernels._foreach.table import Table
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import rawseg
 from rawseg.autograd import memory
 from rawseg.testing import gradcheck, gradgradcheck
-from rawseg_kernels import _arithmetic, _arrays, _bounds, _stretches, _threads
+from rawseg_kernels import _arena, _arithmetic, _arrays, _bounds, _stretches, _threads
 from rawseg_kernels._errors import IndexRangeError
 
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -125,3 +125,34 @@ def test_cross_entropy_of_many_pixels_takes_the_same_classes_as_of_few(ignored):
     mean.backward()
     odds = np.exp(x) / np.exp(x).sum(1, keepdims=True) - (before[:, None] == np.arange(3)[:, None, None])
     assert np.allclose(logits.grad.numpy(), odds * (before != ignored)[:, None] / (before != ignored).sum(), rtol=0, atol=1e-15)
+
+
+def test_the_whole_of_a_view_is_told_from_what_only_has_its_shape():
+    whole = np.arange(9.0).reshape(3, 3).copy()
+    assert memory.reshaped(whole.reshape(1, 9), (3, 3)) is whole
+    assert memory.reshaped(whole.reshape(1, 9), (9,)).tolist() == list(range(9))
+    assert memory.reshaped(np.ascontiguousarray(whole.T)[None], (3, 3)).tolist() == whole.T.tolist()
+    assert memory.reshaped(whole.T, (3, 3)).tolist() == whole.T.tolist()
+    assert memory.reshaped(whole.view(np.int64), (3, 3)).dtype == np.int64
+    locked = whole.copy()
+    view = locked.reshape(9)
+    locked.flags.writeable = False
+    assert memory.reshaped(view, (3, 3)).flags.writeable
+
+
+@pytest.mark.parametrize("make", [rawseg.empty, rawseg.zeros, rawseg.ones, lambda *size: rawseg.tensor(np.zeros(size))])
+def test_large_new_tensors_begin_with_a_line_of_the_cache(make):
+    made = [make(3, 1 << 16).array for _ in range(3)]
+    assert [array.ctypes.data % _arena.LINE for array in made] == [0, 0, 0]
+    assert all(array.flags.carray for array in made)
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32, np.int64, np.bool_])
+@pytest.mark.parametrize("size", [3, 1 << 16])
+def test_a_tensor_is_a_copy_in_the_dtype_that_is_asked_for(dtype, size):
+    given = np.arange(2.0 * size).reshape(2, size).T
+    made = rawseg.tensor(given, dtype=dtype).array
+    np.testing.assert_array_equal(made, given.astype(dtype or given.dtype))
+    assert made.dtype == (dtype or given.dtype)
+    assert made.flags.carray
+    assert not np.may_share_memory(made, given)

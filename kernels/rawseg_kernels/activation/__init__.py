@@ -40,6 +40,7 @@ from .._errors import ArgumentError
 OP = "activation"
 ALGORITHMS = ("direct", "expressions")
 CUDA_ALGORITHMS = ("cuda",)
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
 # kind -> the names of its parameters
 KINDS: dict[str, tuple[str, ...]] = {
     "relu": (),
@@ -123,23 +124,35 @@ def _parameters(kind: str, parameters: tuple[float, ...], dtype: Any) -> tuple[f
     """Check kind and parameters; those that are compared with elements, or multiply them alone, are rounded to the dtype."""
     if kind not in KINDS:
         raise ArgumentError(OP, "kind", f"one of {tuple(KINDS)}", repr(kind))
-    if len(parameters) != len(KINDS[kind]):
-        raise ArgumentError(OP, "parameters", f"{len(KINDS[kind])} numbers {KINDS[kind]}", parameters)
-    numbers = tuple(_number(name, value) for name, value in zip(KINDS[kind], parameters))
+    names = KINDS[kind]
+    if len(parameters) != len(names):
+        raise ArgumentError(OP, "parameters", f"{len(names)} numbers {names}", parameters)
+    if not names:
+        return ()
+    numbers = tuple(map(_number, names, parameters))
     if kind == "hardtanh" and not numbers[0] <= numbers[1]:
         raise ArgumentError(OP, "min_val", f"at most max_val={parameters[1]}", parameters[0])
     if kind == "elu" and not numbers[2] >= 0:  # the kernels' exponential takes no positive argument
         raise ArgumentError(OP, "rate", "at least 0", parameters[2])
     if kind == "softplus" and (numbers[0] == 0 or math.isinf(numbers[0])):
         raise ArgumentError(OP, "beta", "a finite number other than 0", parameters[0])
-    if kind in ("hardtanh", "leaky_relu"):
-        with np.errstate(over="ignore"):  # a bound beyond float32 is inf
-            return tuple(float(dtype.type(number)) for number in numbers)
+    if kind in ("hardtanh", "leaky_relu") and dtype == np.float32:
+        return tuple(map(_single, numbers))
     return numbers
+
+
+def _single(number: float) -> float:
+    """Return a number rounded to float32; one that is too large is inf."""
+    if abs(number) <= LARGEST_SINGLE:
+        return float(np.float32(number))
+    with np.errstate(over="ignore"):
+        return float(np.float32(number))
 
 
 def _number(name: str, value: Any) -> float:
     """Return a float, inf included."""
+    if type(value) is float and not math.isnan(value):
+        return value
     if isinstance(value, (float, np.floating)) and math.isinf(value):
         return float(value)
     return _arrays.real(OP, name, value)

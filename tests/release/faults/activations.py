@@ -80,8 +80,9 @@ FAULTS = [
         ACTIVATION,
         [
             ("wrong comparison", "not numbers[0] <= numbers[1]:", "not numbers[0] <= numbers[1] + 9:"),
-            ("missing check", "if len(parameters) != len(KINDS[kind]):", "if False:"),
-            ("missing step", "return tuple(float(dtype.type(number)) for number in numbers)", "return numbers"),
+            ("missing check", "if len(parameters) != len(names):", "if False:"),
+            ("missing step", "return tuple(map(_single, numbers))", "return numbers"),
+            ("missing check", "if type(value) is float and not math.isnan(value):", "if type(value) is float:"),
         ],
     ),
     (

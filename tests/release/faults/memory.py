@@ -40,9 +40,10 @@ FAULTS = [
         "rawseg/autograd/memory.py",
         "kernels/test_whole_arrays.py",
         [
-            ("missing check", " and array.flags.carray for", " for"),
-            ("missing check", "array.dtype == dtype and array.flags", "array.flags"),
-            ("missing check", "    return dtype in FLOATING and all(", "    return all("),
+            ("missing check", " or not array.flags.carray:", ":"),
+            ("missing check", "array.dtype != dtype or not array.flags", "not array.flags"),
+            ("missing check", "    return dtype in FLOATING\n", "    return True\n"),
+            ("missing check", " if whole.flags.carray and x.flags.carray else x.reshape(shape)", ""),
         ],
     ),
     (
