@@ -8,7 +8,7 @@ from .._arena import empty
 from .._jit import kernel
 from .._threads import launch
 
-PIECE = 1 << 14  # ids of a task
+PIECE = 1 << 12  # ids of a task: they stay in the nearest cache
 
 
 @kernel
@@ -18,12 +18,14 @@ def _share(first, last, ids, ignored, classes, weights, target, kept, sharp, cou
         start, end = task * PIECE, min(task * PIECE + PIECE, ids.size)
         given, own, keep, share = ids[start:end], target[start:end], kept[start:end], sharp[start:end]
         count, highest = 0, np.uint64(0)
-        for i in range(own.size):
-            keep[i] = given[i] != ignored
+        for i in range(own.size):  # a loop for each array: they are vectors of different widths
             own[i] = given[i] if given[i] != ignored else 0
-            share[i] = 1.0 if given[i] != ignored else 0.0
-            count += given[i] != ignored
+            count += 1 if given[i] != ignored else 0
             highest = max(highest, np.uint64(own[i]))  # a negative id is huge, then
+        for i in range(share.size):
+            share[i] = 1.0 if given[i] != ignored else 0.0
+        for i in range(keep.size):
+            keep[i] = given[i] != ignored
         counts[task] = -1 if highest >= np.uint64(classes) else count
         if weights.size and counts[task] >= 0:
             for i in range(own.size):

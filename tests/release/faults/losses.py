@@ -61,7 +61,7 @@ FAULTS = [
         [
             ("wrong comparison", "highest >= np.uint64(classes)", "highest > np.uint64(classes)"),
             ("wrong formula", "weights[own[i]] if keep[i] else 0.0", "weights[own[i]]"),
-            ("count", "count += given[i] != ignored", "count += 1"),
+            ("count", "count += 1 if given[i] != ignored else 0", "count += 1"),
             ("missing step", "own[i] = given[i] if given[i] != ignored else 0", "own[i] = given[i]"),
         ],
     ),
