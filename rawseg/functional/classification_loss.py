@@ -155,7 +155,7 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(op, "label_smoothing", "0 to 1", label_smoothing)
     soft = target.dtype.kind == "f"
-    weights = None if weight is None and not (soft or label_smoothing) else _class_weights(op, x, weight)
+    weights: Any = None if weight is None and not (soft or label_smoothing) else _class_weights(op, x, weight)
     if soft:
         return _soft_cross_entropy(op, x, target, weights, ignore_index, reduction, label_smoothing, empty)
     ids, kept, sharp, total = _shares(op, x, target, ignore_index, None if weight is None else weights)
