@@ -77,6 +77,17 @@ def test_arrays_of_any_kind_are_joined_taken_and_added(dtype, order):
             assert np.array_equal(memory.computed(ufunc, a, b), ufunc(a, b), equal_nan=True)
 
 
+def test_kernels_take_writeable_contiguous_arrays_of_one_floating_dtype():
+    a = np.ones((2, 3), np.float32)
+    locked = a.copy()
+    locked.flags.writeable = False
+    assert memory._are_for_kernels(a, a + 1)
+    for other in (a.T, locked, a.astype(np.float64), a.astype(">f4"), a.view(np.recarray)):
+        assert not memory._are_for_kernels(a, other)
+        assert not memory._are_for_kernels(other, a)
+    assert not memory._are_for_kernels(a.astype(np.int64), a.astype(np.int64))
+
+
 def test_the_gradient_of_what_was_joined_can_be_differentiated_again():
     rng = np.random.default_rng(0)
     inputs = [rawseg.tensor(rng.standard_normal((2, n, 3)), requires_grad=True) for n in (1, 3, 2)]
