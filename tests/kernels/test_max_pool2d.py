@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from rawseg.testing.strategies.pooling import geometries
 from rawseg_kernels import _memory, max_pool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels._pooling import window
-from rawseg_kernels.max_pool2d import reference
+from rawseg_kernels.max_pool2d import direct, reference
 
 DTYPES = [np.float32, np.float64]
 BATCHES = st.sampled_from([2, 1, 0])
@@ -204,6 +205,40 @@ def test_selection_equals_loops_and_torch(dtype, case, batch, seed):
             np.testing.assert_array_equal(got[0], out)
             np.testing.assert_array_equal(got[1], indices)
         assert got[0].shape[:2] == (batch, 2)
+
+
+@pytest.mark.proves("max_pool2d", "reference")
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(geometries(dilated=True), st.integers(0, 2**16))
+def test_windows_of_many_taps_choose_tap_by_tap(dtype, case, seed):
+    size, options = case
+    for values in (None, SPECIAL, [-np.inf]):
+        x = planes(size, 2, seed, dtype, values)
+        with mock.patch.object(direct, "MOST_TAPS", 0):
+            got = max_pool2d.forward(x, **options)
+        assert_same_bits(got, reference.forward(x, *window("max_pool2d", size, **options)))
+
+
+LONG = [  # kernel, stride, padding and dilation, whose rows are laid in one phase, in two, in one of two, in two of three
+    ((3, 3), (1, 1), (1, 1), (1, 1)),
+    ((3, 3), (2, 2), (1, 1), (1, 1)),
+    ((5, 4), (1, 2), (2, 2), (3, 1)),
+    ((2, 3), (3, 2), (1, 1), (1, 2)),
+    ((4, 2), (2, 3), (0, 1), (2, 1)),
+]
+
+
+@pytest.mark.proves("max_pool2d", "reference", "determinism")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("geometry", LONG)
+@pytest.mark.parametrize("width", [31, 64, 83, 130])
+def test_rows_of_several_vectors_are_chosen_as_the_loops_do(monkeypatch, dtype, geometry, width):
+    for values in (None, SPECIAL, [-np.inf]):
+        x = planes((12, width), 2, width, dtype, values)
+        for pool in (max_pool2d.forward, max_pool2d.forward_taps):
+            want = pool(x, *geometry, algorithm="reference")
+            assert_same_bits(pool(x, *geometry), want)
+    assert_promises(monkeypatch, lambda x: max_pool2d.forward(x, *geometry), x)
 
 
 @pytest.mark.proves("max_pool2d", "reference", "adjoint")

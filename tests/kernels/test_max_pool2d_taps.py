@@ -13,7 +13,8 @@ from rawseg import functional as F
 from rawseg.testing.strategies.pooling import geometries
 from rawseg_kernels import max_pool2d
 from rawseg_kernels._errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
-from rawseg_kernels.max_pool2d import direct
+from rawseg_kernels._pooling import window
+from rawseg_kernels.max_pool2d import direct, inside
 
 DTYPES = [np.float32, np.float64]
 VALUES = np.array([np.nan, -np.inf, np.inf, -0.0, 0.0, 1.0, 2.0, 3.0])  # ties, and what is no number
@@ -46,6 +47,19 @@ def test_taps_are_indices(dtype, case, seed):
         g = rng.integers(-8, 9, out.shape).astype(dtype) * dtype(-0.5)  # exact sums; some are -0.0
         want = max_pool2d.backward(g, indices, x.shape)
         assert_same_bits(max_pool2d.backward_taps(g, taps, x.shape, **options, algorithm=algorithm), want)
+
+
+@given(geometries(dilated=True), st.integers(0, 2**16))
+def test_a_tap_that_stands_on_no_pixel_is_found_wherever_it_is(case, seed):
+    size, options = case
+    kernel_size, stride, padding, dilation, output_size = window("max_pool2d", size, **options)
+    rng = np.random.default_rng(seed)
+    _, taps = max_pool2d.forward_taps(rng.standard_normal((2, 2, *size)), **options)
+    geometry = size, kernel_size, stride, padding, dilation
+    assert inside.all_inside(taps, *geometry)
+    taps[tuple(rng.integers(0, taps.shape))] = wrong = rng.integers(0, kernel_size[0] * kernel_size[1] + 1)
+    outside = max_pool2d._outside(taps, size, output_size, *geometry[1:]).any() or wrong == kernel_size[0] * kernel_size[1]
+    assert inside.all_inside(taps, *geometry) == (not outside)
 
 
 TAPS = np.zeros((1, 1, 2, 2), np.uint8)

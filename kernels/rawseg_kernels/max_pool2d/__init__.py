@@ -211,6 +211,8 @@ def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tu
     if taps.dtype != np.uint8:
         raise DTypeError(OP, "taps", "uint8, as forward_taps returns them", taps.dtype)
     _arrays.check_shape(OP, "taps", taps, (*shape[:2], *output_size))
+    if isinstance(taps, np.ndarray) and _all_inside(taps, shape[2:], *geometry):
+        return shape, tuple(geometry)
     wrong = taps >= math.prod(geometry[0]) if math.prod(geometry[0]) < MOST_TAPS else taps != taps
     reaches = [(output_size[i] - 1) * geometry[1][i] + (geometry[0][i] - 1) * geometry[3][i] for i in (0, 1)]
     if max(geometry[2]) > 0 or any(reaches[i] >= shape[2 + i] for i in (0, 1)):  # some taps stand outside
@@ -222,6 +224,13 @@ def _checked_taps(taps: Any, input_shape: Any, *options: Any) -> tuple[tuple, tu
 
     refuse(wrong, error)
     return shape, tuple(geometry)
+
+
+def _all_inside(taps: np.ndarray, size: Any, *geometry: Any) -> bool:
+    """Return whether all taps stand on pixels, as threads soon tell."""
+    from .inside import all_inside  # numba
+
+    return all_inside(_arrays.contiguous(taps), size, *geometry)
 
 
 def _outside(taps: Any, size: Any, output_size: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> Any:

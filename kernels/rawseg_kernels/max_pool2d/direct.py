@@ -1,7 +1,6 @@
-"""Max pooling row by row: a tap is laid over a whole output row at once, so that the comparisons run in vectors.
+"""Max pooling on the CPU: windows of 2 x 2 side by side, which every encoder has, and the rows and scatters of all others.
 
-forward: for each output row and each tap (kh, kw), compare one shifted input row with the best so far
-    // per output: kernel_h * kernel_w compares; 4 bytes written per value and 8 per index
+forward: along the rows first, then down them (``rows``); windows of very many taps go tap by tap (``large_windows``)
 backward: a plane belongs to one task, which adds the gradients in the order of the windows
 with taps: a byte says which tap was taken, an eighth of an index; windows of 2 x 2 go back as they came, in vectors
 """
@@ -12,25 +11,41 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
-from .._pooling_rows import columns_inside, taps_inside
 from .._threads import launch
+from . import large_windows, rows
 
 QUARTERS = (2, 2)
+MOST_TAPS = 256  # of a window that is taken in vectors: tables of more could be long
+MOST_PIXELS = 1 << 31  # of a plane whose places are as wide as a float32
 
 
 def forward(x, kernel_size, stride, padding, dilation, output_size):
     """See ``reference.forward``."""
+    return _forward(x, np.int64, _forward_quarters, kernel_size, stride, padding, dilation, output_size)
+
+
+def forward_taps(x, kernel_size, stride, padding, dilation, output_size):
+    """See ``reference.forward_taps``."""
+    return _forward(x, np.uint8, _forward_quarter_taps, kernel_size, stride, padding, dilation, output_size)
+
+
+def _forward(x, kind, quarters, kernel_size, stride, padding, dilation, output_size):
+    """Return the largest elements, and their places as int64 or their taps as uint8."""
     n, c, h, w = x.shape
-    out = empty((n, c, *output_size), x.dtype)
-    indices = empty((n, c, *output_size), np.int64)
-    planes, rows = n * c, n * c * output_size[0]
-    if _are_quarters((h, w), kernel_size, stride, padding, dilation, output_size):
-        views = x.reshape(planes, h, w), out.reshape(planes, *output_size), indices.reshape(planes, *output_size)
-        launch(_forward_quarters, rows, *views, work=4 * out.size)
-        return out, indices
-    views = x.reshape(planes, h, w), out.reshape(planes, *output_size), indices.reshape(planes, *output_size)
-    launch(_forward, rows, *views, kernel_size, stride, padding, dilation, work=out.size * kernel_size[0] * kernel_size[1])
-    return out, indices
+    out, where = empty((n, c, *output_size), x.dtype), empty((n, c, *output_size), kind)
+    views = x.reshape(n * c, h, w), out.reshape(n * c, *output_size), where.reshape(n * c, *output_size)
+    tasks, geometry, taps = n * c * output_size[0], (kernel_size, stride, padding, dilation), kernel_size[0] * kernel_size[1]
+    if _are_quarters((h, w), *geometry, output_size):
+        launch(quarters, tasks, *views, work=4 * out.size)
+    elif taps <= MOST_TAPS and h * w < MOST_PIXELS:
+        by_place = kind is np.int64
+        steps = (dilation[0] * w, dilation[1]) if by_place else (kernel_size[1], 1)
+        along = rows.tables(w, output_size[1], *(pair[1] for pair in geometry), steps[1], x.itemsize)
+        down = steps[0], by_place, kernel_size[0], stride, padding, dilation[0]
+        launch(rows.forward_rows, tasks, *views, *along, *down, work=out.size * (kernel_size[0] + kernel_size[1]))
+    else:
+        launch(large_windows.forward_rows, tasks, *views, *geometry, work=out.size * taps)
+    return out, where
 
 
 def _are_quarters(plane, kernel_size, stride, padding, dilation, output_size):
@@ -39,40 +54,25 @@ def _are_quarters(plane, kernel_size, stride, padding, dilation, output_size):
     return whole and (kernel_size, stride, padding, dilation) == (QUARTERS, QUARTERS, (0, 0), (1, 1))
 
 
-def forward_taps(x, kernel_size, stride, padding, dilation, output_size):
-    """See ``reference.forward_taps``."""
-    n, c, h, w = x.shape
-    planes, rows = n * c, n * c * output_size[0]
-    taps = empty((n, c, *output_size), np.uint8)
-    if _are_quarters((h, w), kernel_size, stride, padding, dilation, output_size):
-        out = empty((n, c, *output_size), x.dtype)
-        views = x.reshape(planes, h, w), out.reshape(planes, *output_size), taps.reshape(planes, *output_size)
-        launch(_forward_quarter_taps, rows, *views, work=4 * out.size)
-        return out, taps
-    out, indices = forward(x, kernel_size, stride, padding, dilation, output_size)
-    views = indices.reshape(planes, *output_size), taps.reshape(planes, *output_size)
-    launch(_taps_of, rows, *views, w, kernel_size[1], stride, padding, dilation, work=out.size)
-    return out, taps
-
-
 def indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation):
     """See ``reference.indices_of_taps``."""
     planes, size = taps.shape[0] * taps.shape[1], taps.shape[2:]
     indices = empty(taps.shape, np.int64)
     views = taps.reshape(planes, *size), indices.reshape(planes, *size)
-    launch(_indices_of, planes * size[0], *views, input_shape[3], kernel_size[1], stride, padding, dilation, work=taps.size)
+    launch(_indices_of, planes * size[0], *views, input_shape[3], kernel_size, stride, padding, dilation, work=taps.size)
     return indices
 
 
 def backward_taps(grad_output, taps, input_shape, kernel_size, stride, padding, dilation):
     """See ``reference.backward_taps``; sums in the dtype of ``grad_output``."""
     n, c, h, w = input_shape
-    planes, size = n * c, taps.shape[2:]
-    if not _are_quarters((h, w), kernel_size, stride, padding, dilation, size):
-        return backward(grad_output, indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation), input_shape)
+    size, geometry = taps.shape[2:], (kernel_size, stride, padding, dilation)
     grad_input = empty(input_shape, grad_output.dtype)
-    views = grad_output.reshape(planes, *size), taps.reshape(planes, *size), grad_input.reshape(planes, h, w)
-    launch(_backward_quarters, planes, *views, work=grad_input.size)
+    views = grad_output.reshape(n * c, *size), taps.reshape(n * c, *size), grad_input.reshape(n * c, h, w)
+    if _are_quarters((h, w), *geometry, size):
+        launch(_backward_quarters, n * c, *views, work=grad_input.size)
+        return grad_input
+    launch(_backward_taps, n * c, *views, *geometry, work=grad_input.size + grad_output.size)
     return grad_input
 
 
@@ -94,32 +94,6 @@ def gather(grad_grad_input, indices):
     views = grad_grad_input.reshape(n * c, h * w), indices.reshape(n * c, outputs), out.reshape(n * c, outputs)
     launch(_gather, n * c, *views, work=out.size)
     return out
-
-
-@kernel
-def _forward(first, last, x, out, indices, kernel_size, stride, padding, dilation):
-    """One task is one output row; its best values and their offsets from the window's corner stay in two small rows."""
-    h, out_h, out_w = x.shape[1], out.shape[1], out.shape[2]
-    w = x.shape[2]
-    best, offset, line = np.empty(out_w, x.dtype), np.empty(out_w, np.int64), np.empty(out_w, x.dtype)
-    for task in range(first, last):
-        plane, oh = task // out_h, task % out_h
-        top = oh * stride[0] - padding[0]
-        kh_first = max(0, -(top // dilation[0]))  # first tap at or below the upper edge
-        kh_last = min(kernel_size[0], (h - 1 - top) // dilation[0] + 1)
-        for i in range(best.size):  # -inf loses to every value but -inf, whose first tap is already named here
-            best[i] = -np.inf
-            offset[i] = kh_first * dilation[0] * w
-        for ow in range(min(out_w, (padding[1] + stride[1] - 1) // stride[1])):
-            offset[ow] += -((ow * stride[1] - padding[1]) // dilation[1]) * dilation[1]
-        for kh in range(kh_first, kh_last):
-            row = x[plane, top + kh * dilation[0]]
-            _scan(row, kh * dilation[0] * w, best, offset, line, kernel_size[1], stride[1], padding[1], dilation[1])
-        values, where = out[plane, oh], indices[plane, oh]
-        corner = top * w - padding[1]
-        for i in range(values.size):
-            values[i] = best[i]
-            where[i] = corner + i * stride[1] + offset[i]
 
 
 @kernel
@@ -182,51 +156,36 @@ def _backward_quarters(first, last, grad_output, taps, grad_input):
             target[2 * out_w :] = zero
 
 
-@kernel
-def _taps_of(first, last, indices, taps, w, kernel_w, stride, padding, dilation):
-    out_h = taps.shape[1]
-    for task in range(first, last):
-        plane, oh = task // out_h, task % out_h
-        where, chosen, top = indices[plane, oh], taps[plane, oh], oh * stride[0] - padding[0]
-        for ow in range(where.size):
-            kh = (where[ow] // w - top) // dilation[0]
-            chosen[ow] = kh * kernel_w + (where[ow] % w - ow * stride[1] + padding[1]) // dilation[1]
-
-
-@kernel
-def _indices_of(first, last, taps, indices, w, kernel_w, stride, padding, dilation):
-    out_h = taps.shape[1]
-    for task in range(first, last):
-        plane, oh = task // out_h, task % out_h
-        chosen, where, top = taps[plane, oh], indices[plane, oh], oh * stride[0] - padding[0]
-        for ow in range(where.size):
-            kh, kw = chosen[ow] // kernel_w, chosen[ow] % kernel_w
-            where[ow] = (top + kh * dilation[0]) * w + ow * stride[1] - padding[1] + kw * dilation[1]
-
-
 @piece
-def _scan(row, row_offset, best, offset, line, kernel_w, stride_w, padding_w, dilation_w):
-    """Offer the taps of one input row, left to right, to all windows of an output row."""
-    w, out_w = row.size, best.size
-    kw_first, kw_last = taps_inside(kernel_w, stride_w, padding_w, dilation_w, w, out_w)
-    for kw in range(kw_first, kw_last):
-        left = kw * dilation_w - padding_w
-        ow_first, ow_last = columns_inside(left, stride_w, w, out_w)
-        if ow_first >= ow_last:
-            continue
-        so_far, where, tap = best[ow_first:ow_last], offset[ow_first:ow_last], row_offset + kw * dilation_w
-        if stride_w == 1:
-            taps = row[left + ow_first : left + ow_last]
-        else:
-            source = row[left + ow_first * stride_w :]
-            taps = line[: ow_last - ow_first]
-            for i in range(taps.size):
-                taps[i] = source[i * stride_w]
-        for i in range(so_far.size):
-            value, held, held_at = taps[i], so_far[i], where[i]
-            if value > held or value != value:  # the second is true for NaN alone
-                held, held_at = value, tap
-            so_far[i], where[i] = held, held_at
+def _offsets(w, kernel_size, dilation):
+    """Return how far every tap is from its window's corner, for all that a byte names."""
+    offsets = np.zeros(256, np.int64)
+    for tap in range(min(offsets.size, kernel_size[0] * kernel_size[1])):
+        offsets[tap] = tap // kernel_size[1] * dilation[0] * w + tap % kernel_size[1] * dilation[1]
+    return offsets
+
+
+@kernel
+def _indices_of(first, last, taps, indices, w, kernel_size, stride, padding, dilation):
+    out_h, offsets = taps.shape[1], _offsets(w, kernel_size, dilation)
+    for task in range(first, last):
+        plane, oh = task // out_h, task % out_h
+        chosen, where, corner = taps[plane, oh], indices[plane, oh], (oh * stride[0] - padding[0]) * w - padding[1]
+        for ow in range(where.size):
+            where[ow] = corner + ow * stride[1] + offsets[chosen[ow]]
+
+
+@kernel
+def _backward_taps(first, last, grad_output, taps, grad_input, kernel_size, stride, padding, dilation):
+    w, offsets = grad_input.shape[2], _offsets(grad_input.shape[2], kernel_size, dilation)
+    for plane in range(first, last):
+        total = grad_input[plane].reshape(-1)
+        for i in range(total.size):
+            total[i] = 0
+        for oh in range(taps.shape[1]):
+            part, chosen, corner = grad_output[plane, oh], taps[plane, oh], (oh * stride[0] - padding[0]) * w - padding[1]
+            for ow in range(part.size):
+                total[np.uint64(corner + ow * stride[1] + offsets[chosen[ow]])] += part[ow]
 
 
 @kernel
@@ -236,7 +195,7 @@ def _backward(first, last, grad_output, indices, grad_input):
         for i in range(total.size):
             total[i] = 0
         for i in range(part.size):
-            total[where[i]] += part[i]
+            total[np.uint64(where[i])] += part[i]  # no index counts from the end
 
 
 @kernel

@@ -13,9 +13,44 @@ FAULTS = [
         f"{ROOM}/max_pool2d/direct.py",
         MAX_POOL,
         [
+            ("= for +=", "total[np.uint64(where[i])] += part[i]", "total[np.uint64(where[i])] = part[i]"),
+            ("height for width", "*(pair[1] for pair in geometry), steps", "*(pair[0] for pair in geometry), steps"),
+        ],
+    ),
+    (
+        f"{ROOM}/max_pool2d/rows.py",
+        MAX_POOL,
+        [
+            ("height for width", "top = oh * stride[0] - padding[0]", "top = oh * stride[1] - padding[0]"),
+            ("floor for ceil", "kh_first = max(0, -(top // dilation_h))", "kh_first = max(0, -top // dilation_h)"),
+            ("floor for ceil", "-(starts // dilation_w)) * step", "-starts // dilation_w) * step"),
+            ("off by one", "(h - 1 - top) // dilation_h + 1)", "(h - 1 - top) // dilation_h)"),
+            ("off by one", "min((kernel_h - 1) * dilation_h + 1, h)", "min(kernel_h - 1, h)"),
+            ("wrong sign", "top * w - padding[1], stride[1]", "top * w + padding[1], stride[1]"),
+            (
+                "wrong formula",
+                "np.full(phases.shape[0] * pitch, -np.inf, x.dtype)",
+                "np.full(phases.shape[0] * pitch, 0.0, x.dtype)",
+            ),
+            ("missing step", "if holds[slot] != row:", "if holds[slot] < 0:"),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_maxima.py",
+        MAX_POOL,
+        [
+            ("wrong tie", 'fcmp_ordered(">", values, best)', 'fcmp_ordered(">=", values, best)'),
+            ("NaN rule", 'fcmp_unordered("uno", values, values)', 'fcmp_unordered("uno", best, best)'),
+            ("missing step", "emitter.same(builder.mul(row, step))", "emitter.same(step)"),
+            ("off by one", "write(whole, emitter.first(rest))", "write(whole, emitter.first(builder.sub(rest, _INDEX(1))))"),
+        ],
+    ),
+    (
+        f"{ROOM}/max_pool2d/large_windows.py",
+        MAX_POOL,
+        [
             ("wrong tie", "if value > held or", "if value >= held or"),
             ("NaN rule", "value > held or value != value:", "value > held:"),
-            ("= for +=", "total[where[i]] += part[i]", "total[where[i]] = part[i]"),
             ("height for width", "top = oh * stride[0] - padding[0]", "top = oh * stride[1] - padding[0]"),
             (
                 "height for width",

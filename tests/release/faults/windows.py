@@ -76,9 +76,19 @@ FAULTS = [
                 "            if oh >= out_h:\n                pass",
             ),
             ("missing step", "part = given[i] + zero", "part = given[i]"),
-            ("height for width", "kh = (where[ow] // w - top) // dilation[0]", "kh = (where[ow] // w - top) // dilation[1]"),
-            ("missing step", "ow * stride[1] - padding[1] + kw * dilation[1]\n\n", "ow * stride[1] + kw * dilation[1]\n\n"),
+            ("height for width", "// kernel_size[1] * dilation[0] * w", "// kernel_size[1] * dilation[1] * w"),
+            ("missing step", "where[ow] = corner + ow * stride[1]", "where[ow] = corner + ow"),
+            ("= for +=", "offsets[chosen[ow]])] += part[ow]", "offsets[chosen[ow]])] = part[ow]"),
             ("missing step", "            target[2 * out_w :] = zero", "            pass"),
+        ],
+    ),
+    (
+        f"{ROOM}/max_pool2d/inside.py",
+        "kernels/test_max_pool2d_taps.py",
+        [
+            ("wrong comparison", "0 <= ih < size[0] and", "0 <= ih <= size[0] and"),
+            ("off by one", "(size[1] - 1 - reach + padding[1])", "(size[1] + reach + padding[1])"),
+            ("missing check", "found = most >= count", "found = most > count"),
         ],
     ),
     (
