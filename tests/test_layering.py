@@ -77,6 +77,7 @@ def test_kernels_know_nothing_of_rawseg_and_only_jit_and_simd_know_numba():
             "_simd_affine.py",
             "_simd_columns.py",
             "_simd_maxima.py",
+            "_simd_means.py",
             "_simd_copies.py",
             "_simd_dots.py",
             "_simd_norms.py",

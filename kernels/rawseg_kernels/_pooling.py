@@ -55,6 +55,12 @@ def pool_output_size(
     return out[0], out[1]
 
 
+def are_quarters(plane: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, output_size: Pair) -> bool:
+    """Tell whether all windows are 2 x 2, side by side and whole: ``ceil_mode`` lets the last ones reach over an odd edge."""
+    whole = 2 * output_size[0] <= plane[0] and 2 * output_size[1] <= plane[1]
+    return whole and (kernel_size, stride, padding, dilation) == ((2, 2), (2, 2), (0, 0), (1, 1))
+
+
 def _refuse_empty_windows(
     op: str, size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, output_size: Pair
 ) -> None:

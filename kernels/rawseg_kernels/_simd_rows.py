@@ -10,8 +10,6 @@ Places count elements and nothing is checked, as in `_simd`.
 
 from __future__ import annotations
 
-import math
-
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -262,38 +260,48 @@ def part_row(typing_context, source, source_at, count, to, even_at, odd_at):
 
     Whole vectors are written: up to BLOCK - 1 elements behind each half's last are overwritten.
     """
-    return _parted(source, to)
-
-
-@vector_code
-def part_row_above(typing_context, source, source_at, count, to, even_at, odd_at):
-    """Do as `part_row`, and ask for lines that follow; what is written behind each half's last is -inf."""
-    return _parted(source, to, -math.inf, SOON)
-
-
-def _parted(source, to, behind=0.0, ahead=0):
-    """Return signature and code of `part_row`; what stands behind a row is read as ``behind``."""
     dtype = _same_dtype(source, to)
     place = types.int64
     signature = types.void(source, place, place, to, place, place)
 
     def generate(context, builder, signature, arguments):
         emitter = _MaskedEmitter(context, builder, dtype)
-        emitter.zero = ir.Constant(emitter.vector, [behind] * emitter.lanes)
         source = emitter.address(signature.args[0], *arguments[:2])
         halves = [emitter.address(signature.args[3], arguments[3], arguments[i]) for i in (4, 5)]
-        lanes, count = emitter.lanes, arguments[2]
-        for index, masks in _pairs_of_vectors(emitter, count):
-            at = [builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes)) for i in (0, 1)]
-            both = [emitter.read(source, *place_and_mask) for place_and_mask in zip(at, masks)]
-            for i in at if ahead else ():
-                emitter.fetch(source, builder.add(i, _INDEX(ahead)))
-            for half, to in enumerate(halves):
-                value = emitter.shuffle(both[0], both[1], [2 * lane + half for lane in range(lanes)])
-                emitter.store(value, to, builder.mul(index, _INDEX(lanes)))
+        _part(emitter, source, arguments[2], halves)
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@vector_code
+def part_row_between(typing_context, source, source_at, count, around, to, even_at, odd_at):
+    """Do as `part_row`, and ask for lines that follow; what is written behind each half's last is ``around``."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = types.void(source, place, place, dtype, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        emitter = _MaskedEmitter(context, builder, dtype)
+        emitter.zero = emitter.broadcast(arguments[3])
+        source = emitter.address(signature.args[0], *arguments[:2])
+        halves = [emitter.address(signature.args[4], arguments[4], arguments[i]) for i in (5, 6)]
+        _part(emitter, source, arguments[2], halves, SOON)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _part(emitter, source, count, halves, ahead=0):
+    builder, lanes = emitter.builder, emitter.lanes
+    for index, masks in _pairs_of_vectors(emitter, count):
+        at = [builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes)) for i in (0, 1)]
+        both = [emitter.read(source, *place_and_mask) for place_and_mask in zip(at, masks)]
+        for i in at if ahead else ():
+            emitter.fetch(source, builder.add(i, _INDEX(ahead)))
+        for half, to in enumerate(halves):
+            value = emitter.shuffle(both[0], both[1], [2 * lane + half for lane in range(lanes)])
+            emitter.store(value, to, builder.mul(index, _INDEX(lanes)))
 
 
 @vector_code

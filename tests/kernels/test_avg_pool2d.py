@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from rawseg.testing.strategies.pooling import geometries
 from rawseg_kernels import _memory, avg_pool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from rawseg_kernels._pooling import window
-from rawseg_kernels.avg_pool2d import reference
+from rawseg_kernels.avg_pool2d import direct, reference
 
 DTYPES = [np.float32, np.float64]
 DIVISORS = st.sampled_from([{}, {"count_include_pad": False}, {"divisor_override": 8}])
@@ -144,6 +145,39 @@ def test_means_equal_loops_and_torch_within_the_rounding_bound(dtype, case, divi
     assert_same_bits(avg_pool2d.backward(grad, shape, **options, algorithm="cuda"), loops)
     if batch:
         assert_within(got, torch_backward(x.astype(np.float64), grad.astype(np.float64), options), bound, "backward torch")
+
+
+LONG = [  # kernel, stride and padding: rows in one phase, in two, in one of two, in two of three; quarters, whole and not
+    ((3, 3), (1, 1), (1, 1)),
+    ((3, 3), (2, 2), (1, 1)),
+    ((4, 1), (3, 2), (2, 0)),
+    ((2, 2), (1, 3), (0, 1)),
+    ((2, 2), (2, 2), (0, 0)),
+    ((2, 2), (2, 2), (1, 1)),
+]
+
+
+@pytest.mark.proves("avg_pool2d", "reference", "determinism")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("geometry", LONG)
+@pytest.mark.parametrize("width", [31, 33, 64, 83])
+@pytest.mark.parametrize("divisor", [{}, {"count_include_pad": False}, {"divisor_override": 3}, {"divisor_override": 2}])
+def test_rows_of_several_vectors_have_the_bits_of_the_loops(monkeypatch, dtype, geometry, width, divisor):
+    rng = np.random.default_rng(width)
+    x = rng.choice(np.array([-0.0, 0.1, 1e-3, np.inf, 7, -3]), (2, 2, 13, width), p=[0.3, 0.2, 0.2, 0.01, 0.2, 0.09]).astype(
+        dtype
+    )
+    want = avg_pool2d.forward(x, *geometry, **divisor, algorithm="reference")
+    assert_same_bits(avg_pool2d.forward(x, *geometry, **divisor), want)
+    with mock.patch.object(direct, "MOST_TAPS", 0):
+        assert_same_bits(avg_pool2d.forward(x, *geometry, **divisor), want)
+    assert_promises(monkeypatch, lambda x: avg_pool2d.forward(x, *geometry, **divisor), x)
+    grad = rng.choice(np.array([-0.0, 0.1, 1e-3, 7, -3]), want.shape).astype(dtype)
+    got = avg_pool2d.backward(grad, x.shape, *geometry, **divisor)
+    want = avg_pool2d.backward(grad.astype(np.float64), x.shape, *geometry, **divisor, algorithm="reference")
+    np.testing.assert_allclose(got, want, rtol=4 * unit_roundoff(dtype), atol=4 * unit_roundoff(dtype))
+    assert not np.signbit(got[got == 0]).any()
+    assert_promises(monkeypatch, lambda grad: avg_pool2d.backward(grad, x.shape, *geometry, **divisor), grad)
 
 
 @pytest.mark.proves("avg_pool2d", "adjoint")

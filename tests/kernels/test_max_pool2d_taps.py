@@ -54,12 +54,15 @@ def test_a_tap_that_stands_on_no_pixel_is_found_wherever_it_is(case, seed):
     size, options = case
     kernel_size, stride, padding, dilation, output_size = window("max_pool2d", size, **options)
     rng = np.random.default_rng(seed)
-    _, taps = max_pool2d.forward_taps(rng.standard_normal((2, 2, *size)), **options)
-    geometry = size, kernel_size, stride, padding, dilation
+    _, taps = max_pool2d.forward_taps(rng.standard_normal((1, 2, *size)), **options)
+    geometry, count = (size, kernel_size, stride, padding, dilation), kernel_size[0] * kernel_size[1]
     assert inside.all_inside(taps, *geometry)
-    taps[tuple(rng.integers(0, taps.shape))] = wrong = rng.integers(0, kernel_size[0] * kernel_size[1] + 1)
-    outside = max_pool2d._outside(taps, size, output_size, *geometry[1:]).any() or wrong == kernel_size[0] * kernel_size[1]
-    assert inside.all_inside(taps, *geometry) == (not outside)
+    outside = [max_pool2d._outside(np.full_like(taps, tap), size, output_size, *geometry[1:]) for tap in range(count)]
+    for tap in range(count + 1):
+        for at in np.ndindex(*output_size):
+            wrong = taps.copy()
+            wrong[0, 1][at] = tap
+            assert inside.all_inside(wrong, *geometry) == (tap < count and not outside[tap][at])
 
 
 TAPS = np.zeros((1, 1, 2, 2), np.uint8)

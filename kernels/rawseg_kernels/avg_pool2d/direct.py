@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import _phases
 from .._arena import empty
 from .._jit import kernel
+from .._pooling import are_quarters
 from .._pooling_rows import columns_inside, taps_inside
+from .._simd_means import spread_quarters, sum_quarters
+from .._simd_rows import BLOCK
 from .._threads import launch
+from . import rows
+
+MOST_TAPS = 256  # of a window that is summed in vectors: tables of more could be long
+EXACT = (0, 1, 2, 4)  # divisors of quarters, 0 for 4, whose inverse is exact: a product with it has the quotient's bits
 
 
 def forward(x, kernel_size, stride, padding, output_size, count_include_pad, divisor_override):
@@ -20,7 +28,27 @@ def forward(x, kernel_size, stride, padding, output_size, count_include_pad, div
     out = empty((n, c, *output_size), x.dtype)
     counts = _counts((h, w), kernel_size, stride, padding, output_size, count_include_pad, divisor_override)
     views = x.reshape(n * c, h, w), out.reshape(n * c, *output_size)
+    if are_quarters((h, w), kernel_size, stride, padding, (1, 1), output_size) and divisor_override in EXACT:
+        launch(_forward_quarters, n * c * output_size[0], *views, 1 / (divisor_override or 4), work=2 * out.size)
+        return out
     work = out.size * kernel_size[0] * kernel_size[1]
+    if kernel_size[0] * kernel_size[1] <= MOST_TAPS:
+        tables = _phases.tables(w, output_size[1], kernel_size[1], stride[1], padding[1], 1)
+        widths = np.ones(-(-output_size[1] // BLOCK) * BLOCK)  # whole vectors are read
+        widths[: output_size[1]] = counts[1]
+        launch(
+            rows.forward_rows,
+            n * c * output_size[0],
+            *views,
+            counts[0],
+            widths,
+            *tables,
+            kernel_size[0],
+            stride,
+            padding,
+            work=work // 2,
+        )
+        return out
     launch(_forward, n * c * output_size[0], *views, *counts, kernel_size, stride, padding, work=work)
     return out
 
@@ -32,6 +60,9 @@ def backward(grad_output, input_shape, kernel_size, stride, padding, count_inclu
     grad_input = empty(input_shape, grad_output.dtype)
     counts = _counts((h, w), kernel_size, stride, padding, output_size, count_include_pad, divisor_override)
     views = grad_output.reshape(n * c, *output_size), grad_input.reshape(n * c, h, w)
+    if are_quarters((h, w), kernel_size, stride, padding, (1, 1), output_size) and divisor_override in EXACT:
+        launch(_backward_quarters, n * c, *views, 1 / (divisor_override or 4), work=grad_input.size)
+        return grad_input
     work = grad_output.size * kernel_size[0] * kernel_size[1]
     launch(_backward, n * c * h, *views, *counts, kernel_size, stride, padding, work=work)
     return grad_input
@@ -109,3 +140,26 @@ def _backward(first, last, grad_output, grad_input, rows, columns, kernel_size, 
         values = grad_input[plane, ih]
         for i in range(values.size):
             values[i] = total[i]
+
+
+@kernel
+def _forward_quarters(first, last, x, out, factor):
+    """Take the means of windows of 2 x 2 that do not overlap: two input rows at once, in vectors."""
+    h, w, out_h, out_w = x.shape[1], x.shape[2], out.shape[1], out.shape[2]
+    flat, values = x.reshape(-1), out.reshape(-1)
+    for task in range(first, last):
+        at = (task // out_h * h + 2 * (task % out_h)) * w
+        sum_quarters(out_w, flat, at, at + w, factor, values, task * out_w)
+
+
+@kernel
+def _backward_quarters(first, last, grad_output, grad_input, factor):
+    """Write each share to four pixels, and zeros behind the last windows of an odd plane."""
+    out_h, out_w, h, w = grad_output.shape[1], grad_output.shape[2], grad_input.shape[1], grad_input.shape[2]
+    given, target = grad_output.reshape(-1), grad_input.reshape(-1)
+    for plane in range(first, last):
+        for oh in range(out_h):
+            at = (plane * h + 2 * oh) * w
+            spread_quarters(out_w, given, (plane * out_h + oh) * out_w, factor, target, at, at + w)
+        grad_input[plane, 2 * out_h :] = 0
+        grad_input[plane, :, 2 * out_w :] = 0

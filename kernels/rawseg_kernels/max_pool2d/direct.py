@@ -11,10 +11,10 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
+from .._pooling import are_quarters
 from .._threads import launch
 from . import large_windows, rows
 
-QUARTERS = (2, 2)
 MOST_TAPS = 256  # of a window that is taken in vectors: tables of more could be long
 MOST_PIXELS = 1 << 31  # of a plane whose places are as wide as a float32
 
@@ -35,7 +35,7 @@ def _forward(x, kind, quarters, kernel_size, stride, padding, dilation, output_s
     out, where = empty((n, c, *output_size), x.dtype), empty((n, c, *output_size), kind)
     views = x.reshape(n * c, h, w), out.reshape(n * c, *output_size), where.reshape(n * c, *output_size)
     tasks, geometry, taps = n * c * output_size[0], (kernel_size, stride, padding, dilation), kernel_size[0] * kernel_size[1]
-    if _are_quarters((h, w), *geometry, output_size):
+    if are_quarters((h, w), *geometry, output_size):
         launch(quarters, tasks, *views, work=4 * out.size)
     elif taps <= MOST_TAPS and h * w < MOST_PIXELS:
         by_place = kind is np.int64
@@ -46,12 +46,6 @@ def _forward(x, kind, quarters, kernel_size, stride, padding, dilation, output_s
     else:
         launch(large_windows.forward_rows, tasks, *views, *geometry, work=out.size * taps)
     return out, where
-
-
-def _are_quarters(plane, kernel_size, stride, padding, dilation, output_size):
-    """Tell whether all windows are 2 x 2, side by side and whole: ``ceil_mode`` lets the last ones reach over an odd edge."""
-    whole = 2 * output_size[0] <= plane[0] and 2 * output_size[1] <= plane[1]
-    return whole and (kernel_size, stride, padding, dilation) == (QUARTERS, QUARTERS, (0, 0), (1, 1))
 
 
 def indices_of_taps(taps, input_shape, kernel_size, stride, padding, dilation):
@@ -69,7 +63,7 @@ def backward_taps(grad_output, taps, input_shape, kernel_size, stride, padding, 
     size, geometry = taps.shape[2:], (kernel_size, stride, padding, dilation)
     grad_input = empty(input_shape, grad_output.dtype)
     views = grad_output.reshape(n * c, *size), taps.reshape(n * c, *size), grad_input.reshape(n * c, h, w)
-    if _are_quarters((h, w), *geometry, size):
+    if are_quarters((h, w), *geometry, size):
         launch(_backward_quarters, n * c, *views, work=grad_input.size)
         return grad_input
     launch(_backward_taps, n * c, *views, *geometry, work=grad_input.size + grad_output.size)

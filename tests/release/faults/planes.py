@@ -25,14 +25,24 @@ FAULTS = [
             ("floor for ceil", "kh_first = max(0, -(top // dilation_h))", "kh_first = max(0, -top // dilation_h)"),
             ("floor for ceil", "-(starts // dilation_w)) * step", "-starts // dilation_w) * step"),
             ("off by one", "(h - 1 - top) // dilation_h + 1)", "(h - 1 - top) // dilation_h)"),
-            ("off by one", "min((kernel_h - 1) * dilation_h + 1, h)", "min(kernel_h - 1, h)"),
             ("wrong sign", "top * w - padding[1], stride[1]", "top * w + padding[1], stride[1]"),
-            (
-                "wrong formula",
-                "np.full(phases.shape[0] * pitch, -np.inf, x.dtype)",
-                "np.full(phases.shape[0] * pitch, 0.0, x.dtype)",
-            ),
+            ("wrong formula", "lowest = x.dtype.type(-np.inf)", "lowest = x.dtype.type(0)"),
             ("missing step", "if holds[slot] != row:", "if holds[slot] < 0:"),
+        ],
+    ),
+    (
+        f"{ROOM}/_phases.py",
+        "kernels/test_phases.py",
+        [
+            ("off by one", "min((kernel_h - 1) * dilation_h + 1, h)", "min(kernel_h - 1, h)"),
+            ("missing step", "-(-padding_w // stride_w) + _whole(-(-w // stride_w))", "_whole(-(-w // stride_w))"),
+            ("wrong order", "key=lambda phase: (phase - padding_w) % stride_w", "key=lambda phase: phase % stride_w"),
+            (
+                "off by one",
+                "count = (w - 1 + padding_w - phase) // stride_w + 1",
+                "count = (w + padding_w - phase) // stride_w + 1",
+            ),
+            ("wrong formula", "column // stride_w, kw) for", "column // stride_w + kw // 4, kw) for"),
         ],
     ),
     (
@@ -102,6 +112,25 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/avg_pool2d/rows.py",
+        AVG_POOL,
+        [
+            ("height for width", "top = oh * stride[0] - padding[0]", "top = oh * stride[0] - padding[1]"),
+            ("missing step", "if holds[slot] != row:", "if holds[slot] < 0:"),
+            ("off by one", "min(top + kernel_h, h)", "min(top + kernel_h, h - 1)"),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_means.py",
+        AVG_POOL,
+        [
+            ("wrong operand", "builder.fmul(height, emitter.load(widths, i, doubles))", "emitter.load(widths, i, doubles)"),
+            ("wrong order", "[2 * lane + half for lane in range(lanes)]", "[2 * lane for lane in range(lanes)]"),
+            ("missing step", "share = emitter.narrow(builder.fadd(zero, share))", "share = emitter.narrow(share)"),
+            ("off by one", "write(whole, emitter.first(rest))", "write(whole, emitter.first(builder.sub(rest, _INDEX(1))))"),
+        ],
+    ),
+    (
         f"{ROOM}/avg_pool2d/direct.py",
         AVG_POOL,
         [
@@ -111,6 +140,9 @@ FAULTS = [
             ("= for +=", "target[i * stride[1]] += part[i]", "target[i * stride[1]] = part[i]"),
             ("= for +=", "share[i] += source[i] /", "share[i] = source[i] /"),
             ("height for width", "top = oh * stride[0] - padding[0]", "top = oh * stride[0] - padding[1]"),
+            ("wrong constant", "EXACT = (0, 1, 2, 4)", "EXACT = (0, 1, 2, 3, 4)"),
+            ("missing step", "        grad_input[plane, :, 2 * out_w :] = 0", "        pass"),
+            ("missing step", "        grad_input[plane, 2 * out_h :] = 0", "        pass"),
             ("off by one", "(ih + padding[0]) // stride[0] + 1)", "(ih + padding[0]) // stride[0])"),
             (
                 "floor for ceil",
