@@ -62,7 +62,7 @@ def test_a_tap_that_stands_on_no_pixel_is_found_wherever_it_is(case, seed):
         for at in np.ndindex(*output_size):
             wrong = taps.copy()
             wrong[0, 1][at] = tap
-            assert inside.all_inside(wrong, *geometry) == (tap < count and not outside[tap][at])
+            assert inside.all_inside(wrong, *geometry) == (tap < count and not outside[tap][0, 1][at])
 
 
 TAPS = np.zeros((1, 1, 2, 2), np.uint8)
