@@ -7,10 +7,12 @@ backward: gather form over the transposed tables; one task is one input row, sum
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel, piece
+from .._jit import inlined, kernel, piece
 from .._threads import launch
 from . import tables
 
@@ -20,7 +22,8 @@ def forward_nearest(x, rows, columns):
     n, c, h, w = x.shape
     out = empty((n, c, rows.size, columns.size), x.dtype)
     views = x.reshape(n * c, h, w), out.reshape(n * c, rows.size, columns.size)
-    launch(_nearest, n * c * rows.size, *views, rows, columns, work=out.size)
+    twice = np.array_equal(columns, np.arange(2 * w) // 2)
+    launch(_nearest, n * c * rows.size, *views, rows, columns.astype(np.uint32), twice, work=out.size)
     return out
 
 
@@ -30,8 +33,20 @@ def forward_bilinear(x, rows, columns):
     out_h, out_w = rows[0].size, columns[0].size
     out = empty((n, c, out_h, out_w), x.dtype)
     views = x.reshape(n * c, h, w), out.reshape(n * c, out_h, out_w)
-    launch(_bilinear, n * c * out_h, *views, *rows, *columns, work=4 * out.size)
+    twice = _is_twice(w, *columns)
+    columns = *(side.astype(np.uint32) for side in columns[:2]), *columns[2:]  # unsigned: no index counts from the end
+    launch(_bilinear, n * c * out_h, *views, *rows, *columns, twice, work=4 * out.size)
     return out
+
+
+def _is_twice(size, left, right, left_weight, right_weight):
+    """Return whether an axis becomes twice as long, as most do: but for its ends, weights are a quarter and three of them."""
+    if left.size != 2 * size or size < 2:
+        return False
+    place = np.arange(1, left.size - 1)
+    quarters = np.where(place % 2, 0.75, 0.25)
+    same = np.array_equal(left[1:-1], (place - 1) // 2) and np.array_equal(right[1:-1], (place + 1) // 2)
+    return same and np.array_equal(left_weight[1:-1], quarters) and np.array_equal(right_weight[1:-1], 1 - quarters)
 
 
 def backward_nearest(grad_output, input_size, rows, columns):
@@ -50,10 +65,43 @@ def backward_bilinear(grad_output, input_size, rows, columns):
 def _backward(grad_output, input_size, terms):
     n, c, out_h, out_w = grad_output.shape
     grad_input = empty((n, c, *input_size), grad_output.dtype)
-    rows, columns = (tables.transposed(size, *axis) for size, axis in zip(input_size, terms))
+    rows = tables.transposed(input_size[0], *terms[0])
+    sources, weights = map(np.ascontiguousarray, terms[1])
+    columns = _entries(input_size[1], sources.shape, sources.tobytes(), weights.tobytes(), weights.dtype)
     views = grad_output.reshape(n * c, out_h, out_w), grad_input.reshape(n * c, *input_size)
-    launch(_gather, n * c * input_size[0], *views, *rows, *columns, _are_pairs(*columns), work=4 * grad_output.size)
+    launch(_gather, n * c * input_size[0], *views, *rows, *columns, work=4 * grad_output.size)
     return grad_input
+
+
+@lru_cache(maxsize=64)
+def _entries(size, shape, sources, weights, dtype):
+    """Return the transposed table of an axis for vectors: first every pixel's first entry, then every second, and so on.
+
+    Parameters
+    ----------
+    sources, weights : bytes
+        Of int64 and ``dtype``, shape ``shape``, as `tables.transposed` takes them.
+
+    Returns
+    -------
+    spans : ndarray of int64, shape (entries of a pixel, 3)
+        The pixels, begin and end, that have an entry k or lie between such; and where the entries of the first of them is.
+    outputs, weights : ndarray of uint32, of float64
+        Where between others a pixel has no entry, its weight is 0 and its output the one past the last.
+    pairs : bool
+        Whether every pixel is the plain sum of the next two of the output: rows twice as long, by nearest neighbours.
+    """
+    table = np.frombuffer(sources, np.int64).reshape(shape), np.frombuffer(weights, dtype).reshape(shape)
+    starts, outputs, factors = tables.transposed(size, *table)
+    counts, spans, parts = np.diff(starts), [], []
+    for k in range(counts.max()):
+        pixels = np.flatnonzero(counts > k)
+        begin, end = pixels[0], pixels[-1] + 1
+        places, shares = np.full(end - begin, shape[1], np.uint32), np.zeros(end - begin)
+        places[pixels - begin], shares[pixels - begin] = outputs[starts[pixels] + k], factors[starts[pixels] + k]
+        spans.append((begin, end, sum(part[0].size for part in parts)))
+        parts.append((places, shares))
+    return np.array(spans), *map(np.concatenate, zip(*parts)), _are_pairs(starts, outputs, factors)
 
 
 def _are_pairs(starts, outputs, weights):
@@ -63,7 +111,7 @@ def _are_pairs(starts, outputs, weights):
 
 
 @kernel
-def _nearest(first, last, x, out, rows, columns):
+def _nearest(first, last, x, out, rows, columns, twice):
     out_h = out.shape[1]
     for task in range(first, last):
         plane, oh = task // out_h, task % out_h
@@ -74,12 +122,17 @@ def _nearest(first, last, x, out, rows, columns):
                 target[i] = above[i]
         else:
             source = x[plane, rows[oh]]
+            if twice:
+                for i in range(source.size):
+                    target[2 * i] = source[i]
+                    target[2 * i + 1] = source[i]
+                continue
             for i in range(target.size):
                 target[i] = source[columns[i]]
 
 
 @kernel
-def _bilinear(first, last, x, out, top, bottom, top_weight, bottom_weight, left, right, left_weight, right_weight):
+def _bilinear(first, last, x, out, top, bottom, top_weight, bottom_weight, left, right, left_weight, right_weight, twice):
     h, out_h, out_w = x.shape[1], out.shape[1], out.shape[2]
     upper, lower = np.empty(out_w, x.dtype), np.empty(out_w, x.dtype)
     upper_holds, lower_holds = -1, -1  # the input row, counted over all planes, that each holds interpolated along x
@@ -90,10 +143,10 @@ def _bilinear(first, last, x, out, top, bottom, top_weight, bottom_weight, left,
             upper, lower = lower, upper
             upper_holds, lower_holds = lower_holds, upper_holds
         if upper_holds != above:
-            _along(x[plane, top[oh]], left, right, left_weight, right_weight, upper)
+            _along(x[plane, top[oh]], left, right, left_weight, right_weight, upper, twice)
             upper_holds = above
         if lower_holds != below:
-            _along(x[plane, bottom[oh]], left, right, left_weight, right_weight, lower)
+            _along(x[plane, bottom[oh]], left, right, left_weight, right_weight, lower, twice)
             lower_holds = below
         target, first_weight, second_weight = out[plane, oh], top_weight[oh], bottom_weight[oh]
         for i in range(target.size):
@@ -101,31 +154,47 @@ def _bilinear(first, last, x, out, top, bottom, top_weight, bottom_weight, left,
 
 
 @piece
-def _along(source, left, right, left_weight, right_weight, target):
+def _along(source, left, right, left_weight, right_weight, target, twice):
     """Interpolate one row along x."""
+    if twice:
+        far, near = source.dtype.type(0.25), source.dtype.type(0.75)
+        for i in range(source.size - 1):
+            target[2 * i + 1] = near * source[i] + far * source[i + 1]
+            target[2 * i + 2] = far * source[i] + near * source[i + 1]
+        for i in (0, target.size - 1):
+            target[i] = left_weight[i] * source[left[i]] + right_weight[i] * source[right[i]]
+        return
     for i in range(target.size):
         target[i] = left_weight[i] * source[left[i]] + right_weight[i] * source[right[i]]
 
 
 @kernel
-def _gather(first, last, grad_output, grad_input, row_starts, row_outputs, row_weights, starts, outputs, weights, pairs):
+def _gather(first, last, grad_output, grad_input, row_starts, row_outputs, row_weights, spans, outputs, weights, pairs):
     h, out_w = grad_input.shape[1], grad_output.shape[2]
-    total = np.empty(out_w, np.float64)
+    total, sums = np.zeros(out_w + 1, np.float64), np.empty(grad_input.shape[2], np.float64)  # of no output, 0
     for task in range(first, last):
         plane, ih = task // h, task % h
-        for i in range(total.size):
-            total[i] = 0
+        down = total[:out_w]
+        for i in range(down.size):
+            down[i] = 0
         for entry in range(row_starts[ih], row_starts[ih + 1]):
             part, weight = grad_output[plane, row_outputs[entry]], np.float64(row_weights[entry])
-            for i in range(total.size):
-                total[i] += weight * part[i]
+            for i in range(down.size):
+                down[i] += weight * part[i]
         target = grad_input[plane, ih]
         if pairs:
             for iw in range(target.size):
                 target[iw] = 0.0 + total[2 * iw] + total[2 * iw + 1]  # the zero: sums begin with it, and so have no -0.0
             continue
+        sums[:] = 0
+        for k in range(spans.shape[0]):
+            begin, end, at = spans[k, 0], spans[k, 1], spans[k, 2]
+            _add(sums[begin:end], weights[at : at + end - begin], total, outputs[at : at + end - begin])
         for iw in range(target.size):
-            value = 0.0
-            for entry in range(starts[iw], starts[iw + 1]):
-                value += weights[entry] * total[outputs[entry]]
-            target[iw] = value
+            target[iw] = sums[iw]
+
+
+@inlined
+def _add(sums, weights, source, places):
+    for i in range(sums.size):
+        sums[i] += weights[i] * source[places[i]]
