@@ -10,7 +10,7 @@ import torch
 from bounds import assert_within, gamma, smallest
 from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_same_bits
+from promises import assert_promises, assert_same_bits
 
 from rawseg_kernels import _memory, max_pool2d, max_unpool2d
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
@@ -122,13 +122,55 @@ def test_errors_name_the_argument_and_the_numbers(call, error, message):
 def test_an_index_outside_its_plane_is_refused_before_anything_is_written(monkeypatch, value):
     indices = INDICES.copy()
     indices[0, 0, 1, 0] = value
-    monkeypatch.setattr(direct, "launch", pytest.fail)
+
+    def only_a_look(kernel, tasks, *args, work):  # which writes nothing outside, as is seen below
+        assert kernel is direct._place_apart
+        kernel(0, tasks, *args)
+
+    monkeypatch.setattr(direct, "launch", only_a_look)
     message = rf"indices: expected 0 <= index < 4, the plane \(2, 2\), got {value} at \(0, 0, 1, 0\)"
     for policy in ("raise", "last", "sum"):
         with pytest.raises(IndexRangeError, match=message):
             max_unpool2d.forward(X, indices, 2, policy)
         with pytest.raises(IndexRangeError, match=message):
             max_unpool2d.backward(X, indices, policy)
+
+
+@pytest.mark.proves("max_unpool2d", "reference", "determinism")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", [(2, 2), (1, 2), (3, 2), (2, 3), (1, 1), (2, 1)])
+@pytest.mark.parametrize("width", [1, 7, 16, 33])
+def test_windows_side_by_side_as_the_loops(monkeypatch, dtype, window, width):
+    rng = np.random.default_rng(width)
+    x = rng.choice(np.array(SPECIAL), (2, 3, 4, width)).astype(dtype)
+    for more in (0, 1):  # pixels behind the last window, fewer than a window has
+        size = 4 * window[0] + more * (window[0] - 1), width * window[1] + more * (window[1] - 1)
+        rows = np.arange(4)[:, None] * window[0] + rng.integers(0, window[0], x.shape)
+        columns = np.arange(width) * window[1] + rng.integers(0, window[1], x.shape)
+        indices = rows * size[1] + columns
+        want = reference.forward(x, indices, (2, 3, *size), False)
+        assert_same_bits(max_unpool2d.forward(x, indices, size), want)
+        assert_same_bits(direct.forward_apart(x, indices, want.shape), want)
+        assert_promises(monkeypatch, lambda x, i, size=size: max_unpool2d.forward(x, i, size), x, indices)
+        step = window[1] if width > 1 else window[0] * size[1]  # to another window
+        for at in [(0, 0, 0, 0), (1, 2, 3, width - 1), (0, 1, 2, width // 2)]:
+            for wrong in (-1, size[0] * size[1], 2**62, -(2**63), indices[at] - step, indices[at] + step):
+                bad = indices.copy()
+                bad[at] = wrong
+                assert direct.forward_apart(x, bad, want.shape) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("columns", [2, 3])
+@given(st.integers(1, 40), st.integers(0, 2**16))
+def test_whatever_indices_hold_nothing_is_written_outside(dtype, columns, width, seed):
+    rng = np.random.default_rng(seed)
+    x, size = np.ones((2, 3, width), dtype), (7, width * columns + 1)
+    guarded = np.full((4, *size), -1, dtype)
+    indices = rng.integers(-(2**63), 2**63 - 1, x.shape) >> rng.integers(50, 63, x.shape)
+    direct._place_apart(0, 2, x, indices, guarded[1:3], np.zeros(2, np.bool_))
+    assert (guarded[[0, 3]] == -1).all()
+    assert np.isin(guarded[1:3], [-1, 0, 1]).all()
 
 
 def test_too_large_an_output_is_refused_before_it_is_made(monkeypatch):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bounds import assert_within, gamma, smallest
+from bounds import assert_within, gamma, smallest, unit_roundoff
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
@@ -171,6 +171,38 @@ def test_bilinear_equals_loops_and_torch_within_the_rounding_bound(dtype, align_
         assert_within(out, want.detach().numpy(), bound, "torch")
         bound = (gamma(terms + sums, np.float64) + gamma(8, dtype)) * 4 * size
         assert_within(grad_input, want_grad, bound, "backward torch")
+
+
+LONG = [((3, 40), (6, 80)), ((2, 33), (5, 50)), ((9, 70), (4, 23)), ((3, 2), (3, 4)), ((4, 1), (8, 2)), ((3, 40), (7, 41))]
+
+
+@pytest.mark.proves("interpolate", "reference", "determinism")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("in_size", "out_size"), LONG)
+@pytest.mark.parametrize(
+    "options",
+    [{"mode": "nearest"}, {"mode": "nearest-exact"}, {"mode": "bilinear"}, {"mode": "bilinear", "align_corners": True}],
+    ids=str,
+)
+@pytest.mark.parametrize("scale", [None, (0.5, 0.5), (0.7, 40.0)])
+def test_rows_of_several_vectors_are_read_as_the_loops_do(monkeypatch, dtype, in_size, out_size, options, scale):
+    rng, options = np.random.default_rng(0), {**options, "scale": scale}
+    x = rng.choice(np.array([np.inf, -0.0, 1, 0.3, -7]), (2, 3, *in_size), p=[0.01, 0.3, 0.3, 0.19, 0.2]).astype(dtype)
+    want = resize.forward(x, out_size, **options, algorithm="reference")
+    assert_same_bits(resize.forward(x, out_size, **options), want)
+    assert_promises(monkeypatch, lambda x: resize.forward(x, out_size, **options), x)
+    grad = rng.choice(np.array([-0.0, 1, 0.3, -7]), want.shape).astype(dtype)
+    got = resize.backward(grad, in_size, **options)
+    want = resize.backward(grad.astype(np.float64), in_size, **options, algorithm="reference")
+    np.testing.assert_allclose(got, want, rtol=8 * unit_roundoff(dtype), atol=4000 * unit_roundoff(dtype))
+    assert not np.signbit(got[got == 0]).any()
+    assert_promises(monkeypatch, lambda grad: resize.backward(grad, in_size, **options), grad)
+
+
+def test_a_pixel_that_no_output_reads_and_one_that_many_do_are_summed_apart_from_infinities():
+    grad = np.array([[[[1, 2, np.inf, 4, 5, 6]]]], np.float32)  # all but the first two outputs read the last pixel
+    got = resize.backward(grad, (1, 4), "bilinear", scale=(1.0, 2.0))
+    np.testing.assert_array_equal(got, resize.backward(grad, (1, 4), "bilinear", scale=(1.0, 2.0), algorithm="reference"))
 
 
 @pytest.mark.proves("interpolate", "adjoint")

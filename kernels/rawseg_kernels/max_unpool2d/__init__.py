@@ -12,6 +12,7 @@ pixel fetches its own; where none may meet, that is sorted once, to find out, an
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,8 @@ def forward(x: Any, indices: Any, output_size: Any, duplicates: str = "raise", a
     _arrays.check_not_empty(OP, "x", x)
     plane = _arrays.pair(OP, "output_size", output_size, 1)
     policy = _policy(duplicates)
+    if policy == "raise" and device == "cpu" and (out := _apart(x, indices, plane, algorithm)) is not None:
+        return out
     _pooling.check_indices(OP, indices, x.shape[:2], plane, device)
     _arrays.check_shape(OP, "indices", indices, x.shape)
     shape = (*x.shape[:2], *plane)
@@ -69,6 +72,17 @@ def forward(x: Any, indices: Any, output_size: Any, duplicates: str = "raise", a
         _refuse_duplicates(indices, plane, find(__name__, "first_duplicate", algorithm, ALGORITHMS, device))
     run = find(__name__, "forward", algorithm, ALGORITHMS, device)
     return run(_arrays.contiguous(x), indices, shape, policy == "sum", policy == "raise")
+
+
+def _apart(x: Any, indices: Any, plane: tuple[int, int], algorithm: str) -> Any:
+    """Return the output if it can be made in one pass, on which all indices are found to be good; None: look at them first."""
+    if algorithm not in ("auto", *ALGORITHMS) or not _arrays.fits(indices, x.shape, np.dtype(np.int64)):
+        return None
+    apart = getattr(find(__name__, "forward", algorithm, ALGORITHMS, "cpu"), "apart", None)  # a substitute has none
+    shape = (*x.shape[:2], *plane)
+    if apart is None or not 0 < math.prod(shape) * x.itemsize <= _memory.limit_bytes():
+        return None
+    return apart(_arrays.contiguous(x), _arrays.contiguous(indices), shape)
 
 
 def backward(grad_output: Any, indices: Any, duplicates: str = "raise", algorithm: str = "auto") -> Any:

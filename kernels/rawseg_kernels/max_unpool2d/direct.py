@@ -10,6 +10,7 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
+from .._simd_pairs import place_pairs
 from .._threads import launch
 from ..max_pool2d import direct as max_pool2d
 
@@ -36,6 +37,21 @@ def forward(x, indices, output_shape, adding, distinct=False):
     views = x.reshape(n * c, elements), indices.reshape(n * c, elements), out.reshape(n * c, out_h * out_w)
     launch(_place, n * c, *views, work=out.size + x.size)
     return out
+
+
+def forward_apart(x, indices, output_shape):
+    """Return what `forward` returns if every element points into a window of its own, else None: indices need no check before.
+
+    After pooling without overlap it is so, and then none is outside and no two meet.
+    """
+    n, c, h, w = x.shape
+    out, whole = empty(output_shape, x.dtype), np.zeros(n * c, np.bool_)
+    views = x.reshape(n * c, h, w), indices.reshape(n * c, h, w), out.reshape(n * c, *output_shape[2:])
+    launch(_place_apart, n * c, *views, whole, work=out.size + x.size)
+    return out if whole.all() else None
+
+
+forward.apart = forward_apart
 
 
 def backward(grad_output, indices, last_wins):
@@ -87,6 +103,42 @@ def apart(indices, size):
                 place = where[j] - start - j * columns
                 inside += 0 <= place < columns
     return inside == h * w
+
+
+@kernel
+def _place_apart(first, last, x, indices, out, whole):
+    """Write each element's window; what points elsewhere is written nowhere, but counted."""
+    _, h, w = x.shape
+    rows, columns, out_w = out.shape[1] // h, out.shape[2] // w, out.shape[2]
+    values, where, target = x.reshape(-1), indices.reshape(-1), out.reshape(-1)
+    for plane in range(first, last):
+        inside = 0
+        for i in range(h):
+            at = (plane * h + i) * w
+            for row in range(i * rows, (i + 1) * rows):
+                to = (plane * out.shape[1] + row) * out_w
+                if columns == 2:
+                    inside += place_pairs(w, values, where, at, row * out_w, target, to)
+                else:
+                    inside += _place_few(values[at : at + w], where[at : at + w], row * out_w, columns, target[to : to + out_w])
+        out[plane, :, w * columns :] = 0
+        out[plane, h * rows :] = 0
+        whole[plane] = inside == h * w
+        if inside < h * w:
+            break
+
+
+@piece
+def _place_few(values, where, start, columns, target):
+    """Put the elements of a row into windows of any number of columns; return how many are in them."""
+    inside = 0
+    target[:] = 0
+    for j in range(values.size):
+        place = where[j] - start - j * columns
+        if 0 <= place < columns:
+            target[j * columns + place] = values[j]
+            inside += 1
+    return inside
 
 
 @kernel

@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 
 from .._arena import empty
-from .._jit import inlined, kernel, piece
+from .._jit import inlined, kernel
+from .._simd_gathers import add_products_of, interpolate_row
 from .._threads import launch
 from . import tables
 
@@ -153,7 +154,7 @@ def _bilinear(first, last, x, out, top, bottom, top_weight, bottom_weight, left,
             target[i] = first_weight * upper[i] + second_weight * lower[i]
 
 
-@piece
+@inlined
 def _along(source, left, right, left_weight, right_weight, target, twice):
     """Interpolate one row along x."""
     if twice:
@@ -164,8 +165,7 @@ def _along(source, left, right, left_weight, right_weight, target, twice):
         for i in (0, target.size - 1):
             target[i] = left_weight[i] * source[left[i]] + right_weight[i] * source[right[i]]
         return
-    for i in range(target.size):
-        target[i] = left_weight[i] * source[left[i]] + right_weight[i] * source[right[i]]
+    interpolate_row(target.size, source, 0, left, right, left_weight, right_weight, target)
 
 
 @kernel
@@ -189,12 +189,6 @@ def _gather(first, last, grad_output, grad_input, row_starts, row_outputs, row_w
         sums[:] = 0
         for k in range(spans.shape[0]):
             begin, end, at = spans[k, 0], spans[k, 1], spans[k, 2]
-            _add(sums[begin:end], weights[at : at + end - begin], total, outputs[at : at + end - begin])
+            add_products_of(end - begin, weights, outputs, at, total, sums, begin)
         for iw in range(target.size):
             target[iw] = sums[iw]
-
-
-@inlined
-def _add(sums, weights, source, places):
-    for i in range(sums.size):
-        sums[i] += weights[i] * source[places[i]]

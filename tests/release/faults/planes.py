@@ -10,6 +10,19 @@ ROOM = "kernels/rawseg_kernels"
 
 FAULTS = [
     (
+        f"{ROOM}/_simd_gathers.py",
+        RESIZE,
+        [
+            ("off by one", "write(whole, self.first(rest))", "write(whole, self.first(builder.sub(rest, _INDEX(1))))"),
+            ("wrong operand", "self.builder.ptrtoint(pointer, _INDEX)", "self.builder.ptrtoint(places, _INDEX)"),
+            (
+                "= for +=",
+                "emitter.write(builder.fadd(emitter.read(sums, i, mask), product), sums",
+                "emitter.write(product, sums",
+            ),
+        ],
+    ),
+    (
         f"{ROOM}/max_pool2d/direct.py",
         MAX_POOL,
         [
@@ -282,8 +295,13 @@ FAULTS = [
             ("missing step", "if task > first and oh > 0 and", "if oh > 0 and"),
             ("wrong comparison", "and oh > 0 and rows[oh] == rows[oh - 1]:", "and rows[oh] == rows[oh - 1]:"),
             ("missing step", "plane * h + top[oh], plane * h + bottom[oh]", "top[oh], bottom[oh]"),
-            ("= for +=", "value += weights[entry] * total", "value = weights[entry] * total"),
-            ("= for +=", "total[i] += weight * part[i]", "total[i] = weight * part[i]"),
+            ("= for +=", "down[i] += weight * part[i]", "down[i] = weight * part[i]"),
+            ("wrong operand", "np.full(end - begin, shape[1], np.uint32)", "np.zeros(end - begin, np.uint32)"),
+            ("missing step", "        sums[:] = 0\n", ""),
+            ("missing check", "if left.size != 2 * size or size < 2:", "if left.size != 2 * size:"),
+            ("wrong formula", "np.array_equal(columns, np.arange(2 * w) // 2)", "columns.size == 2 * w"),
+            ("off by one", "for i in (0, target.size - 1):", "for i in (0, target.size - 2):"),
+            ("wrong formula", "near * source[i] + far * source[i + 1]", "far * source[i] + near * source[i + 1]"),
             ("height for width", "_along(x[plane, bottom[oh]], left", "_along(x[plane, top[oh]], left"),
             ("off by one", "+ total[2 * iw + 1]", "+ total[2 * iw]"),
             ("missing check", "twice = outputs.size == 2 * (starts.size - 1) and", "twice ="),

@@ -110,6 +110,9 @@ FAULTS = [
                 "for i in range(count):  # not all pixels: fewer are taken\n            taken[where[i]] = True",
             ),
             ("missing check", "inside += 0 <= place < columns", "inside += place < columns"),
+            ("missing check", "whole[plane] = inside == h * w", "whole[plane] = inside > 0"),
+            ("missing step", "        out[plane, :, w * columns :] = 0", "        pass"),
+            ("missing step", "        out[plane, h * rows :] = 0", "        pass"),
             ("off by one", "start = (i * rows + row) * size[1]", "start = i * rows * size[1]"),
             (
                 "wrong order",
@@ -123,6 +126,14 @@ FAULTS = [
             ("wrong tie", "for i in range(part.size - 1, -1, -1):", "for i in range(part.size):"),
             ("missing step", "part[i] = 0 if taken[where[i]] else source[where[i]]", "part[i] = source[where[i]]"),
             ("missing check", "if not last_wins:", "if True:"),
+        ],
+    ),
+    (
+        f"{ROOM}/_simd_pairs.py",
+        UNPOOL,
+        [
+            ("wrong comparison", "for half in (0, 1)]\n            even", "for half in (0, 2)]\n            even"),
+            ("off by one", "[2 * lane for lane in range(lanes)]", "[2 * lane + 1 for lane in range(lanes)]"),
         ],
     ),
     (
