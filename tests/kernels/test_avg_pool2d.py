@@ -178,6 +178,8 @@ def test_rows_of_several_vectors_have_the_bits_of_the_loops(monkeypatch, dtype, 
         avg_pool2d.backward(given.astype(np.float64), x.shape, *geometry, **divisor, algorithm="reference")
         for given in (grad, np.abs(grad))
     )
+    with mock.patch.object(direct, "MOST_TAPS", 0):
+        assert_same_bits(avg_pool2d.backward(grad, x.shape, *geometry, **divisor), got)
     assert_within(got, want, 2 * gamma(10, np.float64) * size + unit_roundoff(dtype) * np.abs(want) + smallest(10, dtype))
     assert not np.signbit(got[got == 0]).any()
     assert_promises(monkeypatch, lambda grad: avg_pool2d.backward(grad, x.shape, *geometry, **divisor), grad)

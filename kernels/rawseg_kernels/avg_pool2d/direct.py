@@ -64,6 +64,10 @@ def backward(grad_output, input_shape, kernel_size, stride, padding, count_inclu
         launch(_backward_quarters, n * c, *views, 1 / (divisor_override or 4), work=grad_input.size)
         return grad_input
     work = grad_output.size * kernel_size[0] * kernel_size[1]
+    if kernel_size[0] * kernel_size[1] <= MOST_TAPS:
+        tables = _phases.tables(w, output_size[1], kernel_size[1], stride[1], padding[1], 1)
+        launch(rows.backward_rows, n * c * h, *views, *counts, *tables, kernel_size[0], stride, padding, work=work // 2)
+        return grad_input
     launch(_backward, n * c * h, *views, *counts, kernel_size, stride, padding, work=work)
     return grad_input
 

@@ -129,7 +129,19 @@ FAULTS = [
         AVG_POOL,
         [
             ("height for width", "top = oh * stride[0] - padding[0]", "top = oh * stride[0] - padding[1]"),
-            ("missing step", "if holds[slot] != row:", "if holds[slot] < 0:"),
+            (
+                "missing step",
+                "if holds[slot] != row:\n                holds[slot] = row\n                lay_row",
+                "if holds[slot] < 0:\n                holds[slot] = row\n                lay_row",
+            ),
+            (
+                "missing step",
+                "if holds[slot] != row:\n                holds[slot] = row\n                source",
+                "if holds[slot] < 0:\n                holds[slot] = row\n                source",
+            ),
+            ("off by one", "slots_of((kernel_h - 1) // stride[0] + 1, 1, out_h)", "slots_of(kernel_h // stride[0], 1, out_h)"),
+            ("missing step", "    if phases.shape[0] < stride_w:\n        values[:] = 0\n", ""),
+            ("missing step", "        if values.size % 2:\n            values[values.size - 1] = even[values.size // 2]\n", ""),
             ("off by one", "min(top + kernel_h, h)", "min(top + kernel_h, h - 1)"),
         ],
     ),
