@@ -28,6 +28,12 @@ def scattered(policy: str) -> np.ndarray:
     return np.stack([rng.choice(90, 20, replace=policy != "raise") for _ in range(6)]).reshape(2, 3, 4, 5)
 
 
+def side_by_side() -> np.ndarray:
+    """Indices of 4 x 5 elements into planes of 9 x 10, each into a window of 2 x 2."""
+    rows, columns = np.random.default_rng(3).integers(0, 2, (2, 2, 3, 4, 5))
+    return (2 * np.arange(4)[:, None] + rows) * 10 + 2 * np.arange(5) + columns
+
+
 KERNEL_CALLS: list[tuple[Any, str, Any, Any]] = [
     (unfold, "forward", lambda x, a: unfold.forward(x, **SLIDING, algorithm=a), floats(X)),
     (unfold, "backward", lambda g, a: unfold.backward(g, (9, 10), **SLIDING, algorithm=a), floats(COLUMNS)),
@@ -51,6 +57,14 @@ for policy in POLICIES:
             lambda dtype, p=policy: [*normals(0, X, dtype=dtype), scattered(p)],
         ),
     ]
+KERNEL_CALLS.append(
+    (
+        max_unpool2d,
+        "forward apart",
+        lambda x, i, a: max_unpool2d.forward(x, i, (9, 10), "raise", a),
+        lambda dtype: [*normals(0, (2, 3, 4, 5), dtype=dtype), side_by_side()],
+    )
+)
 for mode in pad.MODES:
     KERNEL_CALLS += [
         (pad, f"forward {mode}", lambda x, a, m=mode: pad.forward(x, FRAME, m, algorithm=a), floats(X)),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from promises import assert_promises, assert_same_bits
 
 from rawseg_kernels import _memory, max_pool2d, max_unpool2d
+from rawseg_kernels._algorithms import substituted
 from rawseg_kernels._errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from rawseg_kernels.max_unpool2d import cuda, direct, reference
 
@@ -158,6 +159,19 @@ def test_windows_side_by_side_as_the_loops(monkeypatch, dtype, window, width):
                 bad = indices.copy()
                 bad[at] = wrong
                 assert direct.forward_apart(x, bad, want.shape) is None
+
+
+@pytest.mark.parametrize("verb", ["first_duplicate", "forward"])
+def test_what_stands_in_for_either_function_is_called(verb):
+    called = []
+
+    def choose(op, asked):
+        return (lambda *args: called.append(asked) or getattr(reference, asked)(*args)) if asked == verb else None
+
+    with substituted(choose):
+        out = max_unpool2d.forward(np.ones((1, 1, 1, 2)), np.array([[[[1, 2]]]]), (1, 4))
+    assert out.tolist() == [[[[0, 1, 1, 0]]]]
+    assert called == [verb]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

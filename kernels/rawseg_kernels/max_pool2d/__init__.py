@@ -9,8 +9,8 @@ gives NaN and the index of its last NaN. Once the indices are stored, ``backward
 
 Who needs the choice for the gradient alone keeps *taps*: a byte an output says which tap of its window was taken.
 
-Algorithms: ``"direct"`` lays one tap over a whole output row at a time; ``"cuda"`` is for GPUs, a thread an output, and gathers
-backward.
+Algorithms: ``"direct"`` takes maxima along the rows and then down them, in vectors; ``"cuda"`` is for GPUs, a thread an output,
+and gathers backward.
 """
 
 from __future__ import annotations

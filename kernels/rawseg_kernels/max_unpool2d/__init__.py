@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import _arrays, _memory, _pooling
-from .._algorithms import find
+from .._algorithms import algorithm_module, find
 from .._capture import refuse
 from .._errors import ArgumentError
 
@@ -78,11 +78,13 @@ def _apart(x: Any, indices: Any, plane: tuple[int, int], algorithm: str) -> Any:
     """Return the output if it can be made in one pass, on which all indices are found to be good; None: look at them first."""
     if algorithm not in ("auto", *ALGORITHMS) or not _arrays.fits(indices, x.shape, np.dtype(np.int64)):
         return None
-    apart = getattr(find(__name__, "forward", algorithm, ALGORITHMS, "cpu"), "apart", None)  # a substitute has none
-    shape = (*x.shape[:2], *plane)
-    if apart is None or not 0 < math.prod(shape) * x.itemsize <= _memory.limit_bytes():
+    direct, shape = algorithm_module(__name__, "direct"), (*x.shape[:2], *plane)
+    for verb in ("first_duplicate", "forward"):  # what stands in for either is to be called
+        if find(__name__, verb, algorithm, ALGORITHMS, "cpu") is not getattr(direct, verb):
+            return None
+    if not 0 < math.prod(shape) * x.itemsize <= _memory.limit_bytes():
         return None
-    return apart(_arrays.contiguous(x), _arrays.contiguous(indices), shape)
+    return direct.forward_apart(_arrays.contiguous(x), _arrays.contiguous(indices), shape)
 
 
 def backward(grad_output: Any, indices: Any, duplicates: str = "raise", algorithm: str = "auto") -> Any:

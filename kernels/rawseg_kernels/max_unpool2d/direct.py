@@ -51,9 +51,6 @@ def forward_apart(x, indices, output_shape):
     return out if whole.all() else None
 
 
-forward.apart = forward_apart
-
-
 def backward(grad_output, indices, last_wins):
     """See ``reference.backward``."""
     if not last_wins:
