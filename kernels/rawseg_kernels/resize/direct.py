@@ -42,7 +42,7 @@ def forward_bilinear(x, rows, columns):
 
 def _is_twice(size, left, right, left_weight, right_weight):
     """Return whether an axis becomes twice as long, as most do: but for its ends, weights are a quarter and three of them."""
-    if left.size != 2 * size or size < 2:
+    if left.size != 2 * size:
         return False
     place = np.arange(1, left.size - 1)
     quarters = np.where(place % 2, 0.75, 0.25)
