@@ -9,6 +9,7 @@ from typing import Any
 
 SAMPLE = 2e-3  # seconds of one sample at least: calls that are shorter are repeated
 FEWEST = 3  # samples of a side that is slow
+WARMING = 5e-3  # seconds of calls before a sample, about, and one call at least: memory that another side has used is slow
 PAUSE = 5e-3  # seconds before a sample: the threads of the side before may still spin, on a CPU that this side needs
 
 
@@ -25,11 +26,13 @@ def measure(sides: dict[str, Callable[[], Any]], repeats: int, seconds: float = 
         A side gets no more samples, after the first three, once it took so long.
     """
     calls: dict[str, int] = {}
+    before: dict[str, int] = {}
     for name, run in sides.items():
         run()  # warm-up: compiles, and fills the allocators
         start = time.perf_counter()
         run()
-        calls[name] = max(1, round(SAMPLE / max(time.perf_counter() - start, 1e-7)))
+        took = max(time.perf_counter() - start, 1e-7)
+        calls[name], before[name] = max(1, round(SAMPLE / took)), max(1, round(WARMING / took))
     times: dict[str, list[float]] = {name: [] for name in sides}
     spent = dict.fromkeys(sides, 0.0)
     for _ in range(repeats):
@@ -37,7 +40,8 @@ def measure(sides: dict[str, Callable[[], Any]], repeats: int, seconds: float = 
             if len(times[name]) >= FEWEST and spent[name] > seconds:
                 continue
             time.sleep(PAUSE)
-            run()  # its threads are awake, and its data where they are in a loop
+            for _ in range(before[name]):  # its threads are awake then, and its data where they are in a loop
+                run()
             start = time.perf_counter()
             for _ in range(calls[name]):
                 run()

@@ -151,11 +151,13 @@ def test_sides_are_timed_in_turn_and_slow_ones_less_often(monkeypatch):
         return run
 
     monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: now, sleep=wait))
-    times = measure({"slow": side("slow", 0.5), "quick": side("quick", 0.004)}, 6, seconds=1.0)
-    assert times == {"slow": [500.0] * 3, "quick": [4.0] * 6}
-    assert order[:8] == ["slow"] * 2 + ["quick"] * 2 + ["slow"] * 2 + ["quick"] * 2  # warm-up; an untimed call and a sample
+    sides = {"slow": side("slow", 0.5), "quick": side("quick", 0.004), "short": side("short", 0.001)}
+    times = measure(sides, 6, seconds=1.0)
+    assert times == {"slow": [500.0] * 3, "quick": [4.0] * 6, "short": [1.0] * 6}
+    assert order[:10] == ["slow"] * 2 + ["quick"] * 2 + ["short"] * 2 + ["slow"] * 2 + ["quick"] * 2  # warm-up; then samples
     assert order.count("slow") == 2 + 2 * 3
     assert order.count("quick") == 2 + 2 * 6
+    assert order.count("short") == 2 + (5 + 2) * 6  # calls that warm the caches, and those that are timed
 
 
 def test_the_spread_is_a_share_of_the_median():
