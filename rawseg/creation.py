@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rawseg_kernels import _arena as arena  # whose arrays begin with a line of the caches, as vectors like them
+from rawseg_kernels import _arena as arena  # whose large arrays begin with a line of the caches, as vectors like them
 from rawseg_kernels._arrays import integer
 
 from . import random

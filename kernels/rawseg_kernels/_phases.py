@@ -29,7 +29,7 @@ def tables(w, out_w, kernel_w, stride_w, padding_w, dilation_w):
     phases : ndarray of int64, shape (phases, 3)
         First column of the row that is copied, where it is laid, and how many follow, ``stride_w`` apart.
     taps : ndarray of int64, shape (taps, 2)
-        Where each tap of the first window is, and which it is; those that no window has on a pixel are left out.
+        Where each tap of the first window is, and which it is; many that no window has on a pixel are left out.
     """
     inside = range(*taps_of_row(kernel_w, stride_w, padding_w, dilation_w, w, out_w))
     columns = [kw * dilation_w for kw in inside]  # of the padded row, under the first window

@@ -55,11 +55,10 @@ class _MaximumEmitter(_MaskedEmitter):
         if kind.width != self.number.width:
             change = self.builder.trunc if kind.width < self.number.width else self.builder.sext
             numbers = change(numbers, ir.VectorType(kind, self.lanes))
+        place = self.builder.bitcast(self.builder.gep(pointer, [at]), numbers.type.as_pointer())
         if mask is None:
-            place = self.builder.bitcast(self.builder.gep(pointer, [at]), numbers.type.as_pointer())
             self.builder.store(numbers, place, align=kind.width // 8)
             return
-        place = self.builder.bitcast(self.builder.gep(pointer, [at]), numbers.type.as_pointer())
         writes = ir.FunctionType(ir.VoidType(), [numbers.type, place.type, _ALIGNMENT, self.kind])
         write = self.declare(writes, f"llvm.masked.store.v{self.lanes}i{kind.width}.p0")
         self.builder.call(write, [numbers, place, _ALIGNMENT(kind.width // 8), mask])

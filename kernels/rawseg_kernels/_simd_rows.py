@@ -283,7 +283,7 @@ def part_row_between(typing_context, source, source_at, count, around, to, even_
 
     def generate(context, builder, signature, arguments):
         emitter = _MaskedEmitter(context, builder, dtype)
-        emitter.zero = emitter.broadcast(arguments[3])
+        emitter.zero = emitter.broadcast(arguments[3])  # what a masked load puts in the other lanes
         source = emitter.address(signature.args[0], *arguments[:2])
         halves = [emitter.address(signature.args[4], arguments[4], arguments[i]) for i in (5, 6)]
         _part(emitter, source, arguments[2], halves, SOON)
@@ -293,6 +293,7 @@ def part_row_between(typing_context, source, source_at, count, around, to, even_
 
 
 def _part(emitter, source, count, halves, ahead=0):
+    """Write the even and the odd elements of a row to two halves; lines ``ahead`` are asked for meanwhile, if that is not 0."""
     builder, lanes = emitter.builder, emitter.lanes
     for index, masks in _pairs_of_vectors(emitter, count):
         at = [builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes)) for i in (0, 1)]

@@ -68,7 +68,8 @@ class Affine(Function):
 
     @staticmethod
     def forward(ctx, x, weight, bias):
-        ctx.save(x, weight)
+        ctx.save(x if ctx.needs_grad[1] else None, weight if ctx.needs_grad[0] else None)
+        ctx.shape = x.shape
         out = product(x.reshape(_matrix(x)), weight, turned_b=True)
         if bias is not None:
             out += bias
@@ -76,17 +77,17 @@ class Affine(Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        x, weight = ctx.saved
+        (x, weight), is_matrix = ctx.saved, len(ctx.shape) == 2
         grad_x = grad_weight = grad_bias = None
-        grads = grad_output if x.ndim == 2 else Reshape.apply(grad_output, shape=_matrix(grad_output))
+        grads = grad_output if is_matrix else Reshape.apply(grad_output, shape=_matrix(grad_output))
         if ctx.needs_grad[0]:
             grad_x = MatMul.apply(grads, weight)
-            grad_x = grad_x if x.ndim == 2 else Reshape.apply(grad_x, shape=x.shape)
+            grad_x = grad_x if is_matrix else Reshape.apply(grad_x, shape=ctx.shape)
         if ctx.needs_grad[1]:
-            rows = x if x.ndim == 2 else Reshape.apply(x, shape=_matrix(x))
+            rows = x if is_matrix else Reshape.apply(x, shape=_matrix(x))
             grad_weight = MatMul.apply(grads, rows, turned_a=True)
         if ctx.needs_grad[2]:
-            grad_bias = sum_to(grad_output, weight.shape[:1])
+            grad_bias = sum_to(grad_output, grad_output.shape[-1:])
         return grad_x, grad_weight, grad_bias
 
 

@@ -153,6 +153,15 @@ def test_a_linear_layer_is_a_product_and_a_sum(shape, bias):
         gradgradcheck(lambda *given: F.linear(*given) * F.linear(*given), *given)
 
 
+def test_a_linear_layer_keeps_only_what_a_gradient_needs():
+    x, w, b = rawseg.ones(2, 4, dtype=np.float64), rawseg.ones(5, 4, dtype=np.float64), leaf(5)
+    out = F.linear(x, w, b)
+    x.add_(1.0)  # only the bias is trained: nobody reads the rows again
+    w.add_(1.0)
+    out.sum().backward()
+    assert b.grad.numpy().tolist() == [2.0] * 5
+
+
 def test_a_linear_layer_of_matrices_that_lie_turned_or_strided():
     x, w = rawseg.Tensor(np.arange(12.0).reshape(4, 3).T), rawseg.Tensor(np.arange(20.0).reshape(4, 5).T)
     want = x.numpy() @ w.numpy().T

@@ -181,9 +181,22 @@ IN_TIERS = [pytest.param(name, marks=[pytest.mark.release] if name.startswith("c
 @pytest.mark.spec("all.bits", "all.strides", "all.fresh")
 @pytest.mark.parametrize("algorithm", IN_TIERS)
 @pytest.mark.parametrize(
-    "case", [LARGE[1][1], LARGE[9][1], LARGE[12][1], LARGE[7][1], LARGE[4][1], LARGE[5][1], LARGE[-1][1], LARGE[-2][1]]
+    "what",
+    [
+        "more rows than a tile",
+        "strided, taps in many planes",
+        "groups",
+        "read without a strip",
+        "pixels in shares",
+        "pixels in spans",
+        "planes in pieces",
+        "points of many channels, in groups",
+        "sums in the output, but for the last rows",
+        "kernel rows stacked, dilated",
+    ],
 )
-def test_promises(monkeypatch, case, algorithm):
+def test_promises(monkeypatch, what, algorithm):
+    case = dict(LARGE)[what]
     x, weight, bias, grad_output = normals(5, *shapes(case))
     options = {**case.options, "algorithm": algorithm}
     assert_promises(monkeypatch, lambda x, w, b: conv2d.forward(x, w, b, **options), x, weight, bias)

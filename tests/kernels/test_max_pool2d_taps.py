@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,6 +49,16 @@ def test_taps_are_indices(dtype, case, seed):
         g = rng.integers(-8, 9, out.shape).astype(dtype) * dtype(-0.5)  # exact sums; some are -0.0
         want = max_pool2d.backward(g, indices, x.shape)
         assert_same_bits(max_pool2d.backward_taps(g, taps, x.shape, **options, algorithm=algorithm), want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_taps_of_planes_whose_places_are_too_large(dtype):
+    """Places of so many pixels are no int32; taps are, and an int64 beside a float64 holds either."""
+    x = np.random.default_rng(0).standard_normal((2, 3, 40, 41)).astype(dtype)
+    want, places = max_pool2d.forward_taps(x, 3, 2, 1), max_pool2d.forward(x, 3, 2, 1)
+    with mock.patch.object(direct, "MOST_PIXELS", 1):
+        assert_same_bits(max_pool2d.forward_taps(x, 3, 2, 1), want)
+        assert_same_bits(max_pool2d.forward(x, 3, 2, 1), places)
 
 
 @given(geometries(dilated=True), st.integers(0, 2**16))

@@ -23,6 +23,7 @@ from rawseg_kernels import _precision, _simd, conv2d
 from rawseg_kernels._errors import ArgumentError, DTypeError
 from rawseg_kernels._simd_winograd import MATRICES
 from rawseg_kernels.conv2d._choice import choose
+from rawseg_kernels.conv2d._residues import parted
 
 SIZES = [2, 4]
 torch_conv2d: Any = torch.nn.functional.conv2d
@@ -56,6 +57,8 @@ LARGE = [
     ("panels of output channels", Case(2, 5, 150, (13, 17), (1, 1))),
     ("sums in blocks", Case(1, 300, 9, (13, 14), (1, 1))),
     ("channels in blocks, tiles in shares", Case(3, 130, 120, (26, 29), (1, 1))),
+    ("short rows of tiles in blocks", Case(70, 2, 9, (13, 7), (1, 1))),
+    ("many panels in blocks", Case(2, 90, 150, (40, 44), (1, 1))),
 ]
 
 
@@ -159,9 +162,28 @@ def test_dilation_groups_and_empty_batches(n, groups, dilation, padding, extra, 
             assert_same_bits(alone, grad_weight[own_out])
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_dilation_beyond_the_map_has_no_more_residues_than_the_map_has_pixels(size):
+    x, weight, grad_output = normals(12, (2, 3, 5, 6), (4, 3, 3, 3), (2, 4, 5, 6))
+    options: dict[str, Any] = {"padding": (90, 70), "dilation": (90, 70)}
+    assert parted((5, 6), (90, 70)) == ((5, 6), (1, 1))
+    got = [
+        conv2d.forward(x, weight, **options, algorithm=f"winograd{size}"),
+        conv2d.backward_input(grad_output, weight, x.shape, **options, algorithm=f"winograd{size}"),
+        conv2d.backward_weight(grad_output, x, weight.shape, **options, algorithm=f"winograd{size}"),
+    ]
+    want = [
+        conv2d.forward(x, weight, **options, algorithm="im2col"),
+        conv2d.backward_input(grad_output, weight, x.shape, **options, algorithm="im2col"),
+        conv2d.backward_weight(grad_output, x, weight.shape, **options, algorithm="im2col"),
+    ]
+    for one, other in zip(got, want):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max())  # a single tap meets the map
+
+
 @pytest.mark.proves("conv2d", "determinism")
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("case", [LARGE[0][1], LARGE[2][1], LARGE[4][1]])
+@pytest.mark.parametrize("case", [LARGE[0][1], LARGE[2][1], LARGE[4][1], LARGE[5][1]])
 def test_promises(monkeypatch, case, size):
     x, weight, bias, grad_output = normals(5, *case.shapes)
     options: dict[str, Any] = {"padding": case.padding, "algorithm": f"winograd{size}"}
@@ -311,7 +333,7 @@ import hashlib
 from convolution_cases import normals
 from test_winograd import LARGE, results
 digest = hashlib.sha256()
-for case in (LARGE[0][1], LARGE[4][1]):
+for case in (LARGE[0][1], LARGE[4][1], LARGE[5][1]):
     for name in ("winograd2", "winograd4"):
         for array in results(case, name, *normals(3, *case.shapes)):
             digest.update(array.tobytes())

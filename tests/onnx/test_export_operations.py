@@ -9,6 +9,7 @@ from exported_networks import TOLERANCE, Applied, checker, difference, run
 import rawseg
 from rawseg import Tensor, no_grad, onnx, ops
 from rawseg import functional as F
+from rawseg.autograd.linear import MatMul
 from rawseg.autograd.shaping import cat, stack
 from rawseg.errors import GraphError
 
@@ -96,6 +97,8 @@ ONE_INPUT = {
     "an index that is computed": lambda x: x[:, x[:1].mean((0, 2, 3)).argmax()[None]],
     "one image": lambda x: x[0],
     "matmul": lambda x: x @ x.swapaxes(-1, -2),
+    "matmul, left one turned": lambda x: MatMul.apply(x, x, turned_a=True),
+    "matmul, right one turned": lambda x: MatMul.apply(x, x, turned_b=True),
     "matrix and vector": lambda x: x.reshape(x.shape[0], -1)[:, :9] @ rawseg.tensor(np.arange(9, dtype=np.float32)),
     "einsum": lambda x: rawseg.einsum("bchw,bdhw->bcd", x, x),
     "linear": lambda x: F.linear(x, rawseg.tensor(np.ones((5, 12), np.float32)), rawseg.tensor(np.arange(5, dtype=np.float32))),

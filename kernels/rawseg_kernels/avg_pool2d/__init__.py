@@ -5,7 +5,7 @@ r"""Average pooling: the mean of every window, and its adjoint, which spreads a 
 over the taps inside the plane. The divisor D counts the taps inside the padded plane, or inside the plane itself, or is given.
 The map is linear in x, so ``backward`` of ``backward`` is ``forward`` again.
 
-Algorithms: ``"direct"`` adds shifted rows in double precision; ``"cuda"`` is for GPUs, a thread an output, and gathers
+Algorithms: ``"direct"`` adds rows in double precision; ``"cuda"`` is for GPUs, a thread an output, and gathers
 backward.
 """
 

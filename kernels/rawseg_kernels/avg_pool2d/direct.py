@@ -1,5 +1,7 @@
 """Average pooling row by row, in double precision, with the divisors of a window as a product of a row's and a column's.
 
+Windows of 2 x 2 side by side are vectors; others go by rows in phases (``rows``), those of very many taps tap by tap, here.
+
 forward: an output row is the sum of kernel_h * kernel_w shifted input rows, divided by its divisors
 backward: gather form; an input row first sums the shares of the output rows over it, then spreads them along the row
 """
@@ -16,7 +18,7 @@ from .._pooling_rows import columns_inside, taps_inside
 from .._simd_means import spread_quarters, sum_quarters
 from .._simd_rows import BLOCK
 from .._threads import launch
-from . import rows
+from .rows import backward_rows, forward_rows
 
 MOST_TAPS = 256  # of a window that is summed in vectors: tables of more could be long
 EXACT = (0, 1, 2, 4)  # divisors of quarters, 0 for 4, whose inverse is exact: a product with it has the quotient's bits
@@ -37,7 +39,7 @@ def forward(x, kernel_size, stride, padding, output_size, count_include_pad, div
         widths = np.ones(-(-output_size[1] // BLOCK) * BLOCK)  # whole vectors are read
         widths[: output_size[1]] = counts[1]
         launch(
-            rows.forward_rows,
+            forward_rows,
             n * c * output_size[0],
             *views,
             counts[0],
@@ -66,7 +68,7 @@ def backward(grad_output, input_shape, kernel_size, stride, padding, count_inclu
     work = grad_output.size * kernel_size[0] * kernel_size[1]
     if kernel_size[0] * kernel_size[1] <= MOST_TAPS:
         tables = _phases.tables(w, output_size[1], kernel_size[1], stride[1], padding[1], 1)
-        launch(rows.backward_rows, n * c * h, *views, *counts, *tables, kernel_size[0], stride, padding, work=work // 2)
+        launch(backward_rows, n * c * h, *views, *counts, *tables, kernel_size[0], stride, padding, work=work // 2)
         return grad_input
     launch(_backward, n * c * h, *views, *counts, kernel_size, stride, padding, work=work)
     return grad_input

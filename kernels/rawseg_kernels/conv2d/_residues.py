@@ -14,32 +14,35 @@ from .._simd import copy
 from .._threads import launch
 
 
-def part_size(out_size, dilation):
-    """Return the size of the largest residue of an output."""
-    return -(-out_size[0] // dilation[0]), -(-out_size[1] // dilation[1])
+def parted(out_size, dilation):
+    """Return how many residues of an output have pixels, along each axis, and the size of the largest."""
+    counts = min(out_size[0], dilation[0]), min(out_size[1], dilation[1])
+    return counts, (-(-out_size[0] // dilation[0]), -(-out_size[1] // dilation[1]))
 
 
-def residues(x, dilation, padding, size):
-    """Return ``(N * dilation_h * dilation_w, C, *size)``: pixel ``residue + dilation * i - padding`` of every residue, or 0."""
+def residues(x, dilation, padding, counts, size):
+    """Return ``(N * counts_h * counts_w, C, *size)``: pixel ``residue + dilation * i - padding`` of so many residues, or 0."""
     n, c, h, w = x.shape
-    out = zeros((n * dilation[0] * dilation[1], c, *size), x.dtype)
-    launch(_take_residues, n * c, x.reshape(-1), out.reshape(-1), (c, h, w), dilation, padding, size, work=4 * out.size)
+    out = zeros((n * counts[0] * counts[1], c, *size), x.dtype)
+    arrays, work = (x.reshape(-1), out.reshape(-1)), 4 * out.size
+    launch(_take_residues, n * c, *arrays, (c, h, w), dilation, padding, counts, size, work=work)
     return out
 
 
 def put_together(parts, dilation, out):
     """Write pixel i of every residue to ``out`` at ``residue + dilation * i``; what is behind its last is left out."""
-    (n, c, h, w), size = out.shape, parts.shape[2:]
-    launch(_put_back, n * c, parts.reshape(-1), out.reshape(-1), (c, h, w), dilation, size, work=2 * out.size)
+    n, c, h, w = out.shape
+    counts, size = parted((h, w), dilation)
+    launch(_put_back, n * c, parts.reshape(-1), out.reshape(-1), (c, h, w), dilation, counts, size, work=2 * out.size)
 
 
 @kernel
-def _take_residues(first, last, x, out, shape, dilation, padding, size):
+def _take_residues(first, last, x, out, shape, dilation, padding, counts, size):
     c, h, w = shape
     for plane in range(first, last):
-        for residue in range(dilation[0] * dilation[1]):
-            top, left = residue // dilation[1] - padding[0], residue % dilation[1] - padding[1]
-            image = plane // c * dilation[0] * dilation[1] + residue
+        for residue in range(counts[0] * counts[1]):
+            top, left = residue // counts[1] - padding[0], residue % counts[1] - padding[1]
+            image = plane // c * counts[0] * counts[1] + residue
             begin = min(size[1], max(0, -(left // dilation[1])))
             count = max(0, min(size[1], (w - 1 - left) // dilation[1] + 1) - begin)
             for row in range(size[0]):
@@ -50,11 +53,11 @@ def _take_residues(first, last, x, out, shape, dilation, padding, size):
 
 
 @kernel
-def _put_back(first, last, parts, out, shape, dilation, size):
+def _put_back(first, last, parts, out, shape, dilation, counts, size):
     c, h, w = shape
     for plane in range(first, last):
         for ih in range(h):
-            for left in range(min(w, dilation[1])):
-                image = (plane // c * dilation[0] + ih % dilation[0]) * dilation[1] + left
+            for left in range(counts[1]):
+                image = (plane // c * counts[0] + ih % dilation[0]) * counts[1] + left
                 part = ((image * c + plane % c) * size[0] + ih // dilation[0]) * size[1]
                 copy(parts, part, 1, out, (plane * h + ih) * w + left, dilation[1], (w - 1 - left) // dilation[1] + 1)

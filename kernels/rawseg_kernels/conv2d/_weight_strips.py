@@ -12,9 +12,10 @@ def lengths_of(tile, lanes):
     """Return how many elements a task's results, its panels, its strip and the planes that stacks are made of take."""
     pixels, results = tile.rows * tile.columns, tile.panels * ROWS * tile.runs * tile.run_columns
     width = -(-tile.strip_w // lanes) * lanes
+    rows = tile.rows if tile.stacked else tile.strip_h
     spare = tile.run_columns + (lanes * tile.cells + ROWS if tile.stacked else 0)  # whole vectors are read and written
     planes = tile.block * tile.strip_h * width if tile.stacked else 0
-    return results, tile.panels * pixels * ROWS, tile.strip_h * tile.strip_w * tile.cells + spare, planes
+    return results, tile.panels * pixels * ROWS, rows * tile.strip_w * tile.cells + spare, planes
 
 
 @piece
@@ -38,7 +39,8 @@ def fill_pixels(strip, x, seen, tile):
 def fill_stacks(strip, planes, x, seen, out_rows, stride_h, lines, tile):
     """Do as `fill_pixels`, but give every pixel the channels of all kernel rows below it, once for each row of the output.
 
-    Whole vectors of columns are written, in order: what is too long is overwritten by what comes next.
+    Whole vectors of columns are written, in order: what is too long is overwritten by what comes next. In a narrow last tile
+    some of it stays, beside gradients that are 0.
     """
     image_at, h, w, top, left, rows, columns, channels = seen
     lanes = VECTOR_BYTES // x.itemsize

@@ -4,7 +4,8 @@
 
 A task owns some output channels, a block of input channels and a share of the pixels. Tile of pixels after tile it packs
 grad_output into panels and lays the rows of x that the tile sees into a zero-padded strip *with the channels innermost*: for
-every pixel a tap is then a run of neighbours in the strip, so the columns of the product are places in a table.
+every pixel a tap is then a run of neighbours in the strip, so the columns of the product are places in a table. Of few channels
+the rows under a kernel are stacked, so that all taps of a pixel are one run.
 
 Sums run over a span of pixels (`SPAN`) in one chain of fused multiply-adds; the spans of a share, and then the shares, are
 added in order. All of this follows from the shape alone, so neither threads nor vector widths reach the bits.

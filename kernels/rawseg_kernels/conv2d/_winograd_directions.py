@@ -9,7 +9,7 @@ from .._epilogue import NOTHING
 from .._errors import ArgumentError, DTypeError
 from . import im2col
 from ._finite import finite
-from ._residues import part_size, put_together, residues
+from ._residues import parted, put_together, residues
 from ._winograd import convolve
 from ._winograd_weight_sums import sum_over_tiles
 
@@ -55,8 +55,8 @@ def _convolve(x, weight, bias, out, size, padding, dilation, groups, adjoint, af
         return []
     if dilation == (1, 1):
         return np.flatnonzero(convolve(x, weight, bias, out, size, padding, groups, adjoint, after))
-    part = part_size(out.shape[2:], dilation)
-    seen = residues(x, dilation, padding, (part[0] + 2, part[1] + 2))
+    counts, part = parted(out.shape[2:], dilation)
+    seen = residues(x, dilation, padding, counts, (part[0] + 2, part[1] + 2))
     parts = empty((seen.shape[0], out.shape[1], *part), out.dtype)
     broken = convolve(seen, weight, bias, parts, size, (0, 0), groups, adjoint, after)
     put_together(parts, dilation, out)
@@ -69,9 +69,9 @@ def backward_weight(size, grad_output, x, weight_shape, stride, padding, dilatio
     if x.shape[0]:
         given, seen, sides = grad_output, x, padding
         if dilation != (1, 1):
-            part = part_size(grad_output.shape[2:], dilation)
-            given, sides = residues(grad_output, dilation, (0, 0), part), (0, 0)
-            seen = residues(x, dilation, padding, (part[0] + 2, part[1] + 2))
+            counts, part = parted(grad_output.shape[2:], dilation)
+            given, sides = residues(grad_output, dilation, (0, 0), counts, part), (0, 0)
+            seen = residues(x, dilation, padding, counts, (part[0] + 2, part[1] + 2))
         grad_weight = sum_over_tiles(size, given, seen, weight_shape, sides, groups)
         if finite(grad_weight):
             return grad_weight

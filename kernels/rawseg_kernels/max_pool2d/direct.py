@@ -1,6 +1,7 @@
 """Max pooling on the CPU: windows of 2 x 2 side by side, which every encoder has, and the rows and scatters of all others.
 
-forward: along the rows first, then down them (``rows``); windows of very many taps go tap by tap (``large_windows``)
+forward: along the rows first, then down them (``rows``); for the places of very many taps, or in very large planes, tap by tap
+    (``large_windows``)
 backward: a plane belongs to one task, which adds the gradients in the order of the windows
 with taps: a byte says which tap was taken, an eighth of an index; windows of 2 x 2 go back as they came, in vectors
 """
@@ -15,8 +16,8 @@ from .._pooling import are_quarters
 from .._threads import launch
 from . import large_windows, rows
 
-MOST_TAPS = 256  # of a window that is taken in vectors: tables of more could be long
-MOST_PIXELS = 1 << 31  # of a plane whose places are as wide as a float32
+MOST_TAPS = 256  # of a window whose places are taken in vectors: tables of more could be long
+MOST_PIXELS = 1 << 31  # of a float32 plane whose places are: numbers beside elements are as wide as these
 
 
 def forward(x, kernel_size, stride, padding, dilation, output_size):
@@ -35,10 +36,10 @@ def _forward(x, kind, quarters, kernel_size, stride, padding, dilation, output_s
     out, where = empty((n, c, *output_size), x.dtype), empty((n, c, *output_size), kind)
     views = x.reshape(n * c, h, w), out.reshape(n * c, *output_size), where.reshape(n * c, *output_size)
     tasks, geometry, taps = n * c * output_size[0], (kernel_size, stride, padding, dilation), kernel_size[0] * kernel_size[1]
+    by_place = kind is np.int64
     if are_quarters((h, w), *geometry, output_size):
         launch(quarters, tasks, *views, work=4 * out.size)
-    elif taps <= MOST_TAPS and h * w < MOST_PIXELS:
-        by_place = kind is np.int64
+    elif not by_place or (taps <= MOST_TAPS and (x.itemsize == 8 or h * w < MOST_PIXELS)):
         steps = (dilation[0] * w, dilation[1]) if by_place else (kernel_size[1], 1)
         along = rows.tables(w, output_size[1], *(pair[1] for pair in geometry), steps[1], x.itemsize)
         down = steps[0], by_place, kernel_size[0], stride, padding, dilation[0]

@@ -1,4 +1,4 @@
-"""Max pooling by windows of many taps: each is laid over a whole output row at once, and its offset is kept in 64 bits.
+"""Max pooling by windows of many taps, or of large planes: a tap is laid over an output row at once, its offset in 64 bits.
 
 // per output: kernel_h * kernel_w compares; 4 bytes written per value and 8 per index
 """

@@ -52,7 +52,7 @@ def forward(x: Any, indices: Any, output_size: Any, duplicates: str = "raise", a
     Raises
     ------
     IndexRangeError
-        If an index lies outside its plane; all are checked before anything is written.
+        If an index lies outside its plane; all are checked before anything is returned.
     ArgumentError
         If two elements have one index and ``duplicates`` is "raise".
     """

@@ -94,14 +94,15 @@ def _entries(size, shape, sources, weights, dtype):
     """
     table = np.frombuffer(sources, np.int64).reshape(shape), np.frombuffer(weights, dtype).reshape(shape)
     starts, outputs, factors = tables.transposed(size, *table)
-    counts, spans, parts = np.diff(starts), [], []
+    counts, spans, parts, at = np.diff(starts), [], [], 0
     for k in range(counts.max()):
         pixels = np.flatnonzero(counts > k)
         begin, end = pixels[0], pixels[-1] + 1
         places, shares = np.full(end - begin, shape[1], np.uint32), np.zeros(end - begin)
         places[pixels - begin], shares[pixels - begin] = outputs[starts[pixels] + k], factors[starts[pixels] + k]
-        spans.append((begin, end, sum(part[0].size for part in parts)))
+        spans.append((begin, end, at))
         parts.append((places, shares))
+        at += end - begin
     return np.array(spans), *map(np.concatenate, zip(*parts)), _are_pairs(starts, outputs, factors)
 
 

@@ -96,7 +96,7 @@ def _with_linear_layers(program: Program) -> Program:
 
 
 def _product(step: Step, makers: dict[int, Step], _readers: dict[int, int]) -> Step | None:
-    if step.operation is not MatMul or step.out.ndim != 2:
+    if step.operation is not MatMul or step.out.ndim != 2 or any(step.options.values()):
         return None
     x, weight = step.inputs
     turned = makers.get(weight.number) if weight is not None else None

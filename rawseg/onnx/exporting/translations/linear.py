@@ -17,8 +17,13 @@ def linear_layer(w: Writer, step: Step) -> str:
 
 @translates(MatMul)
 def matmul(w: Writer, step: Step) -> str:
-    """Translate products of stacks of matrices."""
-    return w.node("MatMul", *w.inputs(step))
+    """Translate products of stacks of matrices; one that is read transposed is transposed first."""
+    operands = list(w.inputs(step))
+    for i, name in enumerate(("turned_a", "turned_b")):
+        if step.options.get(name):
+            axes = list(range(step.inputs[i].ndim))
+            operands[i] = w.node("Transpose", operands[i], perm=[*axes[:-2], axes[-1], axes[-2]])
+    return w.node("MatMul", *operands)
 
 
 @translates(Einsum)
