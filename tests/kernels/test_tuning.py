@@ -83,7 +83,7 @@ def test_the_environment_sets_it_from_the_start():
     [
         ("forward", ((1, 4, 9, 9), (4, 4, 3, 3)), {"padding": 1}, "im2col winograd2 winograd4"),
         ("forward", ((1, 4, 9, 9), (4, 4, 3, 3)), {"padding": 2, "dilation": 2}, "im2col winograd4"),
-        ("backward_weight", ((1, 4, 9, 9), (4, 4, 3, 3)), {"padding": 2, "dilation": 2}, "im2col"),
+        ("backward_weight", ((1, 4, 9, 9), (4, 4, 3, 3)), {"padding": 2, "dilation": 2}, "im2col winograd4"),
         ("forward", ((1, 4, 9, 9), (4, 4, 3, 3)), {"stride": 2}, "im2col"),
         ("backward_input", ((1, 4, 9, 9), (4, 1, 5, 5)), {"groups": 4, "padding": 2}, "im2col depthwise"),
         ("forward", ((1, 4, 9, 9), (4, 4, 1, 1)), {}, "im2col"),
