@@ -11,10 +11,9 @@ from .._simd import ROWS, VECTOR_BYTES, copy, fill, interleave_lines
 def lengths_of(tile, lanes):
     """Return how many elements a task's results, its panels, its strip and the planes that stacks are made of take."""
     pixels, results = tile.rows * tile.columns, tile.panels * ROWS * tile.runs * tile.run_columns
-    width = -(-tile.strip_w // lanes) * lanes
     rows = tile.rows if tile.stacked else tile.strip_h
     spare = tile.run_columns + (lanes * tile.cells + ROWS if tile.stacked else 0)  # whole vectors are read and written
-    planes = tile.block * tile.strip_h * width if tile.stacked else 0
+    planes = tile.block * tile.strip_h * tile.width if tile.stacked else 0
     return results, tile.panels * pixels * ROWS, rows * tile.strip_w * tile.cells + spare, planes
 
 
@@ -43,8 +42,7 @@ def fill_stacks(strip, planes, x, seen, out_rows, stride_h, lines, tile):
     some of it stays, beside gradients that are 0.
     """
     image_at, h, w, top, left, rows, columns, channels = seen
-    lanes = VECTOR_BYTES // x.itemsize
-    width = -(-tile.strip_w // lanes) * lanes
+    lanes, width = VECTOR_BYTES // x.itemsize, tile.width
     begin = min(columns, max(0, -left))
     end = max(begin, min(columns, w - left))
     for c in range(channels):

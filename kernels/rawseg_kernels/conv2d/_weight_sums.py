@@ -55,6 +55,7 @@ class Layout(NamedTuple):
     run_columns: int  # with the lanes that no channel fills
     cells: int  # elements of a pixel of the strip: the channels of a block, or those of all kernel rows, stacked
     stacked: bool
+    width: int  # from a row to the next of the planes that stacks are made of: whole vectors
 
 
 def _blocks(channels_out: int, depth: int, taps: int) -> tuple[int, int]:
@@ -68,7 +69,7 @@ def _blocks(channels_out: int, depth: int, taps: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1024)
 def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
-    """Lay out one geometry; only what is said of runs and cells depends on the width of a vector."""
+    """Lay out one geometry; only what is said of runs, cells and their rows depends on the width of a vector."""
     out_channels, depth, kernel_h, kernel_w = weight_shape
     across = -(-out_size[1] // TILE_PIXELS)
     columns = -(-out_size[1] // across)
@@ -85,6 +86,7 @@ def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
     shares = max(1, min(few, -(-ENOUGH_TASKS // (groups * blocks_out * blocks))))
     stacked = dilation[1] == 1 and _pay_stacked(kernel_h, kernel_w * block, lanes)
     taps = kernel_h * kernel_w if stacked else kernel_w if dilation[1] == 1 else 1
+    strip_w = (columns - 1) * stride[1] + (kernel_w - 1) * dilation[1] + 1
     return Layout(
         rows=rows,
         columns=columns,
@@ -98,11 +100,12 @@ def layout(images, out_size, weight_shape, stride, dilation, groups, lanes):
         block=block,
         blocks=-(-depth // block),
         strip_h=(rows - 1) * stride[0] + (kernel_h - 1) * dilation[0] + 1,
-        strip_w=(columns - 1) * stride[1] + (kernel_w - 1) * dilation[1] + 1,
+        strip_w=strip_w,
         runs=kernel_h * kernel_w // taps,
         run_columns=-(-taps * block // lanes) * lanes,
         cells=kernel_h * block if stacked else block,
         stacked=stacked,
+        width=-(-strip_w // lanes) * lanes,
     )
 
 
@@ -194,8 +197,7 @@ def tables(tile, stride, dilation, kernel_size, lanes):
         starts = runs.reshape(-1, 1) + vectors
         run, tap = np.divmod(kh[:, None] * kernel_w + kw, taps)
         columns = run * tile.run_columns + tap * tile.block + c[:, None, None]
-    width = -(-tile.strip_w // lanes) * lanes
-    lines = (kh[:, None] * dilation[0] + c * tile.strip_h) * width
+    lines = (kh[:, None] * dilation[0] + c * tile.strip_h) * tile.width
     found = steps.reshape(-1), starts.reshape(-1), _groups(lines.reshape(-1)), columns.reshape(tile.block, -1)
     return tuple(np.ascontiguousarray(table, np.int64) for table in found)
 
