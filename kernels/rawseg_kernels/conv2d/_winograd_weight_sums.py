@@ -101,13 +101,12 @@ def layout(
     rows = n * tiles_h
     block_rows = max(1, min(rows, BLOCK_TILES // columns))
     blocks = across * -(-rows // block_rows)
-    _, panel_blocks, _, depth_blocks = _blocks(depth, channels, RESULTS[-1])
+    choices = [_blocks(depth, channels, results) for results in RESULTS]
+    tasks = [groups * panel_blocks * depth_blocks for _, panel_blocks, _, depth_blocks in choices]
     few = min(-(-n * tiles_h * tiles_w // SPAN_TILES), blocks)
-    shares = max(1, min(few, ENOUGH_TASKS // (groups * panel_blocks * depth_blocks)))
-    for results in RESULTS:
-        panels, panel_blocks, block, depth_blocks = _blocks(depth, channels, results)
-        if threads == 1 or shares * groups * panel_blocks * depth_blocks >= TASKS_PER_THREAD * threads:
-            break
+    shares = max(1, min(few, ENOUGH_TASKS // tasks[-1]))
+    enough = [shares * count >= TASKS_PER_THREAD * threads or threads == 1 for count in tasks[:-1]]
+    panels, panel_blocks, block, depth_blocks = choices[[*enough, True].index(True)]
     pitch, tiles = -(-block // lanes) * lanes, block_rows * columns
     return Sums(
         size,

@@ -53,8 +53,8 @@ FAULTS = [
         "Weights.forward",
         (
             "taps",
-            "((up, left), (up, right), (down, left), (down, right))",
-            "((up, left), (down, left), (up, right), (down, right))",
+            "weights(fractions, taps)",
+            "weights(fractions[..., ::-1], taps)",
             "the weights of two corners are exchanged",
         ),
     ),

@@ -18,10 +18,9 @@ def linear_layer(w: Writer, step: Step) -> str:
 @translates(MatMul)
 def matmul(w: Writer, step: Step) -> str:
     """Translate products of stacks of matrices; one that is read transposed is transposed first."""
-    operands = list(w.inputs(step))
+    axes, operands = list(range(step.out.ndim)), w.inputs(step)  # as many as of an operand
     for i, name in enumerate(("turned_a", "turned_b")):
         if step.options.get(name):
-            axes = list(range(step.inputs[i].ndim))
             operands[i] = w.node("Transpose", operands[i], perm=[*axes[:-2], axes[-1], axes[-2]])
     return w.node("MatMul", *operands)
 
