@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from convolution_cases import normals
 from promises import assert_same_bits
 
 from rawseg_kernels import conv2d
+from rawseg_kernels.conv2d import im2col
 from rawseg_kernels.conv2d._finite import PORTION, finite
 from rawseg_kernels.conv2d._phases import forward_phases
 from rawseg_kernels.conv2d._tiles import plan
@@ -102,3 +105,18 @@ def test_planes_do_not_clash():
 def test_only_threads_make_small_tasks_worthwhile():
     assert laid_out(width=7).tasks == 1
     assert laid_out(width=7, threads=2).tasks >= 8
+
+
+def test_sums_in_the_output_end_with_it(monkeypatch):
+    """The last panel has rows that are no channels: summed in place, they would lie behind the output."""
+    kept = []
+
+    def guarded(shape, dtype):
+        kept.append(np.full(math.prod(shape) + 16 * 32 * 16, 7, dtype))
+        return kept[-1][: math.prod(shape)].reshape(shape)
+
+    monkeypatch.setattr(im2col, "empty", guarded)
+    x, weight = np.ones((1, 3, 16, 32), np.float32), np.ones((13, 3, 3, 3), np.float32)
+    out = im2col.forward(x, weight, None, (16, 32), (1, 1), (1, 1), (1, 1), 1)
+    assert (out[0, :, 1:-1, 1:-1] == 27).all()
+    assert (kept[0][out.size :] == 7).all()
