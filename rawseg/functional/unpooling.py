@@ -85,7 +85,7 @@ def max_unpool2d(
     Raises
     ------
     IndexRangeError
-        If an index lies outside its plane; all are checked before anything is written.
+        If an index lies outside its plane; all are checked before anything is returned.
     ArgumentError
         If indices are repeated and ``duplicates`` is "raise", or an output size does not fit.
     ShapeError

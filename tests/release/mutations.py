@@ -27,6 +27,7 @@ from release.faults import (
     sampling,
     threads,
     windows,
+    winograd,
 )
 
 Fault: TypeAlias = tuple[str, str, str]  # family, old text, new text
@@ -68,6 +69,7 @@ FAMILIES = (
     sampling,
     norms,
     products,
+    winograd,
     threads,
     autograd,
     activations,
