@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
 from ._simd import _INDEX, _same_dtype, vector_code
 from ._simd_rows import _ALIGNMENT, _MaskedEmitter
@@ -37,15 +36,6 @@ class _GatherEmitter(_MaskedEmitter):
         arguments = [addresses, _ALIGNMENT(self.itemsize), mask, self.zero]
         return self.builder.call(self.declare(gathers, name), arguments)
 
-    def each(self, count, write):
-        """Call ``write(place, mask)`` for vectors until each of the elements is written."""
-        builder, whole = self.builder, self.builder.and_(count, _INDEX(-self.lanes))
-        with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(self.lanes), intp=_INDEX) as (i, _):
-            write(i, None)
-        rest = builder.sub(count, whole)
-        with builder.if_then(builder.icmp_signed(">", rest, _INDEX(0))):
-            write(whole, self.first(rest))
-
 
 @vector_code
 def interpolate_row(typing_context, count, source, at, left, right, left_weight, right_weight, to):
@@ -64,7 +54,7 @@ def interpolate_row(typing_context, count, source, at, left, right, left_weight,
             parts = [builder.fmul(emitter.read(w, i, mask), emitter.gather(source, side, i, mask)) for side, w in sides]
             emitter.write(builder.fadd(*parts), to, i, mask)
 
-        emitter.each(arguments[0], write)
+        emitter.each_masked(arguments[0], write)
         return context.get_dummy_value()
 
     return signature, generate
@@ -85,7 +75,7 @@ def add_products_of(typing_context, count, weights, places, at, source, sums, su
             product = builder.fmul(emitter.read(weights, i, mask), emitter.gather(source, places, i, mask))
             emitter.write(builder.fadd(emitter.read(sums, i, mask), product), sums, i, mask)
 
-        emitter.each(arguments[0], write)
+        emitter.each_masked(arguments[0], write)
         return context.get_dummy_value()
 
     return signature, generate

@@ -131,12 +131,7 @@ def maxima_down(typing_context, count, rows, starts, step, best, chosen, first, 
             emitter.write(values, to, i, mask)
             emitter.write_numbers(numbers, where, i, mask)
 
-        whole = builder.and_(count, _INDEX(-emitter.lanes))
-        with cgutils.for_range_slice(builder, start, whole, _INDEX(emitter.lanes), intp=_INDEX) as (i, _):
-            write(i, None)
-        rest = builder.sub(count, whole)
-        with builder.if_then(builder.icmp_signed(">", rest, start)):
-            write(whole, emitter.first(rest))
+        emitter.each_masked(count, write)
         return context.get_dummy_value()
 
     return signature, generate

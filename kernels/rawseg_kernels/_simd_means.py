@@ -93,12 +93,7 @@ def mean_of_taps(typing_context, count, rows, starts, taps, lines, height, width
             divisor = builder.fmul(height, emitter.load(widths, i, doubles))
             emitter.write(emitter.narrow(builder.fdiv(builder.load(cell), divisor)), to, i, mask)
 
-        whole = builder.and_(count, _INDEX(-emitter.lanes))
-        with cgutils.for_range_slice(builder, start, whole, _INDEX(emitter.lanes), intp=_INDEX) as (i, _):
-            write(i, None)
-        rest = builder.sub(count, whole)
-        with builder.if_then(builder.icmp_signed(">", rest, start)):
-            write(whole, emitter.first(rest))
+        emitter.each_masked(count, write)
         return context.get_dummy_value()
 
     return signature, generate

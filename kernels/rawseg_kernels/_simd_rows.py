@@ -83,6 +83,15 @@ class _MaskedEmitter(_Emitter):
         place = self.builder.bitcast(self.builder.gep(pointer, [at]), self.vector.as_pointer())
         self.builder.call(self.masked_store, [value, place, _ALIGNMENT(self.itemsize), mask])
 
+    def each_masked(self, count, write):
+        """Call ``write(place, mask)`` for vectors until each of the elements is written."""
+        builder, whole = self.builder, self.builder.and_(count, _INDEX(-self.lanes))
+        with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(self.lanes), intp=_INDEX) as (i, _):
+            write(i, None)
+        rest = builder.sub(count, whole)
+        with builder.if_then(builder.icmp_signed(">", rest, _INDEX(0))):
+            write(whole, self.first(rest))
+
     def add_product(self, mask, one, other, cell):
         """``cell += one * other`` in the lanes of the mask; in all others ``other`` must be 0."""
         held = self.builder.load(cell)

@@ -128,9 +128,9 @@ def add_results(results, total, total_at, depth, kernel_area, channels, block, t
 
 
 @piece
-def add_tile(sums, grad_output, x, t, c, block, k, channels, sizes, windows, tile, places):
+def add_tile(memory, grad_output, x, t, c, block, k, channels, sizes, windows, tile, places):
     """Add what tile ``t`` of pixels gives for ``block`` input channels from c on, ``channels`` output channels from k on."""
-    results, packed, strip, planes = sums
+    results, packed, strip, planes = memory
     channels_in, h, w, channels_out, out_h, out_w, _ = sizes
     (padding, stride), (steps, starts, lines, _) = windows, places
     rest, j0 = t // tile.across, t % tile.across * tile.columns
@@ -158,7 +158,7 @@ def sum_weights(first, last, scratch, grad_output, x, total, sizes, windows, gro
     lengths = lengths_of(tile, VECTOR_BYTES // x.itemsize)
     results, rest = scratch[: lengths[0]], scratch[lengths[0] :]
     packed, rest = rest[: lengths[1]], rest[lengths[1] :]
-    sums = results, packed, rest[: lengths[2]], rest[lengths[2] :]
+    memory = results, packed, rest[: lengths[2]], rest[lengths[2] :]
     fill(scratch, 0, scratch.size, 0)
     for task in range(first, last):
         rest, c = task // tile.blocks, task % tile.blocks * tile.block
@@ -171,7 +171,7 @@ def sum_weights(first, last, scratch, grad_output, x, total, sizes, windows, gro
             if (t - begin) % tile.span == 0:
                 fill(results, 0, results.size, 0)
             seen = group * depth + c
-            add_tile(sums, grad_output, x, t, seen, block, k, channels, sizes, windows, tile, places)
+            add_tile(memory, grad_output, x, t, seen, block, k, channels, sizes, windows, tile, places)
             if (t - begin + 1) % tile.span == 0 or t == end - 1:
                 total_at = ((share * channels_out + k) * depth + c) * area
                 add_results(results, total, total_at, depth, area, channels, block, tile, places[3])

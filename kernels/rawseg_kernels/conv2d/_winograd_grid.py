@@ -76,7 +76,9 @@ def grid(
     at_once = min(panels, NEAR_PANELS if near else FAR_PANELS)
     tiles = max(FEWEST_TILES, min(MOST_TILES, BLOCK_BYTES // (points * (depth + at_once * ROWS) * itemsize)))
     if rows * tiles_w <= MOST_TILES:  # few enough to transform them once for all output channels, which are then shared out
-        tiles, at_once = MOST_TILES, max(1, min(at_once, panels // (PORTIONS_PER_THREAD * threads))) if threads > 1 else at_once
+        tiles = MOST_TILES
+        if threads > 1:
+            at_once = max(1, min(at_once, panels // (PORTIONS_PER_THREAD * threads)))
     across = -(-tiles_w // tiles)
     columns = -(-tiles_w // across)
     block_rows = max(1, min(rows, tiles // columns))

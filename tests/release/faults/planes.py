@@ -10,10 +10,14 @@ ROOM = "kernels/rawseg_kernels"
 
 FAULTS = [
     (
+        f"{ROOM}/_simd_rows.py",
+        RESIZE,
+        [("off by one", "write(whole, self.first(rest))", "write(whole, self.first(builder.sub(rest, _INDEX(1))))")],
+    ),
+    (
         f"{ROOM}/_simd_gathers.py",
         RESIZE,
         [
-            ("off by one", "write(whole, self.first(rest))", "write(whole, self.first(builder.sub(rest, _INDEX(1))))"),
             ("wrong operand", "self.builder.ptrtoint(pointer, _INDEX)", "self.builder.ptrtoint(places, _INDEX)"),
             (
                 "= for +=",
@@ -65,7 +69,7 @@ FAULTS = [
             ("wrong tie", 'fcmp_ordered(">", values, best)', 'fcmp_ordered(">=", values, best)'),
             ("NaN rule", 'fcmp_unordered("uno", values, values)', 'fcmp_unordered("uno", best, best)'),
             ("missing step", "emitter.same(builder.mul(row, step))", "emitter.same(step)"),
-            ("off by one", "write(whole, emitter.first(rest))", "write(whole, emitter.first(builder.sub(rest, _INDEX(1))))"),
+            ("off by one", "emitter.each_masked(count, write)", "emitter.each_masked(builder.sub(count, _INDEX(1)), write)"),
         ],
     ),
     (
@@ -151,7 +155,7 @@ FAULTS = [
             ("wrong operand", "builder.fmul(height, emitter.load(widths, i, doubles))", "emitter.load(widths, i, doubles)"),
             ("wrong order", "[2 * lane + half for lane in range(lanes)]", "[2 * lane for lane in range(lanes)]"),
             ("missing step", "share = emitter.narrow(builder.fadd(zero, share))", "share = emitter.narrow(share)"),
-            ("off by one", "write(whole, emitter.first(rest))", "write(whole, emitter.first(builder.sub(rest, _INDEX(1))))"),
+            ("off by one", "emitter.each_masked(count, write)", "emitter.each_masked(builder.sub(count, _INDEX(1)), write)"),
         ],
     ),
     (
