@@ -10,6 +10,7 @@ from rawseg_kernels._arena import memory_of
 
 from ..device import zeros
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, GraphError, ShapeError
+from . import late
 from .deferred import deferring
 from .function import NOT_FREED, Node, check_finite
 from .grad_mode import graph_kept, modes
@@ -278,3 +279,6 @@ def _zeros(meta: tuple) -> Tensor:
 
 def _as_list(one_or_more: Any) -> list:
     return [one_or_more] if isinstance(one_or_more, Tensor) else list(one_or_more)
+
+
+late.backward = backward

@@ -228,9 +228,7 @@ class Tensor(Operators, InPlace, Methods):
         inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add this Tensor's gradient to ``.grad`` of the leaves; see `rawseg.autograd.backward`."""
-        from .engine import backward
-
-        backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
+        late.backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(gradient)`` when the gradient is complete; a Tensor that it returns replaces the gradient.

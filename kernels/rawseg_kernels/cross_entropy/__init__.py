@@ -24,7 +24,6 @@ from .._errors import DTypeError, ShapeError
 OP = "cross_entropy"
 ALGORITHMS = ("direct", "expressions")
 CUDA_ALGORITHMS = ("cuda",)
-IDS, FLAGS, WIDE = np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float64)
 
 
 def forward(
@@ -47,7 +46,8 @@ def forward(
     algorithm : {"auto", "direct", "expressions", "cuda", "reference"}
         See the module's docstring.
     known : bool
-        Whether the caller has seen that every class is one of the C: to look takes a pass over memory.
+        Whether the caller has seen that NumPy's arrays fit each other and every class is one of the C, as those of `shares` do:
+        to look takes a pass over memory, and of few pixels as long as their losses.
 
     Returns
     -------
@@ -63,8 +63,10 @@ def forward(
     IndexRangeError
         If a class is not one of the C.
     """
-    device = _check(x, target, kept, sharp, smooth, known)
-    _memory.check_size(OP, target.shape, sharp.dtype)
+    device = "cpu"
+    if not (known and type(x) is np.ndarray):
+        device = _check(x, target, kept, sharp, smooth, known)
+        _memory.check_size(OP, target.shape, sharp.dtype)
     return _form("forward", algorithm, device)(*map(_arrays.contiguous, (x, target, kept, sharp, smooth)))
 
 
@@ -91,12 +93,14 @@ def backward(
     x, target, kept, sharp, smooth, algorithm, known
         As in `forward`.
     """
-    device = _check(x, target, kept, sharp, smooth, known)
-    _arrays.check_floating(OP, x=x, grad_output=grad_output)
-    if grad_output.ndim:
-        _arrays.check_shape(OP, "grad_output", grad_output, target.shape)
-    _wide("shifts", shifts, target.shape)
-    _memory.check_size(OP, x.shape, x.dtype)
+    device = "cpu"
+    if not (known and type(x) is np.ndarray):
+        device = _check(x, target, kept, sharp, smooth, known)
+        _arrays.check_floating(OP, x=x, grad_output=grad_output)
+        if grad_output.ndim:
+            _arrays.check_shape(OP, "grad_output", grad_output, target.shape)
+        _wide("shifts", shifts, target.shape)
+        _memory.check_size(OP, x.shape, x.dtype)
     arrays = map(_arrays.contiguous, (grad_output, x, shifts, target, kept, sharp, smooth))
     return _form("backward", algorithm, device)(*arrays)
 
@@ -132,8 +136,6 @@ def shares(target: np.ndarray, shape: tuple[int, int], ignored: int, classes: in
 
 
 def _check(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, known: bool) -> str:
-    if known and _are_usual(x, target, kept, sharp, smooth):
-        return "cpu"
     device = _arrays.check_floating(OP, x=x)
     _arrays.check_rank(OP, "x", x, "(N, C, D)")
     if x.shape[1] < 1:
@@ -152,23 +154,7 @@ def _check(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any, known: bool)
     return device
 
 
-def _are_usual(x: Any, target: Any, kept: Any, sharp: Any, smooth: Any) -> bool:
-    """Return whether all that `_check` asks for is so, of NumPy's arrays; of others, it is asked one by one."""
-    if type(x) is not np.ndarray or x.ndim != 3 or x.dtype not in _arrays.FLOATING:
-        return False
-    shape, classes = (x.shape[0], x.shape[2]), x.shape[1]
-    return (
-        classes > 0
-        and _arrays.fits(target, shape, IDS)
-        and _arrays.fits(kept, shape, FLAGS)
-        and _arrays.fits(sharp, shape, WIDE)
-        and _arrays.fits(smooth, (classes,) if smooth.size else (0,), WIDE)
-    )
-
-
 def _wide(argument: str, array: Any, shape: tuple[int, ...]) -> None:
-    if _arrays.fits(array, shape, WIDE):
-        return
     _arrays.check_array(OP, argument, array)
     if array.dtype != "float64":
         raise DTypeError(OP, argument, "float64", array.dtype)
