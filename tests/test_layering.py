@@ -81,6 +81,7 @@ def test_kernels_know_nothing_of_rawseg_and_only_jit_and_simd_know_numba():
             "_simd_means.py",
             "_simd_copies.py",
             "_simd_dots.py",
+            "_simd_doubling.py",
             "_simd_norms.py",
             "_simd_rows.py",
             "_simd_winograd.py",

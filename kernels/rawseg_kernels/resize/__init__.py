@@ -15,6 +15,7 @@ for GPUs, a thread an output, and gathers backward in the order of the loops.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from .. import _arrays, _memory
@@ -126,7 +127,12 @@ def _tables(in_size, out_size, mode, align_corners, scale, compat, dtype):
         raise ArgumentError(OP, "align_corners", f"False with mode {mode!r}", align_corners)
     if compat == "torch" and mode == "bilinear":
         raise ArgumentError(OP, "compat", "'exact' with mode 'bilinear'", repr(compat))
-    axes = list(zip(in_size, out_size, _scales(scale)))
+    return _known_tables(tuple(in_size), tuple(out_size), mode, bool(align_corners), _scales(scale), compat, dtype)
+
+
+@lru_cache(maxsize=64)
+def _known_tables(in_size, out_size, mode, align_corners, scales, compat, dtype):
+    axes = list(zip(in_size, out_size, scales))
     if mode == "bilinear":
         return "bilinear", *(tables.bilinear(old, new, align_corners, step, dtype) for old, new, step in axes)
     if compat == "torch":

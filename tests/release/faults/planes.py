@@ -27,6 +27,15 @@ FAULTS = [
         ],
     ),
     (
+        f"{ROOM}/_simd_doubling.py",
+        RESIZE,
+        [
+            ("wrong formula", "sides = ((NEAR, FAR), (FAR, NEAR))", "sides = ((FAR, NEAR), (NEAR, FAR))"),
+            ("off by one", "for ahead in (0, 2):", "for ahead in (0, 1):"),
+            ("missing step", "total = emitter.zero\n", "total = emitter.negative_zero\n"),
+        ],
+    ),
+    (
         f"{ROOM}/max_pool2d/direct.py",
         MAX_POOL,
         [
@@ -309,14 +318,18 @@ FAULTS = [
         [
             ("missing step", "if task > first and oh > 0 and", "if oh > 0 and"),
             ("wrong comparison", "and oh > 0 and rows[oh] == rows[oh - 1]:", "and rows[oh] == rows[oh - 1]:"),
-            ("missing step", "plane * h + top[oh], plane * h + bottom[oh]", "top[oh], bottom[oh]"),
+            ("missing step", "number = plane * h + row", "number = row"),
+            ("wrong operand", "upper, lower = lines[(plane * h + top[oh]) % 2]", "upper, lower = lines[top[oh] % 2]"),
             ("= for +=", "down[i] += weight * part[i]", "down[i] = weight * part[i]"),
+            ("off by one", "while entry + 1 < end:", "while entry < end:"),
+            ("off by one", "total, 2 * ENDS - 1, sums, ENDS)", "total, 2 * ENDS, sums, ENDS)"),
+            ("missing check", "spans[k, 0] <= pixel < spans[k, 1]", "spans[k, 0] <= pixel"),
+            ("missing check", "if begins.size < 2 or (np.diff(begins) != 4).any():", "if begins.size < 2:"),
             ("wrong operand", "np.full(end - begin, shape[1], np.uint32)", "np.zeros(end - begin, np.uint32)"),
             ("missing step", "        sums[:] = 0\n", ""),
             ("wrong formula", "np.array_equal(columns, np.arange(2 * w) // 2)", "columns.size == 2 * w"),
             ("off by one", "for i in (0, target.size - 1):", "for i in (0, target.size - 2):"),
-            ("wrong formula", "near * source[i] + far * source[i + 1]", "far * source[i] + near * source[i + 1]"),
-            ("height for width", "_along(x[plane, bottom[oh]], left", "_along(x[plane, top[oh]], left"),
+            ("height for width", "_along(x[plane, row], left", "_along(x[plane, top[oh]], left"),
             ("off by one", "+ total[2 * iw + 1]", "+ total[2 * iw]"),
             ("missing check", "bool(twice and np.array_equal(outputs", "bool(np.array_equal(outputs"),
         ],
