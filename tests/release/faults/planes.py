@@ -326,7 +326,7 @@ FAULTS = [
             ("missing check", "spans[k, 0] <= pixel < spans[k, 1]", "spans[k, 0] <= pixel"),
             ("missing check", "if begins.size < 2 or (np.diff(begins) != 4).any():", "if begins.size < 2:"),
             ("wrong operand", "np.full(end - begin, shape[1], np.uint32)", "np.zeros(end - begin, np.uint32)"),
-            ("missing step", "        sums[:] = 0\n", ""),
+            ("missing step", "            sums[:] = 0\n", ""),
             ("wrong formula", "np.array_equal(columns, np.arange(2 * w) // 2)", "columns.size == 2 * w"),
             ("off by one", "for i in (0, target.size - 1):", "for i in (0, target.size - 2):"),
             ("height for width", "_along(x[plane, row], left", "_along(x[plane, top[oh]], left"),
