@@ -14,6 +14,7 @@ from ._simd_rows import _pairs_of_vectors
 from ._simd_sums import _WideEmitter
 
 _PLACE = types.int64
+AHEAD = 1024  # elements further on, whose lines are asked for
 
 
 @vector_code
@@ -31,6 +32,8 @@ def sum_quarters(typing_context, count, x, upper_at, lower_at, factor, to, to_at
             at, total = builder.mul(index, _INDEX(lanes)), zero
             for row in rows:
                 both = [emitter.read(row, builder.add(builder.add(at, at), _INDEX(i * lanes)), masks[i]) for i in (0, 1)]
+                for i in (0, 1):  # rows are too short for the processor to see what comes next
+                    emitter.fetch(row, builder.add(builder.add(at, at), _INDEX(AHEAD + i * lanes)))
                 for half in (0, 1):
                     part = emitter.shuffle(both[0], both[1], [2 * lane + half for lane in range(lanes)])
                     total = builder.fadd(total, emitter.wide(part))

@@ -8,6 +8,8 @@ backward: gather form; an input row first sums the shares of the output rows ove
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from .. import _phases
@@ -74,6 +76,7 @@ def backward(grad_output, input_shape, kernel_size, stride, padding, count_inclu
     return grad_input
 
 
+@lru_cache(maxsize=256)
 def _counts(size, kernel_size, stride, padding, output_size, count_include_pad, divisor_override):
     """Return row and column divisors, float64: the divisor of window (oh, ow) is ``rows[oh] * columns[ow]``."""
     if divisor_override:

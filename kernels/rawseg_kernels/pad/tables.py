@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ CONTINUED: dict[str, tuple[Callable[[Any, int], Any], Callable[[int], float]]] =
 }
 
 
+@lru_cache(maxsize=256)
 def sources(mode: str, size: int, low: int, high: int) -> Any:
     """Return the source of every element of an axis of ``size`` with a frame of ``low`` before and ``high`` after it.
 
