@@ -9,6 +9,8 @@ from .._jit import kernel
 from .._threads import launch
 
 PIECE = 1 << 12  # ids of a task: they stay in the nearest cache
+IDS, FLAGS, WIDE = np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float64)
+NO_WEIGHTS = np.empty(0)
 
 
 @kernel
@@ -16,7 +18,8 @@ def _share(first, last, ids, ignored, classes, weights, target, kept, sharp, cou
     """Tell of every piece how many ids count, or -1 if one of these is no class."""
     for task in range(first, last):
         start, end = task * PIECE, min(task * PIECE + PIECE, ids.size)
-        given, own, keep, share = ids[start:end], target[start:end], kept[start:end], sharp[start:end]
+        given, own = ids[start:end], target.reshape(-1)[start:end]
+        keep, share = kept.reshape(-1)[start:end], sharp.reshape(-1)[start:end]
         count, highest = 0, np.uint64(0)
         for i in range(own.size):  # a loop for each array: they are vectors of different widths
             own[i] = given[i] if given[i] != ignored else 0
@@ -34,11 +37,11 @@ def _share(first, last, ids, ignored, classes, weights, target, kept, sharp, cou
 
 def of_ids(ids, shape, ignored, classes, weights=None):
     """See ``cross_entropy.shares``."""
-    target, kept, sharp = empty(ids.size, np.int64), empty(ids.size, np.bool_), empty(ids.size, np.float64)
+    target, kept, sharp = empty(shape, IDS), empty(shape, FLAGS), empty(shape, WIDE)
     counts = np.empty(-(-ids.size // PIECE), np.int64)
-    weights = sharp[:0] if weights is None else weights
-    launch(_share, counts.size, ids.reshape(-1), ignored, classes, weights, target, kept, sharp, counts, work=2 * ids.size)
+    arrays = NO_WEIGHTS if weights is None else weights, target, kept, sharp, counts
+    launch(_share, counts.size, ids.reshape(-1), ignored, classes, *arrays, work=2 * ids.size)
     numbers = counts.tolist()
     if -1 in numbers:
         return None
-    return target.reshape(shape), kept.reshape(shape), sharp.reshape(shape), sum(numbers)
+    return target, kept, sharp, sum(numbers)

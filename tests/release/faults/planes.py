@@ -32,7 +32,6 @@ FAULTS = [
         [
             ("wrong formula", "sides = ((NEAR, FAR), (FAR, NEAR))", "sides = ((FAR, NEAR), (NEAR, FAR))"),
             ("off by one", "for ahead in (0, 2):", "for ahead in (0, 1):"),
-            ("missing step", "total = emitter.zero\n", "total = emitter.negative_zero\n"),
         ],
     ),
     (
@@ -321,9 +320,9 @@ FAULTS = [
             ("missing step", "number = plane * h + row", "number = row"),
             ("wrong operand", "upper, lower = lines[(plane * h + top[oh]) % 2]", "upper, lower = lines[top[oh] % 2]"),
             ("= for +=", "down[i] += weight * part[i]", "down[i] = weight * part[i]"),
-            ("off by one", "while entry + 1 < end:", "while entry < end:"),
+            ("off by one", "entry += 2", "entry += 1"),
             ("off by one", "total, 2 * ENDS - 1, sums, ENDS)", "total, 2 * ENDS, sums, ENDS)"),
-            ("missing check", "spans[k, 0] <= pixel < spans[k, 1]", "spans[k, 0] <= pixel"),
+            ("= for +=", "value += weights[at]", "value = weights[at]"),
             ("missing check", "if begins.size < 2 or (np.diff(begins) != 4).any():", "if begins.size < 2:"),
             ("wrong operand", "np.full(end - begin, shape[1], np.uint32)", "np.zeros(end - begin, np.uint32)"),
             ("missing step", "            sums[:] = 0\n", ""),

@@ -176,7 +176,7 @@ FAULTS = [
         f"{ROOM}/adaptive_avg_pool2d/direct.py",
         ADAPTIVE,
         [
-            ("count", "count = (bottom[oh] - top[oh]) * w", "count = size"),
+            ("count", "top[oh] * w, (bottom[oh] - top[oh]) * w", "top[oh] * w, size"),
             ("count", "value / (height * (right[ow] - left[ow]))", "value / (right[ow] - left[ow])"),
             ("= for +=", "total[i] += source[i]", "total[i] = source[i]"),
             ("count", "grad_output[plane] / grad_input.shape[1]", "grad_output[plane]"),
