@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 def _as_it_lies(array: np.ndarray) -> tuple[np.ndarray, bool]:
     """Return a matrix as its rows lie in memory, and whether that turned it: the kernel needs no copy of a ``.T``."""
+    if array.flags.c_contiguous:  # most are, and soon told
+        return array, False
     turned = array.swapaxes(-1, -2)
-    return (turned, True) if turned.flags.c_contiguous and not array.flags.c_contiguous else (array, False)
+    return (turned, True) if turned.flags.c_contiguous else (array, False)
 
 
 def product(a: np.ndarray, b: np.ndarray, turned_a: bool = False, turned_b: bool = False) -> np.ndarray:

@@ -31,15 +31,6 @@ ALGORITHMS = ("panels",)
 CUDA_ALGORITHMS = ("cuda_tiles", "cuda_tiles_3xtf32", "cuda_tiles_tf32", "cuda")
 
 
-def _stack(argument: str, array: Any, transposed: bool) -> tuple[int, int]:
-    """Check one argument; return the rows and columns of its matrices."""
-    if not isinstance(transposed, (bool, np.bool_)):
-        raise ArgumentTypeError(OP, f"transpose_{argument}", "a bool", repr(transposed))
-    if array.ndim < 2:
-        raise ShapeError(OP, argument, "shape (..., rows, columns)", f"shape {array.shape}")
-    return (array.shape[-1], array.shape[-2]) if transposed else (array.shape[-2], array.shape[-1])
-
-
 def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, algorithm: str = "auto") -> Any:
     """Multiply stacks of matrices.
 
@@ -65,19 +56,34 @@ def forward(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
         If the inner sizes differ, the leading axes do not broadcast, or an argument has fewer than two axes.
     """
     device = _arrays.check_floating(OP, a=a, b=b)
-    rows, depth = _stack("a", a, transpose_a)
-    depth_b, columns = _stack("b", b, transpose_b)
-    if depth != depth_b:
-        raise ShapeError(
-            OP, "b", f"{depth} rows to multiply with the columns of a (shape {a.shape})", f"{depth_b} (shape {b.shape})"
-        )
-    batch = _batch(a.shape[:-2], b.shape[:-2])
-    _memory.check_size(OP, (*batch, rows, columns), a.dtype)
+    turned = _flag("a", transpose_a), _flag("b", transpose_b)
+    shape, *stacks = _shapes(a.shape, b.shape, *turned)
+    _memory.check_size(OP, shape, a.dtype)
     run = find(__name__, "forward", chosen(OP, algorithm, a, device), ALGORITHMS, device)
-    stacks = [_arrays.contiguous(array).reshape(math.prod(array.shape[:-2]), *array.shape[-2:]) for array in (a, b)]
+    batch = shape[:-2]
     pairs = (_known_pairs if math.prod(batch) <= FEW else _pairs)(a.shape[:-2], b.shape[:-2], batch)
-    out = run(*stacks, pairs, bool(transpose_a), bool(transpose_b))
-    return out.reshape(*batch, rows, columns)
+    out = run(_arrays.contiguous(a).reshape(stacks[0]), _arrays.contiguous(b).reshape(stacks[1]), pairs, *turned)
+    return out.reshape(shape)
+
+
+def _flag(argument: str, transposed: Any) -> bool:
+    if not isinstance(transposed, (bool, np.bool_)):
+        raise ArgumentTypeError(OP, f"transpose_{argument}", "a bool", repr(transposed))
+    return bool(transposed)
+
+
+@lru_cache(maxsize=256)
+def _shapes(a: tuple[int, ...], b: tuple[int, ...], transpose_a: bool, transpose_b: bool) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of a product, and those of both stacks with one axis for all matrices; check that they fit."""
+    for argument, shape in (("a", a), ("b", b)):
+        if len(shape) < 2:
+            raise ShapeError(OP, argument, "shape (..., rows, columns)", f"shape {shape}")
+    rows, depth = (a[-1], a[-2]) if transpose_a else a[-2:]
+    depth_b, columns = (b[-1], b[-2]) if transpose_b else b[-2:]
+    if depth != depth_b:
+        raise ShapeError(OP, "b", f"{depth} rows to multiply with the columns of a (shape {a})", f"{depth_b} (shape {b})")
+    shape = *_batch(a[:-2], b[:-2]), rows, columns
+    return shape, *((math.prod(stack[:-2]), *stack[-2:]) for stack in (a, b))
 
 
 def _batch(a_axes: tuple[int, ...], b_axes: tuple[int, ...]) -> tuple[int, ...]:

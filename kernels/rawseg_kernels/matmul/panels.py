@@ -116,6 +116,15 @@ def _tile(pairs, rows, depth, columns, lanes):
 
 
 @lru_cache(maxsize=256)
+def _plan(pairs, rows, depth, columns, lanes):
+    """Return how many tasks there are, how much memory each has for itself, and what `multiply_tiles` knows of its tiles."""
+    tile_rows, width = _tile(pairs, rows, depth, columns, lanes)
+    tasks = pairs * -(-rows // tile_rows) * -(-columns // width)
+    size = min(depth, DEPTH_BLOCK) * -(-width // (VECTORS * lanes)) * VECTORS * lanes
+    places = _places(min(depth, DEPTH_BLOCK), width, columns, lanes)
+    return tasks, size + -(-tile_rows // ROWS) * ROWS * width, tile_rows, width, places
+
+
 def _places(depth, width, columns, lanes):
     """Return where a step of the sum and a vector are: in a tile's block, panel after panel, and in the right matrix."""
     k, v, panel = np.arange(depth, dtype=np.int64), np.arange(-(-width // lanes), dtype=np.int64), VECTORS * lanes
@@ -135,12 +144,8 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     panels = -(-rows // ROWS)
     packed = empty(a.shape[0] * panels * depth * ROWS, a.dtype)
     launch(pack_left, a.shape[0] * panels, a.reshape(-1), packed, rows * depth, rows, depth, transpose_a, work=packed.size)
-    tile_rows, width = _tile(pairs.shape[0], rows, depth, columns, lanes)
-    places = _places(min(depth, DEPTH_BLOCK), width, columns, lanes)
-    tasks = pairs.shape[0] * -(-rows // tile_rows) * -(-columns // width)
-    sizes = (rows, depth, columns)
-    tables = pairs, sizes, tile_rows, width, transpose_b, places
-    size = min(depth, DEPTH_BLOCK) * -(-width // (VECTORS * lanes)) * VECTORS * lanes
-    scratch = size + -(-tile_rows // ROWS) * ROWS * width, a.dtype
-    launch(multiply_tiles, tasks, packed, b.reshape(-1), out.reshape(-1), *tables, work=2 * out.size * depth, scratch=scratch)
+    sizes = rows, depth, columns
+    tasks, size, tile_rows, width, places = _plan(pairs.shape[0], *sizes, lanes)
+    arrays, tables = (packed, b.reshape(-1), out.reshape(-1), pairs), (sizes, tile_rows, width, transpose_b, places)
+    launch(multiply_tiles, tasks, *arrays, *tables, work=2 * out.size * depth, scratch=(size, a.dtype))
     return out
