@@ -19,6 +19,8 @@ __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d"]
 class AdaptiveAvgPool2d(Function):
     """The mean of each bin; adjoint of `AdaptiveAvgPool2dBackward`."""
 
+    compiled = True
+
     @staticmethod
     def forward(ctx, x, *, output_size):
         ctx.input_shape = x.shape
@@ -31,6 +33,8 @@ class AdaptiveAvgPool2d(Function):
 
 class AdaptiveAvgPool2dBackward(Function):
     """Every element shared out over its bin; adjoint of `AdaptiveAvgPool2d`."""
+
+    compiled = True
 
     @staticmethod
     def forward(ctx, grad_output, *, input_shape):

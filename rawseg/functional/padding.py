@@ -20,6 +20,8 @@ __all__ = ["pad"]
 class Pad(Function):
     """An array in a frame; its linear part is the adjoint of `PadBackward`."""
 
+    compiled = True
+
     @staticmethod
     def forward(ctx, x, *, widths, mode, value):
         ctx.frame = {"widths": widths, "mode": mode}
@@ -32,6 +34,8 @@ class Pad(Function):
 
 class PadBackward(Function):
     """A frame added back to where it was copied from; adjoint of `Pad` with the constant 0."""
+
+    compiled = True
 
     @staticmethod
     def forward(ctx, grad_output, *, widths, mode):

@@ -117,6 +117,8 @@ class Gather(Function):
 class AvgPool2d(Function):
     """The mean of each window; adjoint of `AvgPool2dBackward`."""
 
+    compiled = True
+
     @staticmethod
     def forward(ctx, x, *, geometry):
         ctx.input_shape, ctx.geometry = x.shape, geometry
@@ -129,6 +131,8 @@ class AvgPool2d(Function):
 
 class AvgPool2dBackward(Function):
     """Every element shared out over its window; adjoint of `AvgPool2d`."""
+
+    compiled = True
 
     @staticmethod
     def forward(ctx, grad_output, *, input_shape, geometry):
