@@ -24,24 +24,26 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
 
     The strip arrives zeroed; where one tile covers every plane, its zeros stay where they are from task to task.
     """
-    moved = tile.down > 1 or tile.across > 1
     strip_rows = min(tile.rows, tile.count_h - i0) + tile.strip_h - tile.rows
     strip_columns = min(tile.columns, tile.count_w - j0) + tile.strip_w - tile.columns
-    for plane in range(channels * sources.shape[0]):
-        c, s = plane // sources.shape[0], plane % sources.shape[0]
+    planes = sources.shape[0]
+    for s in range(planes):
         left = (j0 + tile.low_w) * tile.step_w + sources[s, 1]
         begin = min(strip_columns, max(0, -(left // tile.step_w)))
         end = max(begin, min(strip_columns, (w - 1 - left) // tile.step_w + 1))
-        for row in range(strip_rows):
-            ih = (i0 + tile.low_h + row) * tile.step_h + sources[s, 0]
-            at = plane * tile.strip_plane + row * tile.strip_w
-            inside = 0 <= ih < h and begin < end
-            if inside:
-                seen = plane_at + (c * h + ih) * w + left + begin * tile.step_w
-                copy(x, seen, tile.step_w, strip, at + begin, 1, end - begin)
-            if moved:
-                fill(strip, at, at + (begin if inside else strip_columns), 0)
-                fill(strip, at + end, at + strip_columns, 0)
+        top = (i0 + tile.low_h) * tile.step_h + sources[s, 0]
+        for c in range(channels):
+            at, seen = (c * planes + s) * tile.strip_plane, plane_at + c * h * w + left + begin * tile.step_w
+            for row in range(strip_rows):
+                ih = top + row * tile.step_h
+                if 0 <= ih < h and begin < end:
+                    copy(x, seen + ih * w, tile.step_w, strip, at + begin, 1, end - begin)
+                elif tile.down > 1:
+                    fill(strip, at, at + strip_columns, 0)
+                if tile.across > 1:
+                    fill(strip, at, at + begin, 0)
+                    fill(strip, at + end, at + strip_columns, 0)
+                at += tile.strip_w
 
 
 @piece

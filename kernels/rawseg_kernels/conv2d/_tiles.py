@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ LINE, LINES = 64, 64  # bytes of a line of the nearest cache, and how many lie s
 UNEVEN = 2  # lines of a tile that may clash beyond those of an even share
 PADDINGS = 8  # vectors, less one, that are put between planes at most
 APART_CHANNELS = 64  # of a task that reads a strip without gaps between its rows, at least, and
-APART_GAIN = 16  # it has less than all vectors by one part in so many
+APART_GAIN = 32  # it has less than all vectors by one part in so many
 
 
 class Tile(NamedTuple):
@@ -95,6 +96,9 @@ def _task_size(count: Pair, phases: int, all_panels: int, images: int, itemsize:
         else:
             break
     equal = [-(-total // -(-total // part)) for total, part in ((count[0], rows), (all_panels, panels))]
+    whole = VECTOR_BYTES // gcd(VECTOR_BYTES, count[1] * itemsize)  # rows that end where a vector does
+    if across == 1 and whole <= equal[0] < count[0]:
+        equal[0] = -(-equal[0] // whole) * whole
     return equal[0], -(-count[1] // across), equal[1]
 
 

@@ -112,6 +112,8 @@ FAULTS = [
                 "panel * ROWS), group * tile.channels + panel * ROWS\n        plane_at",
                 "panel * ROWS), panel * ROWS\n        plane_at",
             ),
+            ("stale padding", "elif tile.down > 1:", "elif tile.down > 2:"),
+            ("stale padding", "if tile.across > 1:", "if tile.across > 2:"),
             ("missing check", "count % lanes == 0 and ", ""),
             ("missing check", " and channels % ROWS == 0", ""),
             ("wrong place", "(out, plane_at + i0 * out_w, out_h * out_w)", "(out, plane_at, out_h * out_w)"),
