@@ -10,7 +10,7 @@ Places are counted in elements of a flat array.
 from __future__ import annotations
 
 from ._jit import inlined, piece
-from ._simd import ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_product
+from ._simd import LINE_BYTES, ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_product
 
 DEPTH_BLOCK = 128  # steps of a sum at once: what a tile reads of b (128 * 192 bytes) then stays in the nearest cache
 SHALLOW = 64  # steps of a sum that are soon done, and
@@ -18,11 +18,31 @@ NEAR = 64 * 64  # vectors of b that stay in the second-level cache
 
 
 @piece
-def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step, after=0):
+def multiply(
+    rows,
+    depth,
+    resume,
+    a,
+    a_at,
+    a_step,
+    b,
+    b_at,
+    steps,
+    steps_at,
+    starts,
+    vectors,
+    c,
+    c_at,
+    c_step,
+    after=0,
+    soon=0,
+    soon_step=0,
+):
     """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, or to zero if ``resume`` is 0.
 
     Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at
-    ``c_at + r * c_step``, its vectors side by side. What lies ``after`` elements behind the last panel is needed next.
+    ``c_at + r * c_step``, its vectors side by side. What lies ``after`` elements behind the last panel is needed next, and so
+    are ``depth`` rows of as many vectors from the address ``soon`` on, ``soon_step`` bytes apart; 0 is no address.
     """
     panels = -(-rows // ROWS)
     if depth <= SHALLOW and vectors * depth <= NEAR:  # the results are most of the traffic: row by row, as memory likes it
@@ -30,7 +50,8 @@ def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, sta
             arrays = a, a_at + p * a_step, b, b_at, steps, steps_at, starts
             v = 0
             while v < vectors:
-                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, c_at + p * ROWS * c_step, c_step, 0, 0)
+                place, fetched = c_at + p * ROWS * c_step, (soon, soon_step)
+                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, place, c_step, p, 0, *fetched)
         return
     for first in range(0, max(depth, 1), DEPTH_BLOCK):
         count, v, width = min(DEPTH_BLOCK, depth - first), 0, 0
@@ -38,22 +59,29 @@ def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, sta
             for p in range(panels):
                 arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
                 place, next_a = c_at + p * ROWS * c_step, a_step if p + 1 < panels else after
-                width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a)
+                fetched = soon + first * soon_step if soon else 0, soon_step
+                width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a, *fetched)
             v += width
 
 
 @inlined
-def multiply_tile(rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, c_at, c_step, turn, next_a):
-    """Compute the tile from vector v on, and return its width in vectors. In the first turns, the next tile's are fetched.
+def multiply_tile(
+    rows, vectors, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, c_at, c_step, turn, next_a, soon, soon_step
+):
+    """Compute the tile from vector v on, and return its width in vectors.
 
-    So is the panel that comes ``next_a`` elements later: of a large matrix it is no nearer than the third-level cache.
+    In the first turns, what is needed soon is fetched in the tile's place. So is the panel that comes ``next_a`` elements
+    later: of a large matrix it is no nearer than the third-level cache.
     """
     lanes = VECTOR_BYTES // a.itemsize
     width = -(-(vectors - v) // -(-(vectors - v) // VECTORS))  # of equal tiles: a narrow one has few products a load
-    ahead = (width + turn) * lanes if turn < width and v + width + turn < vectors else 0
     height = 1 if rows == 1 else ROWS
-    place = c_at + v * lanes
-    tile_product(height, width, depth, resume, a, a_at, b, b_at, steps, steps_at, starts, v, c, place, c_step, ahead, next_a)
+    place, fetched = c_at + v * lanes, turn * 2 * LINE_BYTES
+    if soon == 0 or fetched >= width * VECTOR_BYTES:
+        soon, soon_step, fetched = a.ctypes.data, 0, -v * VECTOR_BYTES  # a line that is there
+    soon += v * VECTOR_BYTES + fetched
+    arrays = a, a_at, b, b_at, steps, steps_at, starts, v, c, place, c_step
+    tile_product(height, width, depth, resume, *arrays, soon, soon_step, next_a)
     return width
 
 

@@ -26,6 +26,7 @@ from ._errors import ArgumentError
 
 # name: (bytes of a vector, rows of a tile, vectors of a tile): the accumulators, the vectors of b and one broadcast
 # fill the 32 registers of AVX-512 (8 * 3 + 3 + 1) and the 16 of the others (4 * 3 + 3 + 1, 4 * 2 + 2 + 1).
+LINE_BYTES = 64  # of a cache
 TILES = {"avx512": (64, 8, 3), "avx2": (32, 4, 3), "portable": (16, 4, 2)}
 
 
@@ -128,19 +129,21 @@ def tile_product(
     c,
     c_at,
     c_step,
-    ahead,
+    soon,
+    soon_step,
     next_a,
 ):
     """``c[r][v] += sum over k of a[k][r] * b[k][v]`` for rows r and ``vectors <= VECTORS`` vectors v, summed in order of k.
 
     ``rows`` is ROWS or 1. If ``resume`` is 0, sums start from zero and not from what c holds. All places count elements.
     ``a`` is packed, ROWS to a step k; row k of vector v of ``b`` begins at ``b_at + steps[steps_at + k] + starts[starts_at +
-    v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``. Lines of ``b`` that come ``ahead`` elements after
-    the first vector's are fetched meanwhile, and lines of ``a`` that come ``next_a`` elements later.
+    v]``; row r of vector v of ``c`` at ``c_at + r * c_step + v * lanes``. What is needed soon is fetched meanwhile: two lines a
+    step, from the address ``soon`` on and ``soon_step`` bytes further with every step, and lines of ``a`` that come ``next_a``
+    elements later.
     """
     dtype = _same_dtype(a, b, c)
     place = types.int64
-    signature = types.void(*[place] * 4, a, place, b, place, steps, place, starts, place, c, *[place] * 4)
+    signature = types.void(*[place] * 4, a, place, b, place, steps, place, starts, place, c, *[place] * 5)
 
     def generate(context, builder, signature, arguments):
         rows, vectors, depth, resume = arguments[:4]
@@ -150,14 +153,14 @@ def tile_product(
             fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (vectors, width))]
             with builder.if_then(builder.and_(*fits)):
                 columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(width)]
-                results = [builder.gep(c, [builder.mul(arguments[-3], _INDEX(r))]) for r in range(height)]
-                _sum_tile(emitter, depth, resume, a, columns, steps, results, arguments[-2], arguments[-1])
+                results = [builder.gep(c, [builder.mul(arguments[-4], _INDEX(r))]) for r in range(height)]
+                _sum_tile(emitter, depth, resume, a, columns, steps, results, *arguments[-3:])
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _sum_tile(emitter, depth, resume, a, columns, steps, rows, ahead, next_a):
+def _sum_tile(emitter, depth, resume, a, columns, steps, rows, soon, soon_step, next_a):
     """One width of `tile_product`: accumulators in registers from the load of c, or from zero, to its store."""
     builder, vector, lanes = emitter.builder, emitter.vector, emitter.lanes
     cells = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in rows]  # LLVM turns these into registers
@@ -175,7 +178,9 @@ def _sum_tile(emitter, depth, resume, a, columns, steps, rows, ahead, next_a):
     def add_step(k):
         step = builder.load(builder.gep(steps, [k]))
         taken = [emitter.load(column, step, vector) for column in columns]
-        emitter.fetch(columns[0], builder.add(step, ahead))
+        needed = builder.inttoptr(builder.add(soon, builder.mul(k, soon_step)), columns[0].type)
+        for line in (0, 1):
+            emitter.fetch(needed, _INDEX(line * LINE_BYTES // emitter.itemsize))
         panel = builder.gep(a, [builder.mul(k, _INDEX(ROWS))])
         emitter.fetch(panel, next_a)
         for r, row in enumerate(cells):

@@ -1,7 +1,7 @@
 """Vector code for products of rows with rows: sums along both of them, where no row needs to be laid out anew.
 
 In `add_dots` an element goes to lane ``i % lanes`` of LANE_BYTES of lanes, whatever the width of the vectors, and the lanes are
-added up by halves at the end; in `chain_dots` a sum is one chain in order, and squares of elements are turned in registers.
+added up by halves at the end, those of all sums together; in `chain_dots` a sum is one chain in order, and squares of elements are turned in registers.
 Neither the width of the vectors nor the shape of a tile reaches the bits. Places count elements and nothing is checked, as in
 `_simd`.
 """
@@ -26,39 +26,39 @@ AHEAD = 128  # elements of a row of b further on, whose lines are asked for: the
 
 
 @vector_code
-def add_dots(typing_context, rows, columns, count, a, a_at, a_step, b, b_at, b_step, to, to_at, row_step, column_step):
+def add_dots(typing_context, rows, columns, count, a, a_at, a_step, b, b_at, b_step, to, to_at, to_step, soon):
     """``to[r][c] += sum over i of a[r][i] * b[c][i]`` for ``count`` elements i of some rows of a and of b.
 
     There are up to DOT_ROWS ``rows`` of a, ``a_step`` elements apart, and DOT_COLUMNS ``columns``, which are rows of b. A lane
-    is one chain of fused multiply-adds, begun at 0.
+    is one chain of fused multiply-adds, begun at 0. As many elements from the address ``soon`` on are fetched meanwhile.
     """
     dtype = _same_dtype(a, b, to)
     place = types.int64
     signature = types.void(*[place] * 3, a, place, place, b, place, place, to, *[place] * 3)
 
     def generate(context, builder, signature, arguments):
-        rows, columns, count, _, _, a_step, _, _, b_step, _, _, row_step, column_step = arguments
+        rows, columns, count, _, _, a_step, _, _, b_step, _, _, to_step, soon = arguments
         emitter = _MaskedEmitter(context, builder, dtype)
         a, b, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (3, 6, 9))
+        soon = builder.inttoptr(soon, a.type)
         for height, width in product(range(1, DOT_ROWS + 1), range(1, DOT_COLUMNS + 1)):
             fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (columns, width))]
             with builder.if_then(builder.and_(*fits)):
                 left = [builder.gep(a, [builder.mul(a_step, _INDEX(r))]) for r in range(height)]
                 right = [builder.gep(b, [builder.mul(b_step, _INDEX(c))]) for c in range(width)]
-                for (r, c), total in _sums(emitter, count, left, right).items():
-                    at = builder.add(builder.mul(row_step, _INDEX(r)), builder.mul(column_step, _INDEX(c)))
-                    cell = builder.gep(to, [at])
-                    builder.store(builder.fadd(builder.load(cell), total), cell)
+                totals = _added(emitter, _sums(emitter, count, left, right, soon))
+                for r, row in enumerate(_rows_of(emitter, totals, height, width)):
+                    at = builder.mul(to_step, _INDEX(r))
+                    emitter.store(builder.fadd(emitter.load(to, at, row.type), row), to, at)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _sums(emitter, count, left, right):
-    """Return {(row, column): the sum of its products}."""
+def _sums(emitter, count, left, right, soon):
+    """Return a vector of lanes for each pair of a row and a column, row after row."""
     builder, parts = emitter.builder, LANE_BYTES // VECTOR_BYTES
-    pairs = list(product(range(len(left)), range(len(right))))
-    cells = {pair: [cgutils.alloca_once_value(builder, emitter.zero) for _ in range(parts)] for pair in pairs}
+    cells = [[[cgutils.alloca_once_value(builder, emitter.zero) for _ in range(parts)] for _ in right] for _ in left]
 
     def add(at, masks):
         for part, mask in enumerate(masks):
@@ -67,31 +67,50 @@ def _sums(emitter, count, left, right):
             for c, row in enumerate(right):
                 seen = emitter.read(row, place, mask)
                 for r, value in enumerate(held):
-                    cell = cells[r, c][part]
+                    cell = cells[r][c][part]
                     builder.store(builder.call(emitter.fma, [value, seen, builder.load(cell)]), cell)
 
     lanes = parts * emitter.lanes
     whole = builder.mul(builder.sdiv(count, _INDEX(lanes)), _INDEX(lanes))
     with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(lanes), intp=_INDEX) as (i, _):
+        emitter.fetch(soon, i)
         add(i, [None] * parts)
     with builder.if_then(builder.icmp_signed("<", whole, count)):
         rest = builder.sub(count, whole)
         add(whole, [emitter.first(builder.sub(rest, _INDEX(part * emitter.lanes))) for part in range(parts)])
-    return {pair: _added(emitter, [builder.load(cell) for cell in cells[pair]]) for pair in pairs}
+    return [_halved(builder, [builder.load(part) for part in cell]) for row in cells for cell in row]
 
 
-def _added(emitter, parts):
-    """Return the sum of all lanes, by halves."""
-    builder = emitter.builder
+def _halved(builder, parts):
+    """Return the sum of vectors, by halves."""
     while len(parts) > 1:
         half = len(parts) // 2
         parts = [builder.fadd(lower, upper) for lower, upper in zip(parts[:half], parts[half:])]
-    (lanes,), half = parts, emitter.lanes // 2
-    while half:
-        undefined = ir.Constant(lanes.type, ir.Undefined)
-        lower, upper = (emitter.shuffle(lanes, undefined, list(range(at, at + half))) for at in (0, half))
-        lanes, half = builder.fadd(lower, upper), half // 2
-    return builder.extract_element(lanes, _LANE(0))
+    return parts[0]
+
+
+def _added(emitter, vectors):
+    """Return the sums of the lanes of vectors, by halves, in as many lanes as there are vectors.
+
+    With every addition two vectors become one: a vector's lanes are a segment of it, which is half as long.
+    """
+    size = emitter.lanes
+    while size > 1:
+        half = size // 2
+        lower = [first + lane for first in range(0, 2 * emitter.lanes, size) for lane in range(half)]
+        orders = lower, [lane + half for lane in lower]
+        pairs = zip(vectors[::2], [*vectors[1::2], vectors[-1]])
+        vectors = [emitter.builder.fadd(*(emitter.shuffle(*pair, order) for order in orders)) for pair in pairs]
+        size = half
+    return vectors
+
+
+def _rows_of(emitter, vectors, height, width):
+    """Yield the elements of vectors, ``width`` at a time; some are of two vectors, where a row does not end with one."""
+    for first in range(0, height * width, width):
+        number, lane = divmod(first, emitter.lanes)
+        pair = vectors[number], vectors[min(number + 1, len(vectors) - 1)]
+        yield emitter.shuffle(*pair, list(range(lane, lane + width)))
 
 
 @vector_code

@@ -13,6 +13,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from .._arena import zeros
 from .._jit import kernel, piece
 from .._simd import copy
@@ -21,7 +23,7 @@ from .._threads import get_num_threads, launch
 from ._weight_sums import added, begun
 
 CHUNK = 64 * 1024  # elements of the input at once, which stay in the second-level cache, and
-LEAST_PIXELS, MOST_PIXELS = 512, 1024  # of a row of them
+LEAST_PIXELS, MOST_PIXELS = 512, 512  # of a row of them
 MOST_CHANNELS = CHUNK // LEAST_PIXELS  # of the input
 LEAST_CHANNELS = 32  # of the output, which a task is worth it for
 NEAR = 6 * 1024  # elements of grad_output that stay in the first-level cache
@@ -81,13 +83,18 @@ def side_by_side(source, at, channels, first, rows, images, plane, to, width):
 
 @piece
 def add_near(left, left_at, left_step, rows, right, right_at, right_step, into, count, total, at, depth):
-    """Add the products of ``count`` pixels of some rows, which stay near, and of every row of the input."""
-    i = 0
+    """Add the products of ``count`` pixels of some rows, which stay near, and of every row of the input.
+
+    The rows behind them, which come next, are fetched meanwhile.
+    """
+    i, turn, first = 0, 0, left.ctypes.data + left_at * left.itemsize
     while i < into:
         columns = -(-(into - i) // -(-(into - i) // DOT_COLUMNS))  # of equal tiles: a narrow one has few products a load
         for r in range(0, rows, DOT_ROWS):
             operands = left, left_at + r * left_step, left_step, right, right_at + i * right_step, right_step
-            add_dots(min(DOT_ROWS, rows - r), columns, count, *operands, total, at + r * depth + i, depth, 1)
+            soon = first + (rows + turn if turn < rows else 0) * left_step * left.itemsize
+            add_dots(min(DOT_ROWS, rows - r), columns, count, *operands, total, at + r * depth + i, depth, soon)
+            turn += 1
         i += columns
 
 
@@ -133,6 +140,9 @@ def sum_points(grad_output, x, weight_shape, groups):
     """Return ``grad_weight``, in the shape of the weights; ``x`` has the size of ``grad_output``."""
     n, channels_out, height, width = grad_output.shape
     depth, plane = weight_shape[1], height * width
+    if groups == 1 and channels_out < depth:
+        swapped = sum_points(x, grad_output, (depth, channels_out, 1, 1), 1)
+        return np.ascontiguousarray(swapped.reshape(depth, channels_out).T).reshape(weight_shape)
     if n * plane == 0:
         return zeros(tuple(weight_shape), x.dtype)
     chunk = chunks(n, plane, channels_out // groups, depth, groups, x.itemsize, get_num_threads())

@@ -14,7 +14,8 @@ from .._simd import ROWS, VECTOR_BYTES
 MOST_PIXELS = 1024  # of a task
 LEAST_GATHERED, MOST_GATHERED = 128, 768  # pixels of a task that gathers them, where
 GATHERED_BYTES = 384 * 1024  # of them and of their sums stay in the second-level cache
-WAY, WAYS = 4096, 8  # bytes of a first-level cache that share no place, and lines that may share one
+WAY, WAYS = 64 * 1024, 8  # bytes of a second-level cache that share no place, and lines that may share one
+SELDOM = 2  # panels that read a task's pixels so seldom that it does not matter how
 MOST_PANELS = 256 // ROWS  # panels of a task
 TASKS_PER_THREAD = 4  # tasks shrink until there are as many; a single thread is better off with large ones
 
@@ -45,16 +46,16 @@ class Points(NamedTuple):
     width: int  # of the strip that they are gathered in
 
 
-def _clash(depth: int, plane: int, itemsize: int) -> bool:
-    """Return whether planes are so many and so far apart that lines of a tile push each other out of a first-level cache."""
-    apart = math.gcd(plane * itemsize, WAY)
-    return apart == WAY or depth * apart > WAYS * WAY
+def _clash(depth: int, plane: int, panels: int, itemsize: int) -> bool:
+    """Return whether planes are so many and so far apart that lines of a tile push each other out before all panels read them."""
+    return panels > SELDOM and depth * math.gcd(plane * itemsize, WAY) >= WAYS * WAY
 
 
 def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, threads: int) -> Points:
     """Deal out one geometry; sums do not depend on the number of threads."""
     lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
-    all_panels, gathered = -(-channels // ROWS), _clash(block, plane, itemsize) or (plane < lanes and images > 1)
+    all_panels = -(-channels // ROWS)
+    gathered = _clash(block, plane, all_panels, itemsize) or (plane < lanes and images > 1)
     whole, blocks = 0 if gathered else plane // lanes * lanes, -(-all_panels // MOST_PANELS)
     fitting = GATHERED_BYTES // (itemsize * (block + min(all_panels, MOST_PANELS) * ROWS))
     most = max(LEAST_GATHERED, min(MOST_GATHERED, fitting))

@@ -15,7 +15,7 @@ from .._arena import borrowed
 from .._finishing import does_something, finish
 from .._jit import kernel, piece
 from .._panels import multiply
-from .._simd import ROWS, VECTOR_BYTES, copy, fill
+from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
 from .._simd_columns import PANELS, column_product
 from .._threads import get_num_threads, launch
 from ._packing import pack_points
@@ -87,10 +87,12 @@ def sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, poi
         depth, resume = min(points.block, points.depth - k), bias.size + k
         right = x, seen + k * points.plane, steps, 0, starts, count // lanes
         at, step = packed_at + k * ROWS, points.depth * ROWS
+        next_tile = x.ctypes.data + (seen + k * points.plane) * x.itemsize + VECTORS * VECTOR_BYTES, points.plane * x.itemsize
         if whole:
-            multiply(whole, depth, resume, packed, at, step, *right, out, out_at, points.plane)
+            multiply(whole, depth, resume, packed, at, step, *right, out, out_at, points.plane, 0, *next_tile)
         if rows > whole:
-            multiply(ROWS, depth, resume, packed, at + whole // ROWS * step, step, *right, spare, 0, points.columns)
+            place = at + whole // ROWS * step
+            multiply(ROWS, depth, resume, packed, place, step, *right, spare, 0, points.columns, 0, *next_tile)
         if single:
             add_loose(loose, panels, depth, packed, at, step, x, seen + k * points.plane + count, points)
     for r in range(rows - whole):

@@ -86,12 +86,14 @@ def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows
         target, at, step = (out, to, columns) if direct else (results, 0, width)
         for k in range(0, max(depth, 1), DEPTH_BLOCK):
             count, vectors, matrix_at = min(DEPTH_BLOCK, depth - k), -(-columns_here // lanes), pairs[pair, 1] * depth * columns
-            right = b, matrix_at + k * columns + column, in_place, 0, starts
+            first = matrix_at + k * columns + column
+            right, soon = (b, first, in_place, 0, starts), b.ctypes.data + (first + panel) * b.itemsize
             if transposed or not (whole and few):
                 where = k, count, column, columns_here, depth, columns, transposed
                 pack_right(b, matrix_at, *where, block, laid.size, panel)
-                right = block, 0, laid, 0, laid_starts
-            multiply(rows_here, count, k, packed, left_at + k * ROWS, panel_step, *right, vectors, target, at, step)
+                right, soon = (block, 0, laid, 0, laid_starts), 0
+            place, ahead = left_at + k * ROWS, (0, soon, columns * b.itemsize)
+            multiply(rows_here, count, k, packed, place, panel_step, *right, vectors, target, at, step, *ahead)
         if not direct:
             for r in range(rows_here):
                 copy(results, r * width, 1, out, to + r * columns, 1, columns_here)
