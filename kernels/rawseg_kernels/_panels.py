@@ -15,34 +15,24 @@ from ._simd import LINE_BYTES, ROWS, VECTOR_BYTES, VECTORS, copy, interleave, ti
 DEPTH_BLOCK = 128  # steps of a sum at once: what a tile reads of b (128 * 192 bytes) then stays in the nearest cache
 SHALLOW = 64  # steps of a sum that are soon done, and
 NEAR = 64 * 64  # vectors of b that stay in the second-level cache
+NOWHERE = (0, 0)  # an address, and a step in bytes
+
+
+@inlined
+def even(count, most):
+    """Return the size of the first of equal parts of at most ``most``: a small tile has few products a load."""
+    return -(-count // -(-count // most))
 
 
 @piece
 def multiply(
-    rows,
-    depth,
-    resume,
-    a,
-    a_at,
-    a_step,
-    b,
-    b_at,
-    steps,
-    steps_at,
-    starts,
-    vectors,
-    c,
-    c_at,
-    c_step,
-    after=0,
-    soon=0,
-    soon_step=0,
+    rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step, after=0, soon=NOWHERE
 ):
     """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, or to zero if ``resume`` is 0.
 
     Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at
-    ``c_at + r * c_step``, its vectors side by side. What lies ``after`` elements behind the last panel is needed next, and so
-    are ``depth`` rows of as many vectors from the address ``soon`` on, ``soon_step`` bytes apart; 0 is no address.
+    ``c_at + r * c_step``, its vectors side by side. What lies ``after`` elements behind the last panel is needed next, and
+    ``soon`` are ``depth`` rows of as many vectors, from an address on and so many bytes apart.
     """
     panels = -(-rows // ROWS)
     if depth <= SHALLOW and vectors * depth <= NEAR:  # the results are most of the traffic: row by row, as memory likes it
@@ -50,16 +40,16 @@ def multiply(
             arrays = a, a_at + p * a_step, b, b_at, steps, steps_at, starts
             v = 0
             while v < vectors:
-                place, fetched = c_at + p * ROWS * c_step, (soon, soon_step)
-                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, place, c_step, p, 0, *fetched)
+                place = c_at + p * ROWS * c_step
+                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, place, c_step, p, 0, *soon)
         return
     for first in range(0, max(depth, 1), DEPTH_BLOCK):
         count, v, width = min(DEPTH_BLOCK, depth - first), 0, 0
+        fetched = soon[0] + first * soon[1], soon[1]
         while v < vectors:
             for p in range(panels):
                 arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
                 place, next_a = c_at + p * ROWS * c_step, a_step if p + 1 < panels else after
-                fetched = soon + first * soon_step if soon else 0, soon_step
                 width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a, *fetched)
             v += width
 
@@ -74,8 +64,7 @@ def multiply_tile(
     later: of a large matrix it is no nearer than the third-level cache.
     """
     lanes = VECTOR_BYTES // a.itemsize
-    width = -(-(vectors - v) // -(-(vectors - v) // VECTORS))  # of equal tiles: a narrow one has few products a load
-    height = 1 if rows == 1 else ROWS
+    width, height = even(vectors - v, VECTORS), 1 if rows == 1 else ROWS
     place, fetched = c_at + v * lanes, turn * 2 * LINE_BYTES
     if soon == 0 or fetched >= width * VECTOR_BYTES:
         soon, soon_step, fetched = a.ctypes.data, 0, -v * VECTOR_BYTES  # a line that is there

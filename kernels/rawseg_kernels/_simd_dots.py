@@ -1,26 +1,25 @@
 """Vector code for products of rows with rows: sums along both of them, where no row needs to be laid out anew.
 
 In `add_dots` an element goes to lane ``i % lanes`` of LANE_BYTES of lanes, whatever the width of the vectors, and the lanes are
-added up by halves at the end, those of all sums together; in `chain_dots` a sum is one chain in order, and squares of elements are turned in registers.
-Neither the width of the vectors nor the shape of a tile reaches the bits. Places count elements and nothing is checked, as in
-`_simd`.
+added up by halves at the end, those of all sums together; in `chain_dots` a sum is one chain in order, and squares of elements
+are turned in registers. Neither the width of the vectors nor the shape of a tile reaches the bits. Places count elements and
+nothing is checked, as in `_simd`.
 """
 
 from __future__ import annotations
 
 from itertools import product
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ._simd import _INDEX, _LANE, VECTOR_BYTES, _same_dtype, vector_code
+from ._simd import _INDEX, VECTOR_BYTES, _same_dtype, vector_code
 from ._simd_rows import _MaskedEmitter
 
 LANE_BYTES = 64  # of a sum
-# rows of a and of b: the sums, the vectors of a and one of b fill the registers of AVX-512 (4 * 4 + 4 + 1 of 32), of AVX2
+# rows of a and of b: the sums, the vectors of a and one of b fill the registers of AVX-512 (6 * 4 + 6 + 1 of 32), of AVX2
 # (3 * 2 * 2 + 3 + 1 of 16), and with vectors of 16 bytes (1 * 3 * 4 + 1 + 1)
-DOT_ROWS, DOT_COLUMNS = {64: (4, 4), 32: (3, 2), 16: (1, 3)}[VECTOR_BYTES]
+DOT_ROWS, DOT_COLUMNS = {64: (6, 4), 32: (3, 2), 16: (1, 3)}[VECTOR_BYTES]
 CHAINS = 8  # rows of a, each of whose sums with a vector of rows of b fills a register: so many hide how long a product takes
 AHEAD = 128  # elements of a row of b further on, whose lines are asked for: there are too many rows for the processor to see it
 

@@ -26,7 +26,7 @@ from .._threads import get_num_threads, launch
 from ._point_sums import ENOUGH_TASKS, TASKS_PER_THREAD, parts
 from ._weight_sums import added, begun
 
-MEETINGS = 32  # products of an element, averaged over both sides, that it is laid out for
+MEETINGS = 96  # products of an element, averaged over both sides, that it is laid out for
 CHUNK = 128  # pixels that are laid out at once, whose
 MOST_INTO, MOST_OUT = 256, 256  # channels of a task lie in the second-level cache
 SPAN = 4  # chunks of one chain

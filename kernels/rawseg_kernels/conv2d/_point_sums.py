@@ -5,7 +5,7 @@
 Both are read along the rows where they lie, in chunks of pixels. Planes smaller than a chunk are first put side by side,
 several images of one channel in a row. A task owns some channels of either side and a share of the chunks; chunks, and then
 shares, are added in order. What is added to what follows from the shape alone, so neither threads nor vector widths reach the
-bits.
+bits. The side of fewer channels is read again and again: it takes the place of the input, whichever it is.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import numpy as np
 
 from .._arena import zeros
 from .._jit import kernel, piece
+from .._panels import even
 from .._simd import copy
 from .._simd_dots import DOT_COLUMNS, DOT_ROWS, LANE_BYTES, add_dots
 from .._threads import get_num_threads, launch
 from ._weight_sums import added, begun
 
 CHUNK = 64 * 1024  # elements of the input at once, which stay in the second-level cache, and
-LEAST_PIXELS, MOST_PIXELS = 512, 512  # of a row of them
+LEAST_PIXELS, MOST_PIXELS = 512, 800  # of a row of them
 MOST_CHANNELS = CHUNK // LEAST_PIXELS  # of the input
 LEAST_CHANNELS = 32  # of the output, which a task is worth it for
 NEAR = 6 * 1024  # elements of grad_output that stay in the first-level cache
@@ -89,12 +90,13 @@ def add_near(left, left_at, left_step, rows, right, right_at, right_step, into, 
     """
     i, turn, first = 0, 0, left.ctypes.data + left_at * left.itemsize
     while i < into:
-        columns = -(-(into - i) // -(-(into - i) // DOT_COLUMNS))  # of equal tiles: a narrow one has few products a load
-        for r in range(0, rows, DOT_ROWS):
+        columns, r = even(into - i, DOT_COLUMNS), 0
+        while r < rows:
+            some = even(rows - r, DOT_ROWS)
             operands = left, left_at + r * left_step, left_step, right, right_at + i * right_step, right_step
             soon = first + (rows + turn if turn < rows else 0) * left_step * left.itemsize
-            add_dots(min(DOT_ROWS, rows - r), columns, count, *operands, total, at + r * depth + i, depth, soon)
-            turn += 1
+            add_dots(some, columns, count, *operands, total, at + r * depth + i, depth, soon)
+            r, turn = r + some, turn + 1
         i += columns
 
 
@@ -141,8 +143,8 @@ def sum_points(grad_output, x, weight_shape, groups):
     n, channels_out, height, width = grad_output.shape
     depth, plane = weight_shape[1], height * width
     if groups == 1 and channels_out < depth:
-        swapped = sum_points(x, grad_output, (depth, channels_out, 1, 1), 1)
-        return np.ascontiguousarray(swapped.reshape(depth, channels_out).T).reshape(weight_shape)
+        turned = sum_points(x, grad_output, (depth, channels_out, 1, 1), 1)
+        return np.ascontiguousarray(turned.reshape(depth, channels_out).T).reshape(weight_shape)
     if n * plane == 0:
         return zeros(tuple(weight_shape), x.dtype)
     chunk = chunks(n, plane, channels_out // groups, depth, groups, x.itemsize, get_num_threads())

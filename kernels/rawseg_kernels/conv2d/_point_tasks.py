@@ -47,7 +47,7 @@ class Points(NamedTuple):
 
 
 def _clash(depth: int, plane: int, panels: int, itemsize: int) -> bool:
-    """Return whether planes are so many and so far apart that lines of a tile push each other out before all panels read them."""
+    """Return whether planes are so many and so far apart that lines push each other out before all panels read them."""
     return panels > SELDOM and depth * math.gcd(plane * itemsize, WAY) >= WAYS * WAY
 
 

@@ -89,10 +89,10 @@ def sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, poi
         at, step = packed_at + k * ROWS, points.depth * ROWS
         next_tile = x.ctypes.data + (seen + k * points.plane) * x.itemsize + VECTORS * VECTOR_BYTES, points.plane * x.itemsize
         if whole:
-            multiply(whole, depth, resume, packed, at, step, *right, out, out_at, points.plane, 0, *next_tile)
+            multiply(whole, depth, resume, packed, at, step, *right, out, out_at, points.plane, 0, next_tile)
         if rows > whole:
             place = at + whole // ROWS * step
-            multiply(ROWS, depth, resume, packed, place, step, *right, spare, 0, points.columns, 0, *next_tile)
+            multiply(ROWS, depth, resume, packed, place, step, *right, spare, 0, points.columns, 0, next_tile)
         if single:
             add_loose(loose, panels, depth, packed, at, step, x, seen + k * points.plane + count, points)
     for r in range(rows - whole):

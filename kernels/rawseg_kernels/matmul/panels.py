@@ -12,7 +12,7 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
-from .._panels import DEPTH_BLOCK, SHALLOW, multiply, pack_rows
+from .._panels import DEPTH_BLOCK, NOWHERE, SHALLOW, multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
 from .._threads import launch
 from . import few_rows
@@ -87,13 +87,13 @@ def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows
         for k in range(0, max(depth, 1), DEPTH_BLOCK):
             count, vectors, matrix_at = min(DEPTH_BLOCK, depth - k), -(-columns_here // lanes), pairs[pair, 1] * depth * columns
             first = matrix_at + k * columns + column
-            right, soon = (b, first, in_place, 0, starts), b.ctypes.data + (first + panel) * b.itemsize
+            right = b, first, in_place, 0, starts
+            soon = b.ctypes.data + (first + panel) * b.itemsize, columns * b.itemsize  # the next panel of vectors
             if transposed or not (whole and few):
                 where = k, count, column, columns_here, depth, columns, transposed
                 pack_right(b, matrix_at, *where, block, laid.size, panel)
-                right, soon = (block, 0, laid, 0, laid_starts), 0
-            place, ahead = left_at + k * ROWS, (0, soon, columns * b.itemsize)
-            multiply(rows_here, count, k, packed, place, panel_step, *right, vectors, target, at, step, *ahead)
+                right, soon = (block, 0, laid, 0, laid_starts), NOWHERE
+            multiply(rows_here, count, k, packed, left_at + k * ROWS, panel_step, *right, vectors, target, at, step, 0, soon)
         if not direct:
             for r in range(rows_here):
                 copy(results, r * width, 1, out, to + r * columns, 1, columns_here)
