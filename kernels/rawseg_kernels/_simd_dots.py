@@ -1,9 +1,9 @@
 """Vector code for products of rows with rows: sums along both of them, where no row needs to be laid out anew.
 
-In `add_dots` an element goes to lane ``i % lanes`` of LANE_BYTES of lanes, whatever the width of the vectors, and the lanes are
-added up by halves at the end, those of all sums together; in `chain_dots` a sum is one chain in order, and squares of elements
-are turned in registers. Neither the width of the vectors nor the shape of a tile reaches the bits. Places count elements and
-nothing is checked, as in `_simd`.
+In `add_dots` element i of a run goes to lane ``i % lanes`` of LANE_BYTES of lanes, whatever the width of the vectors, and the
+lanes are added up by halves at the end, those of all sums together; in `chain_dots` a sum is one chain in order, and squares of
+elements are turned in registers. Neither the width of the vectors nor the shape of a tile reaches the bits. Places count
+elements and nothing is checked, as in `_simd`.
 """
 
 from __future__ import annotations
@@ -25,27 +25,30 @@ AHEAD = 128  # elements of a row of b further on, whose lines are asked for: the
 
 
 @vector_code
-def add_dots(typing_context, rows, columns, count, a, a_at, a_step, b, b_at, b_step, to, to_at, to_step, soon):
-    """``to[r][c] += sum over i of a[r][i] * b[c][i]`` for ``count`` elements i of some rows of a and of b.
+def add_dots(
+    typing_context, rows, columns, runs, count, a, a_at, a_step, a_run, b, b_at, b_step, b_run, to, to_at, to_step, soon
+):
+    """``to[r][c] += sum over i of a[r][i] * b[c][i]`` for ``runs`` runs of ``count`` elements i of some rows of a and of b.
 
-    There are up to DOT_ROWS ``rows`` of a, ``a_step`` elements apart, and DOT_COLUMNS ``columns``, which are rows of b. A lane
-    is one chain of fused multiply-adds, begun at 0. As many elements from the address ``soon`` on are fetched meanwhile.
+    There are up to DOT_ROWS ``rows`` of a, ``a_step`` elements apart, and DOT_COLUMNS ``columns``, which are rows of b; their
+    runs are ``a_run`` and ``b_run`` elements apart. A lane is one chain of fused multiply-adds, begun at 0. What lies at the
+    address ``soon``, like a row of a, is fetched meanwhile.
     """
     dtype = _same_dtype(a, b, to)
     place = types.int64
-    signature = types.void(*[place] * 3, a, place, place, b, place, place, to, *[place] * 3)
+    signature = types.void(*[place] * 4, a, *[place] * 3, b, *[place] * 3, to, *[place] * 3)
 
     def generate(context, builder, signature, arguments):
-        rows, columns, count, _, _, a_step, _, _, b_step, _, _, to_step, soon = arguments
+        rows, columns, runs, count, _, _, a_step, a_run, _, _, b_step, b_run, _, _, to_step, soon = arguments
         emitter = _MaskedEmitter(context, builder, dtype)
-        a, b, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (3, 6, 9))
+        a, b, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (4, 8, 12))
         soon = builder.inttoptr(soon, a.type)
         for height, width in product(range(1, DOT_ROWS + 1), range(1, DOT_COLUMNS + 1)):
             fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (columns, width))]
             with builder.if_then(builder.and_(*fits)):
                 left = [builder.gep(a, [builder.mul(a_step, _INDEX(r))]) for r in range(height)]
                 right = [builder.gep(b, [builder.mul(b_step, _INDEX(c))]) for c in range(width)]
-                totals = _added(emitter, _sums(emitter, count, left, right, soon))
+                totals = _added(emitter, _sums(emitter, runs, count, (left, a_run), (right, b_run), soon))
                 for r, row in enumerate(_rows_of(emitter, totals, height, width)):
                     at = builder.mul(to_step, _INDEX(r))
                     emitter.store(builder.fadd(emitter.load(to, at, row.type), row), to, at)
@@ -54,30 +57,37 @@ def add_dots(typing_context, rows, columns, count, a, a_at, a_step, b, b_at, b_s
     return signature, generate
 
 
-def _sums(emitter, count, left, right, soon):
+def _sums(emitter, runs, count, left, right, soon):
     """Return a vector of lanes for each pair of a row and a column, row after row."""
     builder, parts = emitter.builder, LANE_BYTES // VECTOR_BYTES
+    (left, left_run), (right, right_run) = left, right
     cells = [[[cgutils.alloca_once_value(builder, emitter.zero) for _ in range(parts)] for _ in right] for _ in left]
-
-    def add(at, masks):
-        for part, mask in enumerate(masks):
-            place = builder.add(at, _INDEX(part * emitter.lanes))
-            held = [emitter.read(row, place, mask) for row in left]
-            for c, row in enumerate(right):
-                seen = emitter.read(row, place, mask)
-                for r, value in enumerate(held):
-                    cell = cells[r][c][part]
-                    builder.store(builder.call(emitter.fma, [value, seen, builder.load(cell)]), cell)
-
     lanes = parts * emitter.lanes
     whole = builder.mul(builder.sdiv(count, _INDEX(lanes)), _INDEX(lanes))
-    with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(lanes), intp=_INDEX) as (i, _):
-        emitter.fetch(soon, i)
-        add(i, [None] * parts)
-    with builder.if_then(builder.icmp_signed("<", whole, count)):
-        rest = builder.sub(count, whole)
-        add(whole, [emitter.first(builder.sub(rest, _INDEX(part * emitter.lanes))) for part in range(parts)])
+    with cgutils.for_range(builder, runs, intp=_INDEX) as loop:
+        starts = [builder.mul(loop.index, run) for run in (left_run, right_run)]
+        here = [[builder.gep(row, [start]) for row in rows] for rows, start in zip((left, right), starts)]
+        with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(lanes), intp=_INDEX) as (i, _):
+            emitter.fetch(soon, builder.add(starts[0], i))
+            _add_lanes(emitter, *here, i, [None] * parts, cells)
+        with builder.if_then(builder.icmp_signed("<", whole, count)):
+            rest = builder.sub(count, whole)
+            masks = [emitter.first(builder.sub(rest, _INDEX(part * emitter.lanes))) for part in range(parts)]
+            _add_lanes(emitter, *here, whole, masks, cells)
     return [_halved(builder, [builder.load(part) for part in cell]) for row in cells for cell in row]
+
+
+def _add_lanes(emitter, left, right, at, masks, cells):
+    """Add the products of LANE_BYTES of elements of every row."""
+    builder = emitter.builder
+    for part, mask in enumerate(masks):
+        place = builder.add(at, _INDEX(part * emitter.lanes))
+        held = [emitter.read(row, place, mask) for row in left]
+        for c, row in enumerate(right):
+            seen = emitter.read(row, place, mask)
+            for r, value in enumerate(held):
+                cell = cells[r][c][part]
+                builder.store(builder.call(emitter.fma, [value, seen, builder.load(cell)]), cell)
 
 
 def _halved(builder, parts):

@@ -26,7 +26,8 @@ from .._threads import get_num_threads, launch
 from ._point_sums import ENOUGH_TASKS, TASKS_PER_THREAD, parts
 from ._weight_sums import added, begun
 
-MEETINGS = 96  # products of an element, averaged over both sides, that it is laid out for
+MEETINGS, SMALL_MEETINGS = 96, 16  # products of an element, averaged over both sides, that it is laid out for, and in planes of
+SMALL = 512  # pixels, where sums end so soon
 CHUNK = 128  # pixels that are laid out at once, whose
 MOST_INTO, MOST_OUT = 256, 256  # channels of a task lie in the second-level cache
 SPAN = 4  # chunks of one chain
@@ -54,9 +55,9 @@ class Blocks(NamedTuple):
     pitch: int  # elements of a pixel's input channels; an odd number of vectors: pixels do not clash in a cache
 
 
-def are_many(channels: int, depth: int) -> bool:
-    """Return whether a group has channels enough to lay them out."""
-    return channels * depth >= MEETINGS * (channels + depth)
+def are_many(channels: int, depth: int, plane: int) -> bool:
+    """Return whether a group has channels enough to lay out the pixels of planes of this size."""
+    return channels * depth >= (SMALL_MEETINGS if plane < SMALL else MEETINGS) * (channels + depth)
 
 
 @lru_cache(maxsize=1024)

@@ -2,10 +2,10 @@
 
     grad_weight[k, c] = sum over images and pixels of grad_output[image, k, pixel] * x[image, c, pixel]
 
-Both are read along the rows where they lie, in chunks of pixels. Planes smaller than a chunk are first put side by side,
-several images of one channel in a row. A task owns some channels of either side and a share of the chunks; chunks, and then
-shares, are added in order. What is added to what follows from the shape alone, so neither threads nor vector widths reach the
-bits. The side of fewer channels is read again and again: it takes the place of the input, whichever it is.
+Both are read along the rows where they lie, in chunks of pixels: a piece of a plane, or the planes of several images. A task
+owns some channels of either side and a share of the chunks; chunks, and then shares, are added in order. What is added to what
+follows from the shape alone, so neither threads nor vector widths reach the bits. The side of fewer channels is read again and
+again: it takes the place of the input, whichever it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 from .._arena import zeros
 from .._jit import kernel, piece
 from .._panels import even
-from .._simd import copy
 from .._simd_dots import DOT_COLUMNS, DOT_ROWS, LANE_BYTES, add_dots
 from .._threads import get_num_threads, launch
 from ._weight_sums import added, begun
@@ -38,10 +37,9 @@ class Chunks(NamedTuple):
 
     pixels: int  # of a plane, in a chunk
     pieces: int  # chunks that cover a plane
-    images: int  # whose planes make one chunk, if they are small
+    images: int  # whose planes make one chunk
     count: int  # of all chunks
     shares: int  # of them
-    width: int  # of a row of planes side by side
     near: int  # output channels at once
     into: int  # input channels of a task
     into_blocks: int  # that cover a group's
@@ -69,64 +67,46 @@ def chunks(images: int, plane: int, out: int, into: int, groups: int, itemsize: 
     shares = max(1, min(few, -(-ENOUGH_TASKS // parallel)))
     out_blocks = -(-TASKS_PER_THREAD * threads // (shares * groups * into_blocks)) if threads > 1 else 1
     out, out_blocks = parts(out, -(-out // out_blocks), DOT_ROWS)
-    width = -(-together * pixels // lanes) * lanes + lanes  # one more: rows a power of two apart would clash
-    near = max(1, NEAR // (DOT_ROWS * width)) * DOT_ROWS
-    return Chunks(pixels, pieces, together, count, shares, width, near, into, into_blocks, out, out_blocks)
+    near = max(1, NEAR // (DOT_ROWS * together * pixels)) * DOT_ROWS
+    return Chunks(pixels, pieces, together, count, shares, near, into, into_blocks, out, out_blocks)
 
 
 @piece
-def side_by_side(source, at, channels, first, rows, images, plane, to, width):
-    """Lay planes of ``images`` images side by side for each of some channels, ``width`` apart."""
-    for i in range(images):  # as they lie in memory
-        for r in range(rows):
-            copy(source, (at + (first + i) * channels + r) * plane, 1, to, r * width + i * plane, 1, plane)
+def add_near(runs, count, left, left_at, left_steps, rows, right, right_at, right_steps, into, total, at, depth):
+    """Add the products of some rows' pixels, which stay near, and of every row of the input.
 
-
-@piece
-def add_near(left, left_at, left_step, rows, right, right_at, right_step, into, count, total, at, depth):
-    """Add the products of ``count`` pixels of some rows, which stay near, and of every row of the input.
-
-    The rows behind them, which come next, are fetched meanwhile.
+    A row is so many ``runs`` of ``count`` pixels; steps are from row to row and from run to run. The rows behind them, which
+    come next, are fetched meanwhile.
     """
     i, turn, first = 0, 0, left.ctypes.data + left_at * left.itemsize
     while i < into:
         columns, r = even(into - i, DOT_COLUMNS), 0
         while r < rows:
             some = even(rows - r, DOT_ROWS)
-            operands = left, left_at + r * left_step, left_step, right, right_at + i * right_step, right_step
-            soon = first + (rows + turn if turn < rows else 0) * left_step * left.itemsize
-            add_dots(some, columns, count, *operands, total, at + r * depth + i, depth, soon)
+            soon = first + (rows + turn if turn < rows else 0) * left_steps[0] * left.itemsize
+            operands = left, left_at + r * left_steps[0], *left_steps, right, right_at + i * right_steps[0], *right_steps
+            add_dots(some, columns, runs, count, *operands, total, at + r * depth + i, depth, soon)
             r, turn = r + some, turn + 1
         i += columns
 
 
 @piece
-def add_chunk(number, planes, gradients, grad_output, x, k, c, out, into, sizes, chunk, total, at):
+def add_chunk(number, grad_output, x, k, c, out, into, sizes, chunk, total, at):
     """Add a chunk's products for ``out`` output channels from k on and ``into`` input channels from c on."""
     images, channels_out, channels_in, plane, depth = sizes
     first, start = number // chunk.pieces * chunk.images, number % chunk.pieces * chunk.pixels
-    images = min(chunk.images, images - first)
-    count = images * min(chunk.pixels, plane - start)
-    right, right_at, right_step = x, (first * channels_in + c) * plane + start, plane
-    if chunk.images > 1:
-        side_by_side(x, c, channels_in, first, into, images, plane, planes, chunk.width)
-        right, right_at, right_step = planes, 0, chunk.width
+    images, count = min(chunk.images, images - first), min(chunk.pixels, plane - start)
+    right = x, (first * channels_in + c) * plane + start, (plane, channels_in * plane), into
     for r in range(0, out, chunk.near):
-        rows = min(chunk.near, out - r)
-        left, left_at, left_step = grad_output, (first * channels_out + k + r) * plane + start, plane
-        if chunk.images > 1:
-            side_by_side(grad_output, k + r, channels_out, first, rows, images, plane, gradients, chunk.width)
-            left, left_at, left_step = gradients, 0, chunk.width
-        operands = left, left_at, left_step, rows, right, right_at, right_step, into
-        add_near(*operands, count, total, at + r * depth, depth)
+        left = grad_output, (first * channels_out + k + r) * plane + start, (plane, channels_out * plane)
+        add_near(images, count, *left, min(chunk.near, out - r), *right, total, at + r * depth, depth)
 
 
 @kernel
-def sum_products(first, last, scratch, grad_output, x, total, sizes, groups, chunk):
+def sum_products(first, last, grad_output, x, total, sizes, groups, chunk):
     """Compute the tasks ``first <= task < last``, each a share of the chunks for some channels of one group."""
     _, channels_out, _, _, depth = sizes
     group_out = channels_out // groups
-    planes, gradients = scratch[: chunk.into * chunk.width], scratch[chunk.into * chunk.width :]
     for task in range(first, last):
         rest, c = task // chunk.into_blocks, task % chunk.into_blocks * chunk.into
         rest, k = rest // chunk.out_blocks, rest % chunk.out_blocks * chunk.out
@@ -135,7 +115,7 @@ def sum_products(first, last, scratch, grad_output, x, total, sizes, groups, chu
         k += group * group_out
         at = (share * channels_out + k) * depth + c
         for number in range(share * chunk.count // chunk.shares, (share + 1) * chunk.count // chunk.shares):
-            add_chunk(number, planes, gradients, grad_output, x, k, group * depth + c, out, into, sizes, chunk, total, at)
+            add_chunk(number, grad_output, x, k, group * depth + c, out, into, sizes, chunk, total, at)
 
 
 def sum_points(grad_output, x, weight_shape, groups):
@@ -152,7 +132,6 @@ def sum_points(grad_output, x, weight_shape, groups):
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
     sizes = n, channels_out, x.shape[1], plane, depth
     tasks = chunk.shares * groups * chunk.into_blocks * chunk.out_blocks
-    scratch = (chunk.into + chunk.near) * chunk.width if chunk.images > 1 else 0
     work = 2 * shares.size // chunk.shares * n * plane
-    launch(sum_products, tasks, *arrays, sizes, groups, chunk, work=work, scratch=(scratch, x.dtype))
+    launch(sum_products, tasks, *arrays, sizes, groups, chunk, work=work)
     return added(shares, chunk.shares)

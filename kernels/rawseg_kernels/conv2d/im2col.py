@@ -108,7 +108,8 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
         return backward_weight(grad_output, seen, points, ONE, padding, dilation, groups).reshape(weight_shape)
     seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
     if kernel_size == ONE and step == ONE and seen.shape[2:] == grad_output.shape[2:]:  # without padding
-        many = are_many(weight_shape[0] // groups, weight_shape[1]) and grad_output.size > 0
+        plane = seen.shape[2] * seen.shape[3]
+        many = are_many(weight_shape[0] // groups, weight_shape[1], plane) and grad_output.size > 0
         return (multiply_points if many else sum_points)(grad_output, seen, weight_shape, groups)
     grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
     if not finite(grad_weight):

@@ -272,8 +272,10 @@ FAULTS = [
         f"{ROOM}/conv2d/_point_sums.py",
         CONV_CUT,
         [
-            ("missing step", "r * width + i * plane, 1, plane)", "r * width + i * plane, 1, plane - 1)"),
-            ("missing check", "count = images * min(chunk.pixels, plane - start)", "count = images * chunk.pixels"),
+            ("missing check", "min(chunk.images, images - first), min(", "chunk.images, min("),
+            ("missing check", "min(chunk.pixels, plane - start)", "chunk.pixels"),
+            ("swapped axes", "(plane, channels_in * plane), into", "(plane, channels_out * plane), into"),
+            ("swapped axes", "turned.reshape(depth, channels_out).T)", "turned)"),
             ("wrong group", "group * depth + c, out, into", "c, out, into"),
         ],
     ),
@@ -281,10 +283,15 @@ FAULTS = [
         f"{ROOM}/_simd_dots.py",
         CONV_CUT,
         [
-            ("missing step", "        add(whole, [emitter.first(", "        0 and add(whole, [emitter.first("),
-            ("= for +=", "builder.store(builder.fadd(builder.load(cell), total), cell)", "builder.store(total, cell)"),
-            ("wrong order", "for at in (0, half))", "for at in (0, 0))"),
-            ("swapped axes", "builder.mul(row_step, _INDEX(r))", "builder.mul(row_step, _INDEX(c))"),
+            ("missing step", "_add_lanes(emitter, *here, whole, masks, cells)", "pass"),
+            (
+                "= for +=",
+                "emitter.store(builder.fadd(emitter.load(to, at, row.type), row), to, at)",
+                "emitter.store(row, to, at)",
+            ),
+            ("wrong order", "[lane + half for lane in lower]", "lower"),
+            ("wrong row", "vectors[min(number + 1, len(vectors) - 1)]", "vectors[number]"),
+            ("swapped axes", "for run in (left_run, right_run)]", "for run in (right_run, left_run)]"),
         ],
     ),
     (
