@@ -21,7 +21,7 @@ from rawseg.testing.strategies.convolution import Convolution, convolutions
 from rawseg_kernels import conv2d, conv_transpose2d
 from rawseg_kernels._cuda import emulator
 from rawseg_kernels._epilogue import Epilogue
-from rawseg_kernels.conv2d import _patches, reference
+from rawseg_kernels.conv2d import _point_tasks, reference
 
 ALGORITHMS = ["im2col", "direct", "cuda", "cuda_tiles"]
 TENSOR_CORES = ["cuda_tiles_3xtf32", "cuda_tiles_tf32"]  # whose sums take a while without one: with few shapes
@@ -364,7 +364,7 @@ def test_pixels_have_the_same_bits_wherever_they_lie(shape, dtype):
         assert_same_bits(conv2d.forward(np.ascontiguousarray(x[..., :width]), weight, bias), want[..., :width])
 
 
-def test_windows_that_overlap_do_not_tile_an_image():
+def test_windows_that_overlap_are_no_patches():
     """Three windows of 4 pixels, 3 apart, in 12: the sizes of three patches."""
     x, weight = integers(0, (1, 2, 12, 12), (3, 2, 4, 4))
     want = conv2d.forward(x, weight, stride=3, algorithm="direct")
@@ -373,7 +373,7 @@ def test_windows_that_overlap_do_not_tile_an_image():
 
 @pytest.mark.parametrize("case", [(2, 3, 1, 4, 6, 5, (2, 2)), (1, 4, 2, 6, 6, 6, (3, 2)), (2, 2, 1, 5, 8, 3, (1, 4))])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_windows_that_tile_an_image_are_its_points(case, dtype):
+def test_patches_of_an_image_are_its_points(case, dtype):
     """The same bits as an image with a row that no window sees, which is not taken apart."""
     n, depth, groups, h, w, channels, kernel = case
     rng = np.random.default_rng(0)
@@ -398,7 +398,7 @@ def test_windows_that_tile_an_image_are_its_points(case, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_images_of_patches_have_the_same_bits_in_parts_of_any_size(monkeypatch, dtype):
+def test_patches_have_the_same_bits_however_many_are_gathered(monkeypatch, dtype):
     rng = np.random.default_rng(0)
     x, weight, g = (rng.standard_normal(shape).astype(dtype) for shape in ((5, 4, 6, 4), (6, 2, 2, 2), (5, 6, 3, 2)))
     bias, grown = rng.standard_normal(6).astype(dtype), rng.standard_normal(4).astype(dtype)
@@ -410,8 +410,11 @@ def test_images_of_patches_have_the_same_bits_in_parts_of_any_size(monkeypatch, 
         yield conv_transpose2d.forward(g, weight, grown, **options)
 
     whole = tuple(results())
-    for images in (1, 2):
-        monkeypatch.setattr(_patches, "PART_BYTES", images * x[0].nbytes)
+    for pixels in (2, 6):
+        monkeypatch.setattr(_point_tasks, "LEAST_GATHERED", pixels)
+        monkeypatch.setattr(_point_tasks, "MOST_GATHERED", pixels)
+        _point_tasks.laid_out.cache_clear()
         assert_same_bits(whole, tuple(results()))
+    _point_tasks.laid_out.cache_clear()
     assert conv2d.forward(x[:0], weight, bias, **options).shape == (0, 6, 3, 2)
     assert conv2d.backward_input(g[:0], weight, (0, *x.shape[1:]), **options).shape == (0, *x.shape[1:])

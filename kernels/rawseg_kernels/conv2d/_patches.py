@@ -11,8 +11,6 @@ from .._jit import kernel
 from .._simd import copy
 from .._threads import launch
 
-PART_BYTES = 1 << 23  # weights are laid out anew for each part, so that it is not small either
-
 
 def are_patches(kernel_size, stride, padding, dilation, size, out_size):
     """Return whether a convolution's windows tile an image of this ``size``."""
@@ -28,18 +26,6 @@ def to_channels(x, patch):
     return out
 
 
-def to_pixels(x, patch, out):
-    """Write to ``out`` what `to_channels` made of it: ``(N, C / (rows * columns), H * rows, W * columns)``."""
-    launch(_put_together, out.shape[0] * out.shape[1], x.reshape(-1), out.reshape(-1), out.shape[2:], patch, work=x.size)
-
-
-def portions(array):
-    """Yield slices of so many images at once that what is made of them on the way is little, and near when it is read."""
-    together = max(1, PART_BYTES // max(1, array[:1].nbytes))
-    for first in range(0, array.shape[0], together):
-        yield slice(first, first + together)
-
-
 @kernel
 def _take_apart(first, last, x, out, size, patch):
     (h, w), (rows, columns) = size, patch
@@ -49,14 +35,3 @@ def _take_apart(first, last, x, out, size, patch):
             to, start = (plane * rows * columns + p) * down * across, (plane * h + p // columns) * w + p % columns
             for i in range(down):
                 copy(x, start + i * rows * w, columns, out, to + i * across, 1, across)
-
-
-@kernel
-def _put_together(first, last, x, out, size, patch):
-    (h, w), (rows, columns) = size, patch
-    down, across = h // rows, w // columns
-    for plane in range(first, last):
-        for p in range(rows * columns):
-            at, start = (plane * rows * columns + p) * down * across, (plane * h + p // columns) * w + p % columns
-            for i in range(down):
-                copy(x, at + i * across, 1, out, start + i * rows * w, columns, across)

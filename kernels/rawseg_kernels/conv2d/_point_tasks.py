@@ -10,6 +10,7 @@ import numpy as np
 
 from .._panels import DEPTH_BLOCK
 from .._simd import ROWS, VECTOR_BYTES
+from .._simd_rows import BLOCK
 
 MOST_PIXELS = 1024  # of a task
 LEAST_GATHERED, MOST_GATHERED = 128, 768  # pixels of a task that gathers them, where
@@ -18,6 +19,18 @@ WAY, WAYS = 64 * 1024, 8  # bytes of a second-level cache that share no place, a
 SELDOM = 2  # panels that read a task's pixels so seldom that it does not matter how
 MOST_PANELS = 256 // ROWS  # panels of a task
 TASKS_PER_THREAD = 4  # tasks shrink until there are as many; a single thread is better off with large ones
+
+
+class Patch(NamedTuple):
+    """Pixels whose place in the patch is part of their channel: channels are counted in order of (channel, row, column)."""
+
+    rows: int = 1
+    columns: int = 1
+    line: int = 1  # patches side by side in a plane
+    of_output: int = 0  # 1: the output's, or else the input's
+
+
+PIXEL = Patch()  # a patch of one
 
 
 class Points(NamedTuple):
@@ -44,6 +57,7 @@ class Points(NamedTuple):
     pieces: int  # gatherings that cover a plane
     gatherings: int  # that cover all images
     width: int  # of the strip that they are gathered in
+    patch: Patch  # of pixels that are as many channels
 
 
 def _clash(depth: int, plane: int, panels: int, itemsize: int) -> bool:
@@ -51,11 +65,13 @@ def _clash(depth: int, plane: int, panels: int, itemsize: int) -> bool:
     return panels > SELDOM and depth * math.gcd(plane * itemsize, WAY) >= WAYS * WAY
 
 
-def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, threads: int) -> Points:
+def plan(
+    images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, threads: int, patch: Patch = PIXEL
+) -> Points:
     """Deal out one geometry; sums do not depend on the number of threads."""
     lanes, block = VECTOR_BYTES // itemsize, -(-depth // -(-depth // DEPTH_BLOCK))
     all_panels = -(-channels // ROWS)
-    gathered = _clash(block, plane, all_panels, itemsize) or (plane < lanes and images > 1)
+    gathered = patch != PIXEL or _clash(block, plane, all_panels, itemsize) or (plane < lanes and images > 1)
     whole, blocks = 0 if gathered else plane // lanes * lanes, -(-all_panels // MOST_PANELS)
     fitting = GATHERED_BYTES // (itemsize * (block + min(all_panels, MOST_PANELS) * ROWS))
     most = max(LEAST_GATHERED, min(MOST_GATHERED, fitting))
@@ -68,7 +84,8 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
         else:
             break
     columns = -(-whole // (lanes * max(across, 1))) * lanes
-    pixels = -(-plane // (lanes * pieces)) * lanes if pieces > 1 else plane
+    unit = lanes if patch == PIXEL else patch.line
+    pixels = -(-plane // (unit * pieces)) * unit if pieces > 1 else plane
     panels = -(-all_panels // blocks)
     together = min(images, max(1, most // max(pixels, 1)))
     vectors, gatherings = -(-together * pixels // lanes), -(-images // together)
@@ -95,6 +112,7 @@ def plan(images: int, groups: int, depth: int, channels: int, plane: int, itemsi
         pieces=pieces,
         gatherings=gatherings if gathered else 0,
         width=(vectors + 1 - vectors % 2) * lanes if gathered else 0,  # an odd number of vectors: rows do not clash
+        patch=patch,
     )
 
 
@@ -112,14 +130,14 @@ class Layout(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def laid_out(
-    images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, transposed: bool, threads: int
+    images: int, groups: int, depth: int, channels: int, plane: int, itemsize: int, transposed: bool, threads: int, patch: Patch
 ) -> Layout:
     """Lay out one geometry and, whichever way they lie, its weights."""
-    points = plan(images, groups, depth, channels, plane, itemsize, threads)
+    points = plan(images, groups, depth, channels, plane, itemsize, threads, patch)
     k, rows, panels = np.arange(points.block, dtype=np.int64), points.panels * ROWS, points.all_panels
     if points.pieces:
         tasks, step, columns = points.gatherings * groups * points.pieces, points.width, points.width
-        scratch = (rows + points.block) * points.width
+        scratch = (rows + points.block) * points.width + BLOCK  # whole vectors are read
     else:
         tasks, step, columns = points.pairs * points.across, plane, points.columns
         scratch = rows * points.loose + (ROWS * points.columns if channels % ROWS else 0)

@@ -13,13 +13,14 @@ import numpy as np
 
 from .._arena import borrowed
 from .._finishing import does_something, finish
-from .._jit import kernel, piece
+from .._jit import inlined, kernel, piece
 from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
 from .._simd_columns import PANELS, column_product
+from .._simd_rows import join_row
 from .._threads import get_num_threads, launch
 from ._packing import pack_points
-from ._point_tasks import laid_out
+from ._point_tasks import PIXEL, Patch, laid_out
 
 
 @piece
@@ -102,6 +103,44 @@ def sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, poi
     end(out, out_at, points.plane, rows, count + single, channel, after)
 
 
+@inlined
+def first_pixel(channel, start, plane, patch):
+    """Return where the first of some patches has the pixel of this channel, which is counted through all images."""
+    area, row = patch.rows * patch.columns, start // patch.line * patch.rows + channel // patch.columns % patch.rows
+    return channel // area * area * plane + row * patch.line * patch.columns + channel % patch.columns
+
+
+@piece
+def gather(x, channel, start, pixels, to, place, points):
+    """Copy a channel's pixels, whole lines of patches, from the input."""
+    patch = points.patch
+    if patch.of_output or patch.rows * patch.columns == 1:
+        copy(x, channel * points.plane + start, 1, to, place, 1, pixels)
+        return
+    at, step = first_pixel(channel, start, points.plane, patch), patch.rows * patch.line * patch.columns
+    for line in range(place, place + pixels, patch.line):
+        copy(x, at, patch.columns, to, line, 1, patch.line)
+        at += step
+
+
+@piece
+def scatter(results, place, width, channel, start, pixels, out, points):
+    """Copy a channel's pixels, whole lines of patches, to the output; with the next one's, if patches have two columns."""
+    patch = points.patch
+    if not patch.of_output:
+        copy(results, place, 1, out, channel * points.plane + start, 1, pixels)
+        return
+    if patch.columns == 2 and channel % 2 == 1:
+        return
+    at, step = first_pixel(channel, start, points.plane, patch), patch.rows * patch.line * patch.columns
+    for line in range(place, place + pixels, patch.line):
+        if patch.columns == 2:
+            join_row(results, line, line + width, out, at, 2 * patch.line)
+        else:
+            copy(results, line, 1, out, at, patch.columns, patch.line)
+        at += step
+
+
 @piece
 def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, points, steps, starts, after):
     """Sum pixels of some images' planes, side by side."""
@@ -120,7 +159,7 @@ def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, 
         for c in range(depth):
             for i in range(images):
                 plane = ((first + i) * points.groups + group) * points.depth + k + c
-                copy(x, plane * points.plane + start, 1, strip, c * width + i * pixels, 1, pixels)
+                gather(x, plane, start, pixels, strip, c * width + i * pixels, points)
         left = packed, packed_at + k * ROWS, points.depth * ROWS
         whole, vectors = -(-rows // ROWS) * ROWS, -(-images * pixels // (VECTOR_BYTES // x.itemsize))
         multiply(whole, depth, bias.size + k, *left, strip, 0, steps, 0, starts, vectors, results, 0, width)
@@ -128,7 +167,7 @@ def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, 
     for r in range(rows):
         for i in range(images):
             plane = ((first + i) * points.groups + group) * points.channels + panel * ROWS + r
-            copy(results, r * width + i * pixels, 1, out, plane * points.plane + start, 1, pixels)
+            scatter(results, r * width + i * pixels, width, plane, start, pixels, out, points)
 
 
 @kernel
@@ -145,16 +184,20 @@ def correlate_tasks(first, last, scratch, x, weight, packing, packed, bias, out,
             sum_vectors(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
 
 
-def correlate_points(x, weight, bias, groups, transposed, after, out):
+def correlate_points(x, weight, bias, groups, transposed, after, out, patch=(1, 1)):
     """Write the correlation of ``x`` with the 1 x 1 kernels ``weight`` to ``out``, which is returned.
 
-    ``transposed`` weights have the source channels first, as the adjoint's do; ``after`` is an `Epilogue`.
+    ``transposed`` weights have the source channels first, as the adjoint's do; ``after`` is an `Epilogue`. The pixels of every
+    ``patch`` of the larger array, the adjoint's output or else the input, count as channels.
     """
     if out.size == 0:
         return out
-    (images, source_channels, h, w), channels = x.shape, out.shape[1]
-    depth = source_channels // groups
-    layout = laid_out(images, groups, depth, channels // groups, h * w, x.itemsize, transposed, get_num_threads())
+    small, inputs, outputs = (x if transposed else out).shape, x.size // x.shape[0], out.size // x.shape[0]
+    plane = small[2] * small[3]
+    sizes = x.shape[0], groups, inputs // (plane * groups), outputs // (plane * groups), plane
+    patch = PIXEL if tuple(patch) == (1, 1) else Patch(*patch, small[3], int(transposed))
+    layout = laid_out(*sizes, x.itemsize, transposed, get_num_threads(), patch)
+    depth, channels = sizes[2], outputs // plane
     weight, panels = weight.reshape(-1), groups * layout.points.all_panels
     ends = _NO_BIAS[x.itemsize] if bias is None else bias, out.reshape(-1)
     tables, work = (layout.points, layout.steps, layout.starts, after), out.size * depth // 8

@@ -5,6 +5,8 @@ The columns of the textbook's im2col matrix are never written: they are places i
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .._arena import empty, zeros
@@ -13,7 +15,7 @@ from .._finishing import finish_planes
 from . import direct
 from ._correlation import correlate
 from ._finite import finite
-from ._patches import are_patches, portions, to_channels, to_pixels
+from ._patches import are_patches, to_channels
 from ._phases import adjoint_phases, forward_phases
 from ._point_products import are_many, multiply_points
 from ._point_sums import sum_points
@@ -21,7 +23,7 @@ from ._points import correlate_points
 from ._weight_sums import sum_over_pixels
 
 ONE = (1, 1)
-MOST_PATCHES = 32 * 32  # of an image that is taken apart first: for larger ones that is no gain
+MOST_GATHERED, MOST_LAID_OUT = 64 * 64, 32 * 32  # patches of an image, of which more are no gain: forward, and the weights'
 
 
 def _seen(x, kernel_size, out_size, stride, padding):
@@ -32,19 +34,15 @@ def _seen(x, kernel_size, out_size, stride, padding):
     return np.ascontiguousarray(x[:, :, : out_size[0], : out_size[1]]), ONE
 
 
-def _by_patches(kernel_size, size, out_size, stride, padding, dilation):
-    """Return whether windows tile a small image, so that its weights are most of what is read."""
-    small = out_size[0] * out_size[1] <= MOST_PATCHES
-    return small and kernel_size != ONE and are_patches(kernel_size, stride, padding, dilation, size, out_size)
+def _by_patches(kernel_size, size, out_size, stride, padding, dilation, most):
+    """Return whether windows of several pixels tile an image, at most so many of them."""
+    few = out_size[0] * out_size[1] <= most
+    return few and kernel_size != ONE and are_patches(kernel_size, stride, padding, dilation, size, out_size)
 
 
 def _are_points(kernel_size, size, out_size, padding):
     """Return whether a 1 x 1 kernel reads the pixel that it is written to."""
     return kernel_size == ONE and size == out_size and padding == (0, 0)
-
-
-def _as_points(weight):
-    return weight.reshape(weight.shape[0], -1, 1, 1)
 
 
 def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
@@ -53,11 +51,9 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     if _are_points(kernel_size, x.shape[2:], out_size, padding):
         out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
         return correlate_points(x, weight, bias, groups, False, after, out)
-    if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation):
+    if _by_patches(kernel_size, x.shape[2:], out_size, stride, padding, dilation, MOST_GATHERED):
         out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
-        for part in portions(x):
-            correlate_points(to_channels(x[part], kernel_size), _as_points(weight), bias, groups, False, after, out[part])
-        return out
+        return correlate_points(x, weight, bias, groups, False, after, out, kernel_size)
     seen, step = _seen(x, kernel_size, out_size, stride, padding)
     if step != stride:
         return forward(seen, weight, bias, out_size, step, padding, dilation, groups, after)
@@ -79,16 +75,10 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     if _are_points(kernel_size, out_size, tuple(input_shape[2:]), padding):
         grad_input = empty(tuple(input_shape), grad_output.dtype)
         return correlate_points(grad_output, weight, bias, groups, True, NOTHING, grad_input)
-    if _by_patches(kernel_size, input_shape[2:], out_size, stride, padding, dilation):
+    if _by_patches(kernel_size, input_shape[2:], out_size, stride, padding, dilation, math.inf):
         bias = bias if bias is None else np.repeat(bias, kernel_size[0] * kernel_size[1])
         grad_input = empty(tuple(input_shape), grad_output.dtype)
-        for part in portions(grad_input):
-            given = grad_output[part]
-            points = empty((given.shape[0], input_shape[1] * kernel_size[0] * kernel_size[1], *out_size), given.dtype)
-            correlate_points(given, _as_points(weight), bias, groups, True, NOTHING, points)
-            to_pixels(points, kernel_size, grad_input[part])
-            del points  # the next part's lie there
-        return grad_input
+        return correlate_points(grad_output, weight, bias, groups, True, NOTHING, grad_input, kernel_size)
     phases = adjoint_phases(weight.shape[2:], input_shape[2:], stride, padding, dilation)
     covered = sum(phase.count[0] * phase.count[1] for phase in phases) == input_shape[2] * input_shape[3]
     grad_input = (empty if covered else zeros)(input_shape, grad_output.dtype)
@@ -102,7 +92,7 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
 def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups):
     """Sum over pixels; if that meets an infinity or NaN, the loops that skip padding decide what it stands for."""
     kernel_size = tuple(weight_shape[2:])
-    if _by_patches(kernel_size, x.shape[2:], grad_output.shape[2:], stride, padding, dilation):
+    if _by_patches(kernel_size, x.shape[2:], grad_output.shape[2:], stride, padding, dilation, MOST_LAID_OUT):
         points = weight_shape[0], weight_shape[1] * kernel_size[0] * kernel_size[1], 1, 1
         seen = to_channels(x, kernel_size)
         return backward_weight(grad_output, seen, points, ONE, padding, dilation, groups).reshape(weight_shape)

@@ -6,6 +6,7 @@ CONV = "kernels/test_conv2d.py -k 'by_hand or whole_numbers'"
 DEPTHWISE = "kernels/test_depthwise.py -k 'whole_numbers or never or meet'"
 CONV_CUT = "kernels/test_conv2d.py -k cut_up"
 CONV_POINTS = "kernels/test_conv2d.py -k many"
+CONV_PATCHES = "kernels/test_conv2d.py -k patches"
 CONV_PADDING = "kernels/test_conv2d.py -k padding"
 CONV_SAME = "kernels/test_conv2d.py -k same_puts"
 TRANSPOSED = "kernels/test_conv_transpose2d.py -k 'by_hand or whole_numbers'"
@@ -170,7 +171,7 @@ FAULTS = [
     ),
     (
         f"{ROOM}/conv2d/_patches.py",
-        "kernels/test_conv2d.py -k 'tile_an_image or parts_of_any_size'",
+        CONV_PATCHES,
         [
             (
                 "height for width",
@@ -178,10 +179,23 @@ FAULTS = [
                 "to, start = (plane * rows * columns + p) * down * across, (plane * h + p // rows)",
             ),
             ("missing check", "fits and tuple(kernel_size) == tuple(stride)", "fits"),
-            ("swapped stride axes", "out, start + i * rows * w, columns", "out, start + i * columns * w, columns"),
-            ("off by one", "slice(first, first + together)", "slice(first, first + together - 1)"),
-            ("count", "range(0, array.shape[0], together)", "range(0, array.shape[0] - 1, together)"),
+            ("swapped stride axes", "copy(x, start + i * rows * w", "copy(x, start + i * columns * w"),
         ],
+    ),
+    (
+        f"{ROOM}/conv2d/_points.py",
+        CONV_PATCHES,
+        [
+            ("height for width", "channel // patch.columns % patch.rows", "channel // patch.rows % patch.rows"),
+            ("missing step", "row * patch.line * patch.columns + channel % patch.columns", "row * patch.line * patch.columns"),
+            ("missing step", "channel // area * area * plane + row", "channel // area * plane + row"),
+            ("missing check", "if patch.columns == 2 and channel % 2 == 1:", "if patch.columns == 1:"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_point_tasks.py",
+        CONV_PATCHES,
+        [("wrong unit", "unit = lanes if patch == PIXEL else patch.line", "unit = lanes")],
     ),
     (
         f"{ROOM}/conv2d/_packing.py",
@@ -272,7 +286,7 @@ FAULTS = [
         f"{ROOM}/conv2d/_point_sums.py",
         CONV_CUT,
         [
-            ("missing check", "min(chunk.images, images - first), min(", "chunk.images, min("),
+            ("missing check", "min(chunk.images, images - first), min(", "max(1, images - first), min("),
             ("missing check", "min(chunk.pixels, plane - start)", "chunk.pixels"),
             ("swapped axes", "(plane, channels_in * plane), into", "(plane, channels_out * plane), into"),
             ("swapped axes", "turned.reshape(depth, channels_out).T)", "turned)"),
