@@ -286,7 +286,7 @@ FAULTS = [
         f"{ROOM}/conv2d/_point_sums.py",
         CONV_CUT,
         [
-            ("missing check", "min(chunk.images, images - first), min(", "max(1, images - first), min("),
+            ("missing check", "min(chunk.images, images - first), min(", "chunk.images, min("),
             ("missing check", "min(chunk.pixels, plane - start)", "chunk.pixels"),
             ("swapped axes", "(plane, channels_in * plane), into", "(plane, channels_out * plane), into"),
             ("swapped axes", "turned.reshape(depth, channels_out).T)", "turned)"),
