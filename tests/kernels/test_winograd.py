@@ -58,6 +58,7 @@ LARGE = [
     ("sums in blocks", Case(1, 300, 9, (13, 14), (1, 1))),
     ("channels in blocks, tiles in shares", Case(3, 130, 120, (26, 29), (1, 1))),
     ("short rows of tiles in blocks", Case(70, 2, 9, (13, 7), (1, 1))),
+    ("rows that end where vectors begin", Case(1, 2, 3, (6, 128), (1, 1))),
     ("many panels in blocks", Case(2, 90, 150, (40, 44), (1, 1))),
 ]
 
@@ -205,8 +206,9 @@ def test_images_do_not_meet(size):
 @pytest.mark.spec("conv2d.nonfinite")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38])
-def test_what_is_no_number_or_overflows_stays_in_its_windows_and_its_image(size, value):
-    case = Case(3, 2, 9, (20, 23), (1, 1))
+@pytest.mark.parametrize("width", [23, 128])  # short rows of tiles, and rows that fill vectors
+def test_what_is_no_number_or_overflows_stays_in_its_windows_and_its_image(width, size, value):
+    case = Case(3, 2, 9, (20, width), (1, 1))
     x, weight, bias, grad_output = normals(7, *case.shapes)
     clean = results(case, f"winograd{size}", x, weight, bias, grad_output)
     x[1, 1, 10, 7] = grad_output[1, 3, 4, 22] = value
@@ -233,7 +235,7 @@ def test_an_infinity_under_a_dilated_kernel_stays_in_its_image(size):
     )
     run = lambda name: [verb(*arrays(), **options, algorithm=name) for verb, arrays in verbs]  # noqa: E731
     clean = run(f"winograd{size}")
-    x[1, 1, 11, 7] = grad_output[1, 3, 4, 22] = np.inf
+    x[1, 1, 11, 8] = grad_output[1, 3, 4, 21] = np.inf
     got, want = run(f"winograd{size}"), run("im2col")
     for one, before, direct in zip(got[:2], clean, want):
         assert_same_bits(one[[0, 2]], before[[0, 2]])

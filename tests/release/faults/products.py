@@ -116,10 +116,14 @@ FAULTS = [
             ("stale padding", "elif tile.down > 1:", "elif tile.down > 2:"),
             ("stale padding", "if tile.across > 1:", "if tile.across > 2:"),
             ("missing check", "count % lanes == 0 and ", ""),
-            ("missing check", " and channels % ROWS == 0", ""),
             ("wrong place", "(out, plane_at + i0 * out_w, out_h * out_w)", "(out, plane_at, out_h * out_w)"),
             ("missing bias", "steps, starts, tile, channels, c + bias.size)", "steps, starts, tile, channels, c)"),
         ],
+    ),
+    (
+        f"{ROOM}/conv2d/_correlation.py",
+        "kernels/test_conv2d_edges.py -k end_with_it",  # nothing else, for what is written behind an array may be anybody's
+        [("missing check", " and channels % ROWS == 0", "")],
     ),
     (
         f"{ROOM}/conv2d/_points.py",
@@ -319,13 +323,10 @@ FAULTS = [
         [
             ("missing check", "and first.shape != found.out_shape", "and False"),
             ("missing check", "if not type(x_shape) is type(weight_shape) is tuple or not", "if not"),
-            ("missing check", "or first.dtype is not second.dtype", ""),
-            ("missing check", " and array.flags.carray", ""),
             ("missing check", "if get_autotune() or are", "if are"),
             ("missing check", "get_autotune() or are_substituted():", "get_autotune():"),
             ("missing check", " or not _arrays.are_plain((x_shape, weight_shape, *options)):", ":"),
             ("missing step", "first.dtype, get_precision(), options)", "first.dtype, None, options)"),
-            ("missing check", "if dtype not in _arrays.FLOATING or len", "if len"),
         ],
     ),
     (
