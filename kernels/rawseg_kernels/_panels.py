@@ -15,6 +15,7 @@ from ._simd import LINE_BYTES, ROWS, VECTOR_BYTES, VECTORS, copy, interleave, ti
 DEPTH_BLOCK = 128  # steps of a sum at once: what a tile reads of b (128 * 192 bytes) then stays in the nearest cache
 SHALLOW = 64  # steps of a sum that are soon done, and
 NEAR = 64 * 64  # vectors of b that stay in the second-level cache
+ALONE = min(VECTORS, 2 * LINE_BYTES // VECTOR_BYTES)  # vectors of a tile whose lines a single panel can fetch
 NOWHERE = (0, 0)  # an address, and a step in bytes
 
 
@@ -64,7 +65,7 @@ def multiply_tile(
     later: of a large matrix it is no nearer than the third-level cache.
     """
     lanes = VECTOR_BYTES // a.itemsize
-    width, height = even(vectors - v, VECTORS), 1 if rows == 1 else ROWS
+    width, height = even(vectors - v, VECTORS if rows > ROWS else ALONE), 1 if rows == 1 else ROWS
     place, fetched = c_at + v * lanes, turn * 2 * LINE_BYTES
     if soon == 0 or fetched >= width * VECTOR_BYTES:
         soon, soon_step, fetched = a.ctypes.data, 0, -v * VECTOR_BYTES  # a line that is there
