@@ -347,6 +347,8 @@ def test_what_is_borrowed_is_nobody_elses_until_it_is_given_back():
     with borrowed(50, single) as again, borrowed(50, double) as other:
         assert np.shares_memory(first, again)
         assert not np.shares_memory(first, other)
+        with borrowed(50, single) as third:
+            assert not np.shares_memory(again, third)
     with borrowed(200_000, single) as larger:
         assert larger.size >= 200_000
         assert not np.shares_memory(first, larger)
@@ -356,10 +358,10 @@ def test_what_is_borrowed_is_nobody_elses_until_it_is_given_back():
         assert not np.shares_memory(huge, small)  # too much to keep
     with borrowed(200_000, single) as larger:
         pass
+    del first, second, again, other, third, larger, huge, small
     before = _arena.memory_stats()["live"]
-    del first, again, larger, huge
     _arena.empty_cache()
-    assert _arena.memory_stats()["live"] < before
+    assert _arena.memory_stats()["live"] <= before - 200_000 * single.itemsize
 
 
 def test_a_place_is_not_lost_where_no_array_can_be_made():
@@ -387,10 +389,10 @@ def test_scratch_is_the_threads_own_and_kept_for_its_next_kernel():
     assert not np.shares_memory(others[0], larger)
     huge = _arena.scratch(_arena.LARGEST_SCRATCH // 4 + 1, single)
     assert not np.shares_memory(huge, _arena.scratch(100, single))  # too much to keep
-    before = _arena.memory_stats()["live"]
     del huge, first, larger
+    before = _arena.memory_stats()["live"]
     _arena.empty_cache()
-    assert _arena.memory_stats()["live"] < before - _arena.LARGEST_SCRATCH
+    assert _arena.memory_stats()["live"] <= before - 200_000 * single.itemsize
 
 
 def test_memory_can_be_poisoned():
@@ -413,7 +415,7 @@ with _arena._arena.lock:  # as if another thread were inside
         del other
         right = (array == 3).all()
         del array
-        os._exit(0 if right and old.dead == [] else 1)
+        os._exit(0 if right and old.dead == [] and _arena._arena is not old else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
 
