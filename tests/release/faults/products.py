@@ -197,11 +197,6 @@ FAULTS = [
         ],
     ),
     (
-        f"{ROOM}/conv2d/_point_tasks.py",
-        CONV_PATCHES,
-        [("wrong unit", "unit = lanes if patch == PIXEL else patch.line", "unit = lanes")],
-    ),
-    (
         f"{ROOM}/conv2d/_packing.py",
         "kernels/test_conv2d.py -k 'wherever_their_pixels_lie or nothing_beyond'",
         [

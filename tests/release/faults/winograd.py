@@ -29,7 +29,7 @@ FAULTS = [
     ),
     (
         f"{ROOM}/conv2d/_winograd_tiles.py",
-        "kernels/test_winograd.py kernels/test_kernel_promises.py -k 'winograd or memory'",
+        "kernels/test_kernel_promises.py kernels/test_winograd.py -k 'winograd or memory'",
         [
             ("missing flip", "first_tap, tap_step = (8, -1) if adjoint", "first_tap, tap_step = (0, 1) if adjoint"),
             ("swapped axes", "i * grid.size + r - grid.top", "i * grid.size + r - grid.left"),
@@ -81,7 +81,7 @@ FAULTS = [
             ("missing check", "if 0 <= ih < h:", "if ih < h:"),
             ("swapped axes", "ih % dilation[0]) * counts[1] + left", "ih % dilation[0]) * counts[0] + left"),
             ("wrong number", "min(out_size[1], dilation[1])\n", "min(out_size[1], dilation[0])\n"),
-            ("off by one", "(w - 1 - left) // dilation[1] + 1)\n", "(w - left) // dilation[1] + 1)\n"),
+            ("off by one", "(w - 1 - left) // dilation[1] + 1)\n", "(w - 2 - left) // dilation[1] + 1)\n"),
         ],
     ),
     (
