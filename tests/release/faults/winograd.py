@@ -37,7 +37,7 @@ FAULTS = [
             ("missing check", "if 0 <= ih < grid.h else -left", "if 0 <= ih else -left"),
             ("off by one", "step = (vectors + 1) * lanes", "step = vectors * lanes"),
             ("off by one", "min(grid.size, grid.out_h - oh), 0", "min(grid.size, grid.out_h - oh - 1), 0"),
-            ("missing check", "range(min(grid.size, grid.out_h - i * grid.size))", "range(grid.size)"),
+            ("off by one", "grid.out_h - i * grid.size))", "grid.out_h - i * grid.size - 1))"),
             ("missing check", "return found == 0", "return True"),
             ("wrong image", "        if bad:\n            broken[image] = 1", "        if bad:\n            broken[0] = 1"),
             ("wrong image", "count):\n                broken[image] = 1", "count):\n                broken[0] = 1"),
