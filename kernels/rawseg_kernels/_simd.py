@@ -24,9 +24,9 @@ from numba.extending import intrinsic
 
 from ._errors import ArgumentError
 
+LINE_BYTES = 64  # of a cache
 # name: (bytes of a vector, rows of a tile, vectors of a tile): the accumulators, the vectors of b and one broadcast
 # fill the 32 registers of AVX-512 (8 * 3 + 3 + 1) and the 16 of the others (4 * 3 + 3 + 1, 4 * 2 + 2 + 1).
-LINE_BYTES = 64  # of a cache
 TILES = {"avx512": (64, 8, 3), "avx2": (32, 4, 3), "portable": (16, 4, 2)}
 
 

@@ -3,8 +3,9 @@
 Pixels that fill vectors are read where they are and summed in the output itself, so that a tile's stores are on their way to
 memory while the next one is computed. For those few that are left of a plane, vectors hold output channels. The pixels of many
 images whose planes fill no vector are gathered into one small strip, multiplied together, and put back. So are all pixels where
-too many channels of a plane's size would fall into the same few lines of a cache: sizes are often powers of two. Chains of
-fused multiply-adds as in `_correlation`: the same bits.
+too many channels of a plane's size would fall into the same few lines of a cache: sizes are often powers of two. And so are the
+pixels of patches, for a kernel whose windows tile an image: each place in a patch is a channel, taken from every patch, or put
+back into it (see `_patches`). Chains of fused multiply-adds as in `_correlation`: the same bits.
 """
 
 from __future__ import annotations

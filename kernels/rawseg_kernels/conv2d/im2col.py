@@ -24,6 +24,7 @@ from ._weight_sums import sum_over_pixels
 
 ONE = (1, 1)
 MOST_GATHERED, MOST_LAID_OUT = 64 * 64, 32 * 32  # patches of an image, of which more are no gain: forward, and the weights'
+MOST_IN_LINE = 1024  # patches side by side, all of which a task holds at once
 
 
 def _seen(x, kernel_size, out_size, stride, padding):
@@ -36,7 +37,7 @@ def _seen(x, kernel_size, out_size, stride, padding):
 
 def _by_patches(kernel_size, size, out_size, stride, padding, dilation, most):
     """Return whether windows of several pixels tile an image, at most so many of them."""
-    few = out_size[0] * out_size[1] <= most
+    few = out_size[0] * out_size[1] <= most and out_size[1] <= MOST_IN_LINE
     return few and kernel_size != ONE and are_patches(kernel_size, stride, padding, dilation, size, out_size)
 
 
