@@ -66,14 +66,14 @@ def _sums(emitter, runs, count, left, right, soon):
     whole = builder.mul(builder.sdiv(count, _INDEX(lanes)), _INDEX(lanes))
     with cgutils.for_range(builder, runs, intp=_INDEX) as loop:
         starts = [builder.mul(loop.index, run) for run in (left_run, right_run)]
-        here = [[builder.gep(row, [start]) for row in rows] for rows, start in zip((left, right), starts)]
+        a, b = ([builder.gep(row, [start]) for row in rows] for rows, start in zip((left, right), starts))
         with cgutils.for_range_slice(builder, _INDEX(0), whole, _INDEX(lanes), intp=_INDEX) as (i, _):
             emitter.fetch(soon, builder.add(starts[0], i))
-            _add_lanes(emitter, *here, i, [None] * parts, cells)
+            _add_lanes(emitter, a, b, i, [None] * parts, cells)
         with builder.if_then(builder.icmp_signed("<", whole, count)):
             rest = builder.sub(count, whole)
             masks = [emitter.first(builder.sub(rest, _INDEX(part * emitter.lanes))) for part in range(parts)]
-            _add_lanes(emitter, *here, whole, masks, cells)
+            _add_lanes(emitter, a, b, whole, masks, cells)
     return [_halved(builder, [builder.load(part) for part in cell]) for row in cells for cell in row]
 
 

@@ -38,7 +38,7 @@ def double_row(typing_context, count, source, at, to, to_at):
             for half in (0, 1):
                 order = [lane // 2 + lane % 2 * lanes + half * lanes // 2 for lane in range(lanes)]
                 pair_at = builder.add(builder.add(place, place), _INDEX(half * lanes))
-                emitter.write(emitter.shuffle(*both, order), to, pair_at, masks[half])
+                emitter.write(emitter.shuffle(both[0], both[1], order), to, pair_at, masks[half])
         return context.get_dummy_value()
 
     return signature, generate
@@ -62,7 +62,7 @@ def gather_doubled(typing_context, count, source, at, to, to_at):
             for ahead in (0, 2):
                 both = [builder.add(builder.add(place, place), _INDEX(ahead + half * lanes)) for half in (0, 1)]
                 both = [emitter.read(source, *where) for where in zip(both, masks)]
-                parts += [emitter.shuffle(*both, [2 * lane + odd for lane in range(lanes)]) for odd in (0, 1)]
+                parts += [emitter.shuffle(both[0], both[1], [2 * lane + odd for lane in range(lanes)]) for odd in (0, 1)]
             total = emitter.zero
             for weight, part in zip((FAR, NEAR, NEAR, FAR), parts):
                 total = builder.fadd(total, _share(emitter, weight, part))

@@ -196,7 +196,7 @@ def correlate_points(x, weight, bias, groups, transposed, after, out, patch=(1, 
     small, inputs, outputs = (x if transposed else out).shape, x.size // x.shape[0], out.size // x.shape[0]
     plane = small[2] * small[3]
     sizes = x.shape[0], groups, inputs // (plane * groups), outputs // (plane * groups), plane
-    patch = PIXEL if tuple(patch) == (1, 1) else Patch(*patch, small[3], int(transposed))
+    patch = PIXEL if tuple(patch) == (1, 1) else Patch(patch[0], patch[1], small[3], int(transposed))
     layout = laid_out(*sizes, x.itemsize, transposed, get_num_threads(), patch)
     depth, channels = sizes[2], outputs // plane
     weight, panels = weight.reshape(-1), groups * layout.points.all_panels

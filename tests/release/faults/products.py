@@ -296,7 +296,7 @@ FAULTS = [
         f"{ROOM}/_simd_dots.py",
         CONV_CUT,
         [
-            ("missing step", "_add_lanes(emitter, *here, whole, masks, cells)", "pass"),
+            ("missing step", "_add_lanes(emitter, a, b, whole, masks, cells)", "pass"),
             (
                 "= for +=",
                 "emitter.store(builder.fadd(emitter.load(to, at, row.type), row), to, at)",
