@@ -2,7 +2,7 @@
 
 Pixels are taken in blocks of BLOCK, whatever the dtype and the width of the vectors, so that neither reaches the bits. Each tap
 of each block has a mask of BLOCK bits: where a bit is 0, no pixel stands under the tap, nothing is read, and the sum is left as
-it is: what is padded is never multiplied, and no memory beyond a plane is touched. A block's row of masks ends with the mask of
+it is: what is padded is never multiplied, and no memory beyond a plane is touched. A block's row of masks begins with that of
 the pixels that exist at all, and with 1 where all masks are whole.
 
 Places count elements and nothing is checked, as in `_simd`.
@@ -105,12 +105,16 @@ class _MaskedEmitter(_Emitter):
 @vector_code
 def sum_taps(
     typing_context,
-    blocks,
+    planes,
+    runs,
+    runs_at,
     taps,
-    begin,
     resume,
+    begin,
+    begin_at,
     weight,
     weight_at,
+    area,
     x,
     x_at,
     steps,
@@ -122,60 +126,83 @@ def sum_taps(
     to,
     to_at,
 ):
-    """``to[p] = begin + sum over t of weight[place[t]] * x[p + shift[t]]`` for the pixels p of ``blocks`` blocks.
+    """``to[p] = begin[k] + sum over t of weight[k * area + place[t]] * x[p + shift[t]]`` for pixels p of ``planes`` planes k.
+
+    Planes lie one behind the other. ``runs`` holds three numbers for each: its first block, the end of the blocks that it has
+    for itself, and, if it shares the next one with the plane that follows, the mask of the pixels there that are not its own.
 
     One chain of fused multiply-adds in the order of the ``taps`` taps, one of TAPS; it starts from what ``to`` holds if
     ``resume`` is not 0. ``steps`` holds shift and place of one tap after the other. ``masks_at`` is the place of the first
-    block's row of masks, ``row`` the length of each, and ``tap`` the first tap's column.
+    block's row of masks, ``row`` the length of each, and ``tap`` the number of the first tap in it.
     """
-    dtype = _same_dtype(weight, x, to)
+    dtype = _same_dtype(begin, weight, x, to)
     place = types.int64
-    signature = types.void(
-        place, place, dtype, place, weight, place, x, place, steps, place, masks, place, place, place, to, place
-    )
+    arrays = (begin, place, weight, place, place, x, place, steps, place, masks, place)
+    signature = types.void(place, runs, place, place, place, *arrays, place, place, to, place)
 
     def generate(context, builder, signature, arguments):
-        blocks, taps, begin, resume, tap, row = (arguments[i] for i in (0, 1, 2, 3, 12, 13))
+        planes, taps, resume, area, tap, row = (arguments[i] for i in (0, 3, 4, 9, 16, 17))
         emitter = _MaskedEmitter(context, builder, dtype)
-        arrays = [emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (4, 6, 8, 10, 14)]
-        weight, x, steps, masks, to = arrays
+        arrays = [emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (1, 5, 7, 10, 12, 14, 18)]
+        runs, begin, weight, x, steps, masks, to = arrays
+        resumes = builder.icmp_signed("!=", resume, _INDEX(0))
         for count in TAPS:
             with builder.if_then(builder.icmp_signed("==", taps, _INDEX(count))):
-                table = [[builder.load(builder.gep(steps, [_INDEX(2 * t + i)])) for i in (0, 1)] for t in range(count)]
-                views = [builder.gep(x, [shift]) for shift, _ in table]
-                factors = [emitter.broadcast(builder.load(builder.gep(weight, [at]))) for _, at in table]
-                begins = emitter.broadcast(begin)
-                resumes = builder.icmp_signed("!=", resume, _INDEX(0))
-                with cgutils.for_range(builder, blocks, intp=_INDEX) as loop:
-                    rows = _Masks(emitter, builder.gep(masks, [builder.mul(loop.index, row)]), row, tap)
-                    _sum_block(emitter, loop.index, begins, resumes, factors, views, rows, to)
+                views = [builder.gep(x, [builder.load(builder.gep(steps, [_INDEX(2 * t)]))]) for t in range(count)]
+                places = [builder.gep(steps, [_INDEX(2 * t + 1)]) for t in range(count)]
+                with cgutils.for_range(builder, planes, intp=_INDEX) as plane:
+                    run = builder.gep(runs, [builder.mul(plane.index, _INDEX(3))])
+                    first, end, other = (builder.zext(builder.load(builder.gep(run, [_INDEX(i)])), _INDEX) for i in range(3))
+                    at, length = builder.mul(first, _INDEX(BLOCK)), builder.sub(end, first)
+                    arrays = [
+                        builder.gep(masks, [builder.mul(first, row)]),
+                        *(builder.gep(view, [at]) for view in (to, *views)),
+                    ]
+                    own = _numbers(emitter, plane.index, begin, weight, area, places)
+                    with cgutils.for_range(builder, length, intp=_INDEX) as loop:
+                        _sum_block(emitter, loop.index, row, tap, resumes, [[one] * emitter.parts for one in own], *arrays)
+                    with builder.if_then(builder.icmp_signed("!=", other, _INDEX(0))):
+                        following = _numbers(emitter, builder.add(plane.index, _INDEX(1)), begin, weight, area, places)
+                        others = emitter.masks(run, _INDEX(2))
+                        mixed = [[builder.select(mask, two, one) for mask in others] for one, two in zip(own, following)]
+                        _sum_block(emitter, length, row, tap, resumes, mixed, *arrays)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _sum_block(emitter, block, begins, resumes, factors, views, rows, to):
-    """One block of `sum_taps`: a register or more from its start to the store."""
+def _numbers(emitter, k, begin, weight, area, places):
+    """Return vectors of what the chains of plane k begin with, and of its weights."""
     builder = emitter.builder
+    own = builder.gep(weight, [builder.mul(k, area)])
+    numbers = [builder.gep(begin, [k]), *(builder.gep(own, [builder.load(place)]) for place in places)]
+    return [emitter.broadcast(builder.load(number)) for number in numbers]
+
+
+def _sum_block(emitter, block, row, tap, resumes, numbers, masks, to, *views):
+    """One block of `sum_taps`: a register or more from its start to the store. Each has numbers of its own."""
+    builder = emitter.builder
+    rows = _Masks(emitter, builder.gep(masks, [builder.mul(block, row)]), tap)
     places = [builder.add(builder.mul(block, _INDEX(BLOCK)), _INDEX(i * emitter.lanes)) for i in range(emitter.parts)]
     cells = [cgutils.alloca_once(builder, emitter.vector) for _ in places]
-    for cell in cells:
-        builder.store(begins, cell)
+    begins, factors = numbers[0], numbers[1:]
+    for cell, begin in zip(cells, begins):
+        builder.store(begin, cell)
     with builder.if_then(resumes):
         for cell, place, mask in zip(cells, places, rows.existing()):
             builder.store(emitter.read(to, place, mask), cell)
     with builder.if_else(rows.whole()) as (whole, parted):
         with whole:
             for factor, view in zip(factors, views):
-                for cell, place in zip(cells, places):
-                    held = [factor, emitter.load(view, place, emitter.vector), builder.load(cell)]
+                for cell, place, one in zip(cells, places, factor):
+                    held = [one, emitter.load(view, place, emitter.vector), builder.load(cell)]
                     builder.store(builder.call(emitter.fma, held), cell)
             for cell, place in zip(cells, places):
                 emitter.store(builder.load(cell), to, place)
         with parted:
             for t, (factor, view) in enumerate(zip(factors, views)):
-                for cell, place, mask in zip(cells, places, rows.of(t)):
-                    emitter.add_product(mask, factor, emitter.read(view, place, mask), cell)
+                for cell, place, one, mask in zip(cells, places, factor, rows.of(t)):
+                    emitter.add_product(mask, one, emitter.read(view, place, mask), cell)
             with builder.if_else(rows.all_exist()) as (full, partial):
                 with full:
                     for cell, place in zip(cells, places):
@@ -186,62 +213,84 @@ def _sum_block(emitter, block, begins, resumes, factors, views, rows, to):
 
 
 class _Masks:
-    """A block's masks: of all taps, of the pixels that exist, and whether all of them are whole."""
+    """A block's masks: of the pixels that exist, whether all masks are whole, and of all taps."""
 
-    def __init__(self, emitter, pointer, row, tap):
-        self.emitter, self.builder, self.pointer, self.row, self.tap = emitter, emitter.builder, pointer, row, tap
+    def __init__(self, emitter, pointer, tap):
+        self.emitter, self.builder, self.pointer, self.tap = emitter, emitter.builder, pointer, tap
 
     def of(self, t):
-        return self.emitter.masks(self.pointer, self.builder.add(self.tap, _INDEX(t)))
+        return self.emitter.masks(self.builder.gep(self.pointer, [self.tap]), _INDEX(2 + t))
 
     def existing(self):
-        return self.emitter.masks(self.pointer, self.builder.sub(self.row, _INDEX(2)))
+        return self.emitter.masks(self.pointer, _INDEX(0))
 
     def all_exist(self):
-        bits = self._column(2)
+        bits = self._column(0)
         return self.builder.icmp_unsigned("==", bits, bits.type((1 << BLOCK) - 1))
 
     def whole(self):
         flag = self._column(1)
         return self.builder.icmp_unsigned("!=", flag, flag.type(0))
 
-    def _column(self, last):
-        return self.builder.load(self.builder.gep(self.pointer, [self.builder.sub(self.row, _INDEX(last))]))
+    def _column(self, index):
+        return self.builder.load(self.builder.gep(self.pointer, [_INDEX(index)]))
 
 
 @vector_code
 def add_products(
-    typing_context, blocks, taps, grad, grad_at, x, x_at, steps, steps_at, masks, masks_at, tap, row, sums, sums_at
+    typing_context,
+    planes,
+    apart,
+    blocks,
+    taps,
+    grad,
+    grad_at,
+    x,
+    x_at,
+    steps,
+    steps_at,
+    masks,
+    masks_at,
+    tap,
+    row,
+    sums,
+    sums_at,
+    sums_apart,
 ):
     """``sums[t, p % BLOCK] += sum over p of grad[p] * x[p + shift[t]]`` for the pixels p of ``blocks`` blocks.
 
-    A lane is one chain of fused multiply-adds in the order of the blocks, started at 0 and added to what ``sums`` holds.
-    Taps, shifts and masks as in `sum_taps`.
+    So for each of ``planes`` planes, which are ``apart`` in ``grad`` and in ``x``. A lane is one chain of fused multiply-adds
+    in the order of the blocks, started at 0 and added to what ``sums`` holds. Taps, shifts and masks as in `sum_taps`.
     """
     dtype = _same_dtype(grad, x, sums)
     place = types.int64
-    signature = types.void(place, place, grad, place, x, place, steps, place, masks, place, place, place, sums, place)
+    arrays = (grad, place, x, place, steps, place, masks, place)
+    signature = types.void(*[place] * 4, *arrays, place, place, sums, place, place)
 
     def generate(context, builder, signature, arguments):
-        blocks, taps, tap, row = (arguments[i] for i in (0, 1, 10, 11))
+        planes, apart, blocks, taps, tap, row = (arguments[i] for i in (0, 1, 2, 3, 12, 13))
         emitter = _MaskedEmitter(context, builder, dtype)
-        arrays = [emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (2, 4, 6, 8, 12)]
-        grad, x, steps, masks, sums = arrays
+        arrays = [emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (4, 6, 8, 10, 14)]
+        steps, masks = arrays[2:4]
         for count in TAPS:
             with builder.if_then(builder.icmp_signed("==", taps, _INDEX(count))):
-                views = [builder.gep(x, [builder.load(builder.gep(steps, [_INDEX(2 * t)]))]) for t in range(count)]
-                for part in range(emitter.parts):
-                    cells = [cgutils.alloca_once(builder, emitter.vector) for _ in views]
-                    for cell in cells:
-                        builder.store(emitter.zero, cell)
-                    with cgutils.for_range(builder, blocks, intp=_INDEX) as loop:
-                        rows = _Masks(emitter, builder.gep(masks, [builder.mul(loop.index, row)]), row, tap)
-                        at = builder.add(builder.mul(loop.index, _INDEX(BLOCK)), _INDEX(part * emitter.lanes))
-                        _add_block(emitter, part, at, grad, views, rows, cells)
-                    for t, cell in enumerate(cells):
-                        at = _INDEX(t * BLOCK + part * emitter.lanes)
-                        total = builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))
-                        emitter.store(total, sums, at)
+                shifts = [builder.load(builder.gep(steps, [_INDEX(2 * t)])) for t in range(count)]
+                with cgutils.for_range(builder, planes, intp=_INDEX) as plane:
+                    own = zip((arrays[0], arrays[1], arrays[4]), (apart, apart, arguments[-1]))
+                    grad, x, sums = (builder.gep(array, [builder.mul(plane.index, step)]) for array, step in own)
+                    views = [builder.gep(x, [shift]) for shift in shifts]
+                    for part in range(emitter.parts):
+                        cells = [cgutils.alloca_once(builder, emitter.vector) for _ in views]
+                        for cell in cells:
+                            builder.store(emitter.zero, cell)
+                        with cgutils.for_range(builder, blocks, intp=_INDEX) as loop:
+                            rows = _Masks(emitter, builder.gep(masks, [builder.mul(loop.index, row)]), tap)
+                            at = builder.add(builder.mul(loop.index, _INDEX(BLOCK)), _INDEX(part * emitter.lanes))
+                            _add_block(emitter, part, at, grad, views, rows, cells)
+                        for t, cell in enumerate(cells):
+                            at = _INDEX(t * BLOCK + part * emitter.lanes)
+                            total = builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))
+                            emitter.store(total, sums, at)
         return context.get_dummy_value()
 
     return signature, generate
@@ -334,7 +383,8 @@ def join_row(typing_context, source, even_at, odd_at, to, to_at, count):
             for i in (0, 1):
                 order = [lane // 2 + lane % 2 * lanes + i * lanes // 2 for lane in range(lanes)]
                 at = builder.add(builder.mul(index, _INDEX(2 * lanes)), _INDEX(i * lanes))
-                emitter.write(emitter.shuffle(both[0], both[1], order), to, at, masks[i])
+                with builder.if_then(builder.icmp_signed("<", at, count)):  # short rows have nothing in the second vector
+                    emitter.write(emitter.shuffle(both[0], both[1], order), to, at, masks[i])
         return context.get_dummy_value()
 
     return signature, generate
