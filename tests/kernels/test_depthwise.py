@@ -20,6 +20,7 @@ from rawseg.testing.strategies.convolution import Convolution
 from rawseg_kernels import conv2d
 from rawseg_kernels._simd_rows import BLOCK
 from rawseg_kernels.conv2d._choice import choose
+from rawseg_kernels.conv2d._plane_tables import adjoint_tables, forward_tables
 
 torch_conv2d: Any = torch.nn.functional.conv2d
 
@@ -109,11 +110,17 @@ def test_an_output_is_one_chain_in_order_of_the_taps():
 SAME = Convolution((2, 5, 37, 41), (10, 1, 3, 3), (1, 1), (1, 1), (1, 1), 5)  # read and written where it is
 HALVED = Convolution((2, 5, 38, 44), (5, 1, 3, 5), (2, 2), (1, 2), (1, 1), 5)  # even and odd columns
 OTHERS = Convolution((2, 5, 38, 44), (5, 1, 4, 2), (3, 1), (0, 2), (2, 1), 5)
+STRIPS = [  # small planes one behind the other, which share blocks
+    Convolution((2, 6, 7, 7), (6, 1, 3, 3), (1, 1), (1, 1), (1, 1), 6),
+    Convolution((2, 18, 14, 14), (18, 1, 3, 3), (2, 2), (1, 1), (1, 1), 18),  # more than are taken at once
+    Convolution((2, 4, 8, 5), (4, 1, 3, 5), (2, 1), (1, 1), (1, 1), 4),  # narrower than what they are computed from
+]
+BANDS = Convolution((2, 2, 151, 130), (2, 1, 5, 3), (2, 2), (2, 1), (1, 1), 2)  # more rows than are parted at once
 
 
 @pytest.mark.proves("conv2d", "determinism")
 @pytest.mark.spec("all.bits", "all.strides", "all.fresh")
-@pytest.mark.parametrize("case", [SAME, HALVED, OTHERS])
+@pytest.mark.parametrize("case", [SAME, HALVED, OTHERS, STRIPS[1], BANDS])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_promises(monkeypatch, case, dtype):
     x, weight, bias, grad_output = normals(5, *shapes(case), dtype=dtype)
@@ -131,6 +138,36 @@ def test_images_do_not_meet(case):
         x, weight, bias, grad_output = arrays
         single = run(case, x[b : b + 1], weight, bias, grad_output[b : b + 1])
         assert_same_bits((single[0], single[1]), (whole[0][b : b + 1], whole[1][b : b + 1]))
+
+
+def tables(case: Convolution):
+    """The tables of the output, and of the gradients of x and of the weight, for all channels."""
+    geometry, channels = (case.stride, case.padding, case.dilation, case.x[2:]), case.x[1]
+    arguments = case.weight[2:], case.out_size, *geometry
+    forward, adjoint = forward_tables(*arguments, channels), adjoint_tables(*arguments, channels)
+    return forward, adjoint, forward_tables(*arguments, channels, shared=False)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", STRIPS)
+def test_planes_do_not_meet(case, dtype):
+    assert all(table.planes > 1 for table in tables(case))
+    x, weight, bias, grad_output = normals(6, *shapes(case), dtype=dtype)
+    x[:, 1], weight[2], bias[3], grad_output[:, 2] = np.nan, np.inf, -np.inf, np.nan
+    whole = run(case, x, weight, bias, grad_output)
+    single = Convolution((2, 1, *case.x[2:]), (1, *case.weight[1:]), case.stride, case.padding, case.dilation, 1)
+    for c in range(case.x[1]):
+        of = slice(c, c + 1)
+        out, grad_input, grad_weight = run(single, x[:, of], weight[of], bias[of], grad_output[:, of])
+        assert_same_bits((out, grad_input, grad_weight), (whole[0][:, of], whole[1][:, of], whole[2][of]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_whole_numbers_of_large_planes_are_exact(dtype):
+    assert all(table.bands.shape[0] > 1 for table in tables(BANDS))
+    arrays = integers(4, *shapes(BANDS), dtype=dtype)
+    for got, want in zip(run(BANDS, *arrays), torch_run(BANDS, *arrays)):
+        np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.spec("conv2d.nonfinite", "all.nonfinite")
@@ -171,8 +208,8 @@ GUARDED = """
 import numpy as np
 from convolution_cases import integers
 from guard_pages import guarded
-from test_depthwise import HALVED, OTHERS, SAME, run, shapes
-for case in (SAME, HALVED, OTHERS):
+from test_depthwise import BANDS, HALVED, OTHERS, SAME, STRIPS, run, shapes
+for case in (SAME, HALVED, OTHERS, *STRIPS, BANDS):
     for dtype in (np.float32, np.float64):
         for end in (True, False):
             run(case, *(guarded(array, end) for array in integers(0, *shapes(case), dtype=dtype)))

@@ -41,11 +41,13 @@ FAULTS = [
         [
             ("group offset", "task // share if share > 1", "task if share > 1"),
             ("group offset", "number // share * h * w", "number * h * w // share"),
-            ("missing step", "k = k + 1 if k + 1 < channels else 0", "k = k + 1"),
-            ("missing step", "if not table.covered:", "if False:"),
+            ("missing step", "k = k + planes if k + planes < channels else 0", "k = k + planes"),
+            ("missing step", "0 if table.covered else planes", "0"),
             ("missing step", "fill(sums, 0, count * taps * BLOCK, x.dtype.type(0))", "pass"),
             ("missing step", "* out_w + first_w, p * size", "* out_w, p * size"),
-            ("= for +=", "begin, resume + tap,", "begin, resume,"),
+            ("= for +=", "count, resume + tap,", "count, resume,"),
+            ("missing step", "residue, start = 0, start + pitch", "residue = 0"),
+            ("wrong order", "to + stride[0] * out_w, place", "to + out_w, place"),
             ("off by one", "(w - first + step_w - 1) // step_w", "(w - first) // step_w"),
         ],
     ),
@@ -55,7 +57,10 @@ FAULTS = [
         [
             ("off by one", "& (w < size[1])", "& (w <= size[1])"),
             ("missing check", "& (h < size[0])", ""),
-            ("missing check", "exists = (row < phase.count[0]) & (column < phase.count[1])", "exists = row < phase.count[0]"),
+            ("missing check", ") & (column < phase.count[1])", ")"),
+            ("wrong mask", "row % phase.count[0] * step[0]", "row * step[0]"),
+            ("wrong mask", "(1 << BLOCK) - (1 << after % BLOCK)", "(1 << after % BLOCK) - 1"),
+            ("off by one", "end + max(offs)]", "end + max(offs) - 1]"),
             (
                 "flip or transposition",
                 "off_h % step[0] * step[1] + off_w % step[1]",
@@ -68,7 +73,8 @@ FAULTS = [
         f"{ROOM}/_simd_rows.py",
         DEPTHWISE,
         [
-            ("wrong mask", "self.builder.add(self.tap, _INDEX(t)))", "self.tap)"),
+            ("wrong mask", "[self.tap]), _INDEX(2 + t))", "[self.tap]), _INDEX(2))"),
+            ("wrong order", "builder.select(mask, two, one)", "builder.select(mask, one, two)"),
             ("wrong order", "[2 * lane + half for lane", "[2 * lane + 1 - half for lane"),
             ("= for +=", "builder.fadd(emitter.load(sums, at, emitter.vector), builder.load(cell))", "builder.load(cell)"),
             ("wrong order", "lane // 2 + lane % 2 * lanes + i", "lane // 2 + (1 - lane % 2) * lanes + i"),
