@@ -10,7 +10,7 @@ Places are counted in elements of a flat array.
 from __future__ import annotations
 
 from ._jit import inlined, piece
-from ._simd import LINE_BYTES, ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_product
+from ._simd import LINE_BYTES, ROWS, VECTOR_BYTES, VECTORS, copy, interleave, tile_of_rows, tile_product
 
 DEPTH_BLOCK = 128  # steps of a sum at once: what a tile reads of b (128 * 192 bytes) then stays in the nearest cache
 SHALLOW = 64  # steps of a sum that are soon done, and
@@ -53,6 +53,19 @@ def multiply(
                 place, next_a = c_at + p * ROWS * c_step, a_step if p + 1 < panels else after
                 width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a, *fetched)
             v += width
+
+
+@piece
+def multiply_rows(rows, runs, count, resume, a, a_at, a_step, a_run, b, b_at, steps, starts, vectors, c, c_at, c_step):
+    """Do as `multiply` for ``runs`` runs of ``count`` steps, where rows of ``a`` lie as they are, ``a_step`` elements apart."""
+    lanes, v = VECTOR_BYTES // a.itemsize, 0
+    while v < vectors:
+        width = even(vectors - v, VECTORS)
+        for r in range(0, rows, ROWS):
+            place = c_at + r * c_step + v * lanes
+            operands = a, a_at + r * a_step, a_step, a_run, b, b_at, steps, starts, v, c, place, c_step
+            tile_of_rows(min(ROWS, rows - r), width, runs, count, resume, *operands)
+        v += width
 
 
 @inlined

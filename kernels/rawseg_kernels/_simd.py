@@ -147,23 +147,100 @@ def tile_product(
 
     def generate(context, builder, signature, arguments):
         rows, vectors, depth, resume = arguments[:4]
+        c_step, soon, soon_step, next_a = arguments[-4:]
         emitter = _Emitter(context, builder, dtype)
         a, b, steps, starts, c = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (4, 6, 8, 10, 12))
+
+        def factors(k):
+            needed = builder.inttoptr(builder.add(soon, builder.mul(k, soon_step)), b.type)
+            for line in (0, 1):
+                emitter.fetch(needed, _INDEX(line * LINE_BYTES // emitter.itemsize))
+            panel = builder.gep(a, [builder.mul(k, _INDEX(ROWS))])
+            emitter.fetch(panel, next_a)
+            return [builder.gep(panel, [_INDEX(r)]) for r in range(ROWS)]
+
         for height, width in product((1, ROWS), range(1, VECTORS + 1)):
             fits = [builder.icmp_signed("==", asked, _INDEX(size)) for asked, size in ((rows, height), (vectors, width))]
             with builder.if_then(builder.and_(*fits)):
-                columns = [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(width)]
-                results = [builder.gep(c, [builder.mul(arguments[-4], _INDEX(r))]) for r in range(height)]
-                _sum_tile(emitter, depth, resume, a, columns, steps, results, *arguments[-3:])
+                results = [builder.gep(c, [builder.mul(c_step, _INDEX(r))]) for r in range(height)]
+                cells = _begun(emitter, resume, results, width)
+                _add_steps(emitter, depth, factors, _columns(builder, b, starts, width), steps, cells)
+                _end(emitter, cells, results)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _sum_tile(emitter, depth, resume, a, columns, steps, rows, soon, soon_step, next_a):
-    """One width of `tile_product`: accumulators in registers from the load of c, or from zero, to its store."""
+@vector_code
+def tile_of_rows(
+    typing_context,
+    rows,
+    vectors,
+    runs,
+    count,
+    resume,
+    a,
+    a_at,
+    a_step,
+    a_run,
+    b,
+    b_at,
+    steps,
+    starts,
+    starts_at,
+    c,
+    c_at,
+    c_step,
+):
+    """Do as `tile_product` for up to ROWS ``rows`` of ``a`` that are not packed: they lie ``a_step`` elements apart.
+
+    A sum has ``runs`` runs of ``count`` steps, those of ``a`` ``a_run`` elements apart; those of ``b`` follow each other. The
+    rows behind are fetched meanwhile.
+    """
+    dtype = _same_dtype(a, b, c)
+    place = types.int64
+    signature = types.void(*[place] * 5, a, *[place] * 3, b, place, steps, starts, place, c, place, place)
+
+    def generate(context, builder, signature, arguments):
+        rows, vectors, runs, count, resume, _, _, a_step, a_run = arguments[:9]
+        emitter = _Emitter(context, builder, dtype)
+        places = [(5, 6), (9, 10), (11, None), (12, 13), (14, 15)]
+        a, b, steps, starts, c = (
+            emitter.address(signature.args[i], arguments[i], _INDEX(0) if at is None else arguments[at]) for i, at in places
+        )
+        last = builder.sub(rows, _INDEX(1))  # takes the place of rows that are missing: it is computed and written again
+        numbers = [builder.select(builder.icmp_signed("<", _INDEX(r), last), _INDEX(r), last) for r in range(ROWS)]
+        sides = (a, a_step), (c, arguments[-1])
+        lines, results = ([builder.gep(side, [builder.mul(n, step)]) for n in numbers] for side, step in sides)
+        behind = builder.gep(a, [builder.mul(a_step, _INDEX(ROWS))])
+        for width in range(1, VECTORS + 1):
+            with builder.if_then(builder.icmp_signed("==", vectors, _INDEX(width))):
+                columns, cells = _columns(builder, b, starts, width), _begun(emitter, resume, results, width)
+                with cgutils.for_range(builder, runs, intp=_INDEX) as loop:
+                    begin, done = builder.mul(loop.index, a_run), builder.mul(loop.index, count)
+
+                    def factors(k, begin=begin):
+                        row, line = builder.and_(k, _INDEX(ROWS - 1)), builder.sdiv(k, _INDEX(ROWS))
+                        at = builder.add(begin, builder.mul(line, _INDEX(LINE_BYTES // emitter.itemsize)))
+                        emitter.fetch(behind, builder.add(builder.mul(row, a_step), at))
+                        return [builder.gep(line, [builder.add(begin, k)]) for line in lines]
+
+                    _add_steps(emitter, count, factors, columns, builder.gep(steps, [done]), cells)
+                _end(emitter, cells, results)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _columns(builder, b, starts, width):
+    """Return where the vectors of a tile begin."""
+    return [builder.gep(b, [builder.load(builder.gep(starts, [_INDEX(v)]))]) for v in range(width)]
+
+
+def _begun(emitter, resume, rows, width):
+    """Return a tile's accumulators, row by row: from c, or zero if ``resume`` is 0. LLVM turns them into registers."""
     builder, vector, lanes = emitter.builder, emitter.vector, emitter.lanes
-    cells = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in rows]  # LLVM turns these into registers
+    cells = [[cgutils.alloca_once(builder, vector) for _ in range(width)] for _ in rows]
     with builder.if_else(builder.icmp_signed("==", resume, _INDEX(0))) as (anew, further):
         with anew:
             for row, pointer in zip(cells, rows):
@@ -174,17 +251,18 @@ def _sum_tile(emitter, depth, resume, a, columns, steps, rows, soon, soon_step, 
             for row, pointer in zip(cells, rows):
                 for v, cell in enumerate(row):
                     builder.store(emitter.load(pointer, _INDEX(v * lanes), vector), cell)
+    return cells
+
+
+def _add_steps(emitter, depth, factors, columns, steps, cells):
+    """Add up ``depth`` steps; ``factors(k)`` says where step k of every row of a is."""
+    builder = emitter.builder
 
     def add_step(k):
         step = builder.load(builder.gep(steps, [k]))
-        taken = [emitter.load(column, step, vector) for column in columns]
-        needed = builder.inttoptr(builder.add(soon, builder.mul(k, soon_step)), columns[0].type)
-        for line in (0, 1):
-            emitter.fetch(needed, _INDEX(line * LINE_BYTES // emitter.itemsize))
-        panel = builder.gep(a, [builder.mul(k, _INDEX(ROWS))])
-        emitter.fetch(panel, next_a)
-        for r, row in enumerate(cells):
-            factor = emitter.broadcast(builder.load(builder.gep(panel, [_INDEX(r)])))
+        taken = [emitter.load(column, step, emitter.vector) for column in columns]
+        for place, row in zip(factors(k), cells):
+            factor = emitter.broadcast(builder.load(place))
             for value, cell in zip(taken, row):
                 builder.store(builder.call(emitter.fma, [factor, value, builder.load(cell)]), cell)
 
@@ -194,9 +272,13 @@ def _sum_tile(emitter, depth, resume, a, columns, steps, rows, soon, soon_step, 
         add_step(builder.add(k, _INDEX(1)))
     with builder.if_then(builder.icmp_signed("<", pairs, depth)):
         add_step(pairs)
+
+
+def _end(emitter, cells, rows):
+    """Write a tile's accumulators to c."""
     for row, pointer in zip(cells, rows):
         for v, cell in enumerate(row):
-            emitter.store(builder.load(cell), pointer, _INDEX(v * lanes))
+            emitter.store(emitter.builder.load(cell), pointer, _INDEX(v * emitter.lanes))
 
 
 @vector_code

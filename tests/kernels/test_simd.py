@@ -17,7 +17,7 @@ from promises import assert_same_bits
 
 from rawseg_kernels import _simd
 from rawseg_kernels._errors import ArgumentError
-from rawseg_kernels._panels import DEPTH_BLOCK, multiply, pack_rows
+from rawseg_kernels._panels import DEPTH_BLOCK, multiply, multiply_rows, pack_rows
 from rawseg_kernels._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
 from rawseg_kernels._simd_dots import _turned
 
@@ -42,6 +42,11 @@ def run_fill(to, first, last, value):
 @numba.njit
 def run_multiply(*arguments):
     multiply(*arguments)
+
+
+@numba.njit
+def run_multiply_rows(*arguments):
+    multiply_rows(*arguments)
 
 
 @numba.njit
@@ -99,6 +104,24 @@ def test_products_of_whole_numbers(rows, dtype):
             np.testing.assert_array_equal(got, c + reversed_vectors(a @ b, lanes))
             got = product(a, b, np.full_like(c, np.nan), vectors, vectors * lanes + 1, resume=0)
             np.testing.assert_array_equal(got, reversed_vectors(a @ b, lanes))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("rows", [1, ROWS - 1, ROWS, 2 * ROWS + 1])
+def test_rows_that_lie_where_they_are_have_the_same_bits(rows, dtype):
+    runs, lanes = 3, VECTOR_BYTES // np.dtype(dtype).itemsize
+    for vectors, count in [(1, 1), (VECTORS, 2), (VECTORS + 1, 7), (2 * VECTORS, 30)]:
+        depth, width = runs * count, vectors * lanes
+        a, b, c = normals(count, (runs, rows, count + 2), (depth, width), (rows + 1, width), dtype=dtype)
+        steps, starts = np.arange(depth) * width, np.arange(vectors)[::-1] * lanes
+        for resume in (0, 1):
+            got = c.copy()
+            left = a.reshape(-1), 1, count + 2, rows * (count + 2)
+            right = b.reshape(-1), 0, steps, starts, vectors
+            run_multiply_rows(rows, runs, count, resume, *left, *right, got.reshape(-1), 0, width)
+            side = a[:, :, 1 : 1 + count].transpose(1, 0, 2).reshape(rows, depth)
+            assert_same_bits(got[:rows], product(side, b, c[:rows], vectors, width, resume))
+            assert_same_bits(got[rows], c[rows])  # nothing is written behind the last row
 
 
 def chain(a, b, c):

@@ -4,16 +4,14 @@
 
 Both are read along the rows where they lie, in chunks of pixels: a piece of a plane, or the planes of several images. A task
 owns some channels of either side and a share of the chunks; chunks, and then shares, are added in order. What is added to what
-follows from the shape alone, so neither threads nor vector widths reach the bits. The side of fewer channels is read again and
-again: it takes the place of the input, whichever it is.
+follows from the shape alone, so neither threads nor vector widths reach the bits. The input
+is read again and again.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import NamedTuple
-
-import numpy as np
 
 from .._arena import zeros
 from .._jit import kernel, piece
@@ -122,9 +120,6 @@ def sum_points(grad_output, x, weight_shape, groups):
     """Return ``grad_weight``, in the shape of the weights; ``x`` has the size of ``grad_output``."""
     n, channels_out, height, width = grad_output.shape
     depth, plane = weight_shape[1], height * width
-    if groups == 1 and channels_out < depth:
-        turned = sum_points(x, grad_output, (depth, channels_out, 1, 1), 1)
-        return np.ascontiguousarray(turned.reshape(depth, channels_out).T).reshape(weight_shape)
     if n * plane == 0:
         return zeros(tuple(weight_shape), x.dtype)
     chunk = chunks(n, plane, channels_out // groups, depth, groups, x.itemsize, get_num_threads())

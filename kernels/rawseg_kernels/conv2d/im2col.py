@@ -17,8 +17,7 @@ from ._correlation import correlate
 from ._finite import finite
 from ._patches import are_patches, to_channels
 from ._phases import adjoint_phases, forward_phases
-from ._point_products import are_many, multiply_points
-from ._point_sums import sum_points
+from ._point_weights import sum_over_points
 from ._points import correlate_points
 from ._weight_sums import sum_over_pixels
 
@@ -99,9 +98,7 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
         return backward_weight(grad_output, seen, points, ONE, padding, dilation, groups).reshape(weight_shape)
     seen, step = _seen(x, weight_shape[2:], grad_output.shape[2:], stride, padding)
     if kernel_size == ONE and step == ONE and seen.shape[2:] == grad_output.shape[2:]:  # without padding
-        plane = seen.shape[2] * seen.shape[3]
-        many = are_many(weight_shape[0] // groups, weight_shape[1], plane) and grad_output.size > 0
-        return (multiply_points if many else sum_points)(grad_output, seen, weight_shape, groups)
+        return sum_over_points(grad_output, seen, weight_shape, groups)
     grad_weight = sum_over_pixels(grad_output, seen, weight_shape, step, padding, dilation, groups)
     if not finite(grad_weight):
         return direct.backward_weight(grad_output, x, weight_shape, stride, padding, dilation, groups)
