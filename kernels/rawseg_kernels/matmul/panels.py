@@ -14,13 +14,14 @@ from .._arena import empty
 from .._jit import kernel, piece
 from .._panels import DEPTH_BLOCK, NOWHERE, SHALLOW, multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
-from .._threads import launch
+from .._threads import get_num_threads, launch
 from . import few_rows
 
 TILE_ROWS = 512  # rows of a tile, at most. With so many, its rows are
 TILE_BYTES = 192  # long: DEPTH_BLOCK steps of both sides and its results are in the second-level cache together; or else
 WIDE_BYTES = 5 * VECTOR_BYTES * VECTORS  # where memory, not the products, takes the time; or else one panel of vectors
 FEW_ROWS = 2 * ROWS  # of a tile: b is read so seldom that it is not worth laying out
+LINES = 32  # steps at once of a single panel: long pieces of so many rows of b are what the processor fetches by itself
 CLASH = 1024  # bytes: rows a multiple apart fall into the same few lines of a cache
 ENOUGH_TASKS = 16  # tiles shrink until there are as many
 
@@ -60,7 +61,7 @@ def pack_right(b, matrix_at, k0, count, column, columns, depth, all_columns, tra
 
 
 @kernel
-def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows, width, transposed, places):
+def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows, width, at_once, transposed, places):
     """Compute the tiles ``first <= task < last``, numbered by pair, then by row, then by column.
 
     Whole panels and vectors are summed in the output itself, others in results of the task's own. Where few rows meet b, its
@@ -84,8 +85,8 @@ def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows
         few = rows_here <= FEW_ROWS
         direct = whole and rows_here % ROWS == 0 and (depth <= DEPTH_BLOCK or columns * b.itemsize % CLASH != 0)
         target, at, step = (out, to, columns) if direct else (results, 0, width)
-        for k in range(0, max(depth, 1), DEPTH_BLOCK):
-            count, vectors, matrix_at = min(DEPTH_BLOCK, depth - k), -(-columns_here // lanes), pairs[pair, 1] * depth * columns
+        for k in range(0, max(depth, 1), at_once):
+            count, vectors, matrix_at = min(at_once, depth - k), -(-columns_here // lanes), pairs[pair, 1] * depth * columns
             first = matrix_at + k * columns + column
             right = b, first, in_place, 0, starts
             soon = b.ctypes.data + (first + panel) * b.itemsize, columns * b.itemsize  # the next panel of vectors
@@ -99,9 +100,11 @@ def multiply_tiles(first, last, scratch, packed, b, out, pairs, sizes, tile_rows
                 copy(results, r * width, 1, out, to + r * columns, 1, columns_here)
 
 
-def _tile(pairs, rows, depth, columns, lanes):
+def _tile(pairs, rows, depth, columns, lanes, transposed, threads):
     """Return the rows and columns of a tile: whole panels and vectors, as large as the caches and the threads allow."""
     tile_rows, panel = min(TILE_ROWS, -(-rows // ROWS) * ROWS), VECTORS * lanes
+    if _reads_lines(rows, columns, lanes, transposed):
+        return tile_rows, max(panel, -(-columns // (2 * threads * lanes)) * lanes if threads > 1 else columns)
     deep = rows > FEW_ROWS and depth > SHALLOW
     widest = WIDE_BYTES if not deep else TILE_BYTES if rows >= TILE_ROWS else VECTOR_BYTES * VECTORS
     width = min(widest // VECTOR_BYTES * lanes, -(-columns // lanes) * lanes)
@@ -117,20 +120,26 @@ def _tile(pairs, rows, depth, columns, lanes):
     return tile_rows, width
 
 
+def _reads_lines(rows, columns, lanes, transposed):
+    """Return whether b is read as it lies in memory: whole vectors of its rows, for a single panel."""
+    return rows <= ROWS and columns % lanes == 0 and not transposed
+
+
 @lru_cache(maxsize=256)
-def _plan(pairs, rows, depth, columns, lanes):
+def _plan(pairs, rows, depth, columns, lanes, transposed, threads):
     """Return how many tasks there are, how much memory each has for itself, and what `multiply_tiles` knows of its tiles."""
-    tile_rows, width = _tile(pairs, rows, depth, columns, lanes)
+    tile_rows, width = _tile(pairs, rows, depth, columns, lanes, transposed, threads)
     tasks = pairs * -(-rows // tile_rows) * -(-columns // width)
-    size = min(depth, DEPTH_BLOCK) * -(-width // (VECTORS * lanes)) * VECTORS * lanes
-    places = _places(min(depth, DEPTH_BLOCK), width, columns, lanes)
-    return tasks, size + -(-tile_rows // ROWS) * ROWS * width, tile_rows, width, places
+    at_once, deep = (LINES, 0) if _reads_lines(rows, columns, lanes, transposed) else (DEPTH_BLOCK, min(depth, DEPTH_BLOCK))
+    size = deep * -(-width // (VECTORS * lanes)) * VECTORS * lanes
+    places = _places(min(depth, at_once), deep, width, columns, lanes)
+    return tasks, size + -(-tile_rows // ROWS) * ROWS * width, tile_rows, width, at_once, places
 
 
-def _places(depth, width, columns, lanes):
-    """Return where a step of the sum and a vector are: in a tile's block, panel after panel, and in the right matrix."""
+def _places(depth, deep, width, columns, lanes):
+    """Return where a step of the sum and a vector are: in a tile's block of ``deep`` steps, panel after panel, and in b."""
     k, v, panel = np.arange(depth, dtype=np.int64), np.arange(-(-width // lanes), dtype=np.int64), VECTORS * lanes
-    return (k * panel, v // VECTORS * depth * panel + v % VECTORS * lanes), (k * columns, v * lanes)
+    return (k[:deep] * panel, v // VECTORS * deep * panel + v % VECTORS * lanes), (k * columns, v * lanes)
 
 
 def forward(a, b, pairs, transpose_a, transpose_b):
@@ -147,7 +156,7 @@ def forward(a, b, pairs, transpose_a, transpose_b):
     packed = empty(a.shape[0] * panels * depth * ROWS, a.dtype)
     launch(pack_left, a.shape[0] * panels, a.reshape(-1), packed, rows * depth, rows, depth, transpose_a, work=packed.size)
     sizes = rows, depth, columns
-    tasks, size, tile_rows, width, places = _plan(pairs.shape[0], *sizes, lanes)
-    arrays, tables = (packed, b.reshape(-1), out.reshape(-1), pairs), (sizes, tile_rows, width, transpose_b, places)
+    tasks, size, tile_rows, width, at_once, places = _plan(pairs.shape[0], *sizes, lanes, transpose_b, get_num_threads())
+    arrays, tables = (packed, b.reshape(-1), out.reshape(-1), pairs), (sizes, tile_rows, width, at_once, transpose_b, places)
     launch(multiply_tiles, tasks, *arrays, *tables, work=2 * out.size * depth, scratch=(size, a.dtype))
     return out
