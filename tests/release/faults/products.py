@@ -394,7 +394,7 @@ FAULTS = [
             ("missing step", "multiply(rows_here, count, k, packed", "multiply(rows_here, count, 1, packed"),
             ("= for +=", "multiply(rows_here, count, k, packed", "multiply(rows_here, count, 0, packed"),
             ("off by one", "to, here = first * steps,", "to, here = first * (steps - 1),"),
-            ("wrong order", "v // VECTORS * depth * panel", "v // VECTORS * panel"),
+            ("wrong order", "v // VECTORS * deep * panel", "v // VECTORS * panel"),
             ("count", "-(-width // panel) * panel\n", "width // panel * panel\n"),
             ("missing check", "if transposed or not (whole and few):", "if not (whole and few):"),
             ("missing step", "        if not direct:\n", "        if False:\n"),
