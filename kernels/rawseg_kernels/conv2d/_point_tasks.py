@@ -14,10 +14,10 @@ from .._simd_rows import BLOCK
 
 MOST_PIXELS = 1024  # of a task
 LEAST_GATHERED, MOST_GATHERED = 128, 768  # pixels of a task that gathers them, where
-GATHERED_BYTES = 384 * 1024  # of them and of their sums stay in the second-level cache
+GATHERED_BYTES = 512 * 1024  # of them and of their sums stay in the second-level cache
 WAY, WAYS = 64 * 1024, 8  # bytes of a second-level cache that share no place, and lines that may share one
 SELDOM = 2  # panels that read a task's pixels so seldom that it does not matter how
-MOST_PANELS = 256 // ROWS  # panels of a task
+MOST_PANELS = 512 // ROWS  # panels of a task
 TASKS_PER_THREAD = 4  # tasks shrink until there are as many; a single thread is better off with large ones
 
 
