@@ -1,6 +1,7 @@
 """The gradient of 1 x 1 kernels: which of two ways is taken, and which side takes the place of the input.
 
-The side of fewer channels does: `_point_sums` reads it again and again, and `_point_products` lays it out.
+The side of fewer channels does: `_point_sums` reads it again and again, and `_point_products` lays it out. With few pixels that
+is not worth turning the result.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ def turn_rows(first, last, source, to, rows, columns):
 
 def sum_over_points(grad_output, x, weight_shape, groups):
     """Return ``grad_weight``, in the shape of the weights; ``x`` has the size of ``grad_output``."""
-    channels, depth = weight_shape[0] // groups, weight_shape[1]
-    if groups == 1 and channels < depth:
+    channels, depth, plane = weight_shape[0] // groups, weight_shape[1], x.shape[2] * x.shape[3]
+    if groups == 1 and (depth - channels) * x.shape[0] * plane > depth * channels:
         turned = sum_over_points(x, grad_output, (depth, channels, 1, 1), 1)
         grad_weight = empty(tuple(weight_shape), x.dtype)
         arrays = turned.reshape(-1), grad_weight.reshape(-1)
         launch(turn_rows, -(-depth // ROWS), *arrays, depth, channels, work=grad_weight.size)
         return grad_weight
-    many = are_many(channels, depth, x.shape[2] * x.shape[3]) and grad_output.size > 0
+    many = are_many(channels, depth, plane) and grad_output.size > 0
     return (multiply_points if many else sum_points)(grad_output, x, weight_shape, groups)
