@@ -29,9 +29,9 @@ class _AffineEmitter(_RowEmitter):
         rest = self.fused(distance, less_slope, self.fused(gradient, weight, less_shift))
         return self.narrow(self.builder.fmul(scale, rest))
 
-    def ask(self, i, to, sources, ahead):
+    def ask(self, i, to, sources, ahead, soon=_INDEX(SOON)):
         """Ask for the lines that are written soon, and for those ``ahead`` that are read later."""
-        self.expect(to, self.builder.add(i, _INDEX(SOON)))
+        self.expect(to, self.builder.add(i, soon))
         for source in sources:
             self.fetch(source, self.builder.add(i, ahead))
 
@@ -78,20 +78,21 @@ def scale_row(typing_context, row, at, count, centre, scale, weight, bias, affin
 
 
 @vector_code
-def normalise_ahead(typing_context, row, at, count, centre, scale, shift, to, ahead):
+def normalise_ahead(typing_context, row, at, count, centre, scale, shift, to, soon, ahead):
     """Write ``(row - centre) * scale + shift``, rounded, at the same place of another array.
 
-    The lines ``ahead`` elements further on are fetched meanwhile: what is normalised next comes while this is computed.
+    The lines ``soon`` and ``ahead`` elements further on are fetched meanwhile: those that are written, and what is normalised
+    next, come while this is computed.
     """
     dtype = _same_dtype(row, to)
-    signature = types.void(row, _PLACE, _PLACE, *[_REAL] * 3, to, _PLACE)
+    signature = types.void(row, _PLACE, _PLACE, *[_REAL] * 3, to, _PLACE, _PLACE)
 
     def generate(context, builder, signature, arguments):
         emitter = _AffineEmitter(context, builder, dtype)
         row, to = (emitter.address(signature.args[i], arguments[i], arguments[1]) for i in (0, 6))
 
         def write(i, lanes):
-            emitter.ask(i, to, [row], arguments[7])
+            emitter.ask(i, to, [row], arguments[8], arguments[7])
             scale, shift = (emitter.spread(number, lanes) for number in arguments[4:6])
             value = emitter.fused(emitter.distance(emitter.take(row, i, lanes), arguments[3]), scale, shift)
             emitter.store(emitter.narrow(value), to, i)

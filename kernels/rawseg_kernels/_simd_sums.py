@@ -104,13 +104,31 @@ def sum_squares(typing_context, row, at, count, centre):
 
     def generate(context, builder, signature, arguments):
         emitter = _WideEmitter(context, builder, dtype)
-        row = emitter.address(signature.args[0], *arguments[:2])
-        centre = emitter.spread(arguments[3], emitter.lanes)
-
-        def square(i, mask):
-            distance = builder.fsub(emitter.wide(emitter.read(row, i, mask)), centre)
-            return [emitter.inside(mask, builder.fmul(distance, distance))]
-
-        return emitter.totals(arguments[2], square, 1)[0]
+        return _squares(emitter, emitter.address(signature.args[0], *arguments[:2]), *arguments[2:])
 
     return types.float64(row, types.int64, types.int64, types.float64), generate
+
+
+@vector_code
+def sum_squares_before(typing_context, row, at, count, centre, to):
+    """Do as `sum_squares`, and ask for the lines of the same places of ``to``: what is written next comes while this is summed."""
+    dtype = _same_dtype(row, to)
+
+    def generate(context, builder, signature, arguments):
+        emitter = _WideEmitter(context, builder, dtype)
+        row, to = (emitter.address(signature.args[i], arguments[i], arguments[1]) for i in (0, 4))
+        return _squares(emitter, row, *arguments[2:4], lambda i: emitter.expect(to, i))
+
+    return types.float64(row, types.int64, types.int64, types.float64, to), generate
+
+
+def _squares(emitter, row, count, centre, meanwhile=lambda i: None):
+    """Sum squared distances from a centre, with ``meanwhile(place)`` at every vector."""
+    centre = emitter.spread(centre, emitter.lanes)
+
+    def square(i, mask):
+        meanwhile(i)
+        distance = emitter.builder.fsub(emitter.wide(emitter.read(row, i, mask)), centre)
+        return [emitter.inside(mask, emitter.builder.fmul(distance, distance))]
+
+    return emitter.totals(count, square, 1)[0]

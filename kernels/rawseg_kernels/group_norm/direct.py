@@ -11,7 +11,7 @@ import numpy as np
 from .._arena import empty
 from .._jit import kernel, piece
 from .._row_moments import NEAR, row_statistics
-from .._simd_affine import normalise_ahead, subtract_scaled
+from .._simd_affine import SOON, normalise_ahead, subtract_scaled
 from .._simd_norms import sum_gradient
 from .._threads import launch
 
@@ -41,16 +41,17 @@ def backward(grad_output, x, weight, mean, inv_std):
 @kernel
 def _forward(first, last, x, weight, bias, eps, out, mean, inv_std, variance):
     flat, target, (_, segments, length) = x.reshape(-1), out.reshape(-1), x.shape
-    together = max(1, NEAR // max(segments * length, 1))
-    ahead = segments * length if segments * length <= FETCHED else 0
+    together, near = max(1, NEAR // max(segments * length, 1)), segments * length <= FETCHED
+    expected = target if near else flat  # a group that is not: lines of its own, which are there
+    soon, ahead = 0 if near else SOON, segments * length if near else 0
     for begin in range(first, last, together):
         end = min(begin + together, last)
-        row_statistics(flat, begin, end, segments * length, eps, mean, variance, inv_std)
+        row_statistics(flat, begin, end, segments * length, eps, mean, variance, inv_std, expected)
         for row in range(begin, end):
             for s in range(segments):
                 at, k = (row * segments + s) * length, (row * segments + s) % weight.size
                 scale = inv_std[row] * weight[k]
-                normalise_ahead(flat, at, length, mean[row], scale, bias[k], target, ahead)
+                normalise_ahead(flat, at, length, mean[row], scale, bias[k], target, soon, ahead)
 
 
 @kernel

@@ -54,7 +54,7 @@ def _forward(first, last, x, weight, bias, eps, out, mean, inv_std):
     together = max(1, NEAR // max(length, 1))
     for begin in range(first, last, together):
         end = min(begin + together, last)
-        row_statistics(flat, begin, end, length, eps, mean, inv_std, inv_std)
+        row_statistics(flat, begin, end, length, eps, mean, inv_std, inv_std, target)
         for row in range(begin, end):
             scale_row(flat, row * length, length, mean[row], inv_std[row], weight, bias, 0, target)
 

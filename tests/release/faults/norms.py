@@ -13,8 +13,8 @@ FAULTS = [
         f"{ROOM}/_row_moments.py",
         LAYER_NORM,
         [
-            ("wrong formula", "row * length, length, mean[row]) / count", "row * length, length, 0.0) / count"),
-            ("biased for unbiased", "length, mean[row]) / count", "length, mean[row]) / max(count - 1, 1)"),
+            ("wrong formula", "row * length, length, mean[row], to) / count", "row * length, length, 0.0, to) / count"),
+            ("biased for unbiased", "length, mean[row], to) / count", "length, mean[row], to) / max(count - 1, 1)"),
             ("missing step", "np.sqrt(variance[row] + eps)", "np.sqrt(variance[row])"),
         ],
     ),

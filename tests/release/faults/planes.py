@@ -252,7 +252,11 @@ FAULTS = [
         [
             ("off by one", "self.first(builder.sub(rest, _INDEX(place)))", "self.first(builder.sub(rest, _INDEX(place + 1)))"),
             ("wrong comparison", '">=", rest, _INDEX(place + self.lanes)', '">", rest, _INDEX(place + self.lanes + 1)'),
-            ("missing step", "[emitter.inside(mask, builder.fmul(distance, distance))]", "[builder.fmul(distance, distance)]"),
+            (
+                "missing step",
+                "[emitter.inside(mask, emitter.builder.fmul(distance, distance))]",
+                "[emitter.builder.fmul(distance, distance)]",
+            ),
             ("wrong order", "for at in (0, half))", "for at in (0, 0))"),
         ],
     ),
