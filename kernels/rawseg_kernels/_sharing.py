@@ -5,7 +5,8 @@ portion of the tasks after another until none is left. Then the caller closes th
 waits for nobody else: a thread that comes too late finds nothing to do, and a caller who finds the desk taken works alone.
 
 A thread has a *seat*, and begins with the portions of that seat: the same part of every job, so that what it wrote in one job
-it reads in the next, from its own core's cache. Only then does it take what the others have not come to.
+it reads in the next, from its own core's cache. Only then does it take what the others have not come to. Every other job takes
+the portions of a seat from the last to the first: what a job came to last is in the cache, and what it began with no longer.
 """
 
 from __future__ import annotations
@@ -43,14 +44,16 @@ def work(desk, thread, seat):
     """Run portions of the job's tasks until none is left, the seat's own first."""
     portions, tasks, seats = look(desk, PORTIONS), look(desk, TASKS), look(desk, SEATS)
     trampoline, context = look(desk, TRAMPOLINE), look(desk, CONTEXT)
+    backwards = look(desk, STATE) >> 32 & 1
     for turn in range(seats):
         side = (seat + turn) % seats
-        end = (side + 1) * portions // seats
+        begin, end = side * portions // seats, (side + 1) * portions // seats
         if look(desk, NEXT + side * LINE) >= end:  # to look disturbs nobody
             continue
         portion = add(desk, NEXT + side * LINE, 1)
         while portion < end:
-            call(trampoline, context, thread, portion * tasks // portions, (portion + 1) * tasks // portions)
+            turned = begin + end - 1 - portion if backwards else portion
+            call(trampoline, context, thread, turned * tasks // portions, (turned + 1) * tasks // portions)
             portion = add(desk, NEXT + side * LINE, 1)
 
 

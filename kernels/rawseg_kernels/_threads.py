@@ -91,12 +91,12 @@ def launch(
     ----------
     kernel : callable
         Compiled with ``_jit.kernel``, whose first arguments are named so; writes only what the tasks ``first <= task < last``
-        own. A plain function runs on the calling thread.
+        own. Portions of the tasks are run in any order. A plain function runs on the calling thread.
     tasks : int
         Number of tasks; may be 0.
     work : int
         How long all tasks take together, in scalar operations of some 0.2 ns; who sums in vectors counts a share of them.
-        Little work stays on the calling thread.
+        Little work stays on the calling thread, all at once.
     scratch : (int, dtype), optional
         Elements, at least, of an uninitialised array that every thread has for itself: the kernel's third argument, named
         ``scratch``.
@@ -105,7 +105,7 @@ def launch(
     if shared is False:
         raise TypeError(f"{kernel.__name__}: expected a kernel(first, last, ...), got other names: threads could not share it")
     waking = work >= WAKING * SERIAL_WORK
-    if threads <= 1 or shared is None or work < SERIAL_WORK or not (waking or are_awake()):
+    if tasks <= 1 or shared is None or work < SERIAL_WORK or not (waking or (threads > 1 and are_awake())):
         if tasks > 0:
             kernel(0, tasks, *_own(scratch, 1), *args)
         return

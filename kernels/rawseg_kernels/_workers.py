@@ -26,6 +26,7 @@ _lock = threading.Lock()
 callers: list[None] = []  # as many as share out tasks now
 _asleep: list[_Worker] = []
 _workers = 0  # asleep or not
+_is_open = False  # the desk, at which a single thread works, too
 
 
 class _Worker:
@@ -77,12 +78,13 @@ def are_awake() -> bool:
 
 def call_in(count: int) -> None:
     """See to it that at least ``count`` threads look for jobs, or will soon; the caller is one of `callers`."""
-    global _workers
-    if _workers - len(_asleep) >= count:
+    global _workers, _is_open
+    if _is_open and _workers - len(_asleep) >= count:
         return
     from ._sharing import open_desk
 
     open_desk()
+    _is_open = True
     with _lock:
         while _workers - len(_asleep) < count:
             if _asleep:

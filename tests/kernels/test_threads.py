@@ -61,11 +61,18 @@ def crowd(first, last, place, out):
 
 @kernel
 def queue(first, last, place, out):
-    """Write down when each task was begun, the first not before another thread has come."""
+    """Write down when each task was begun; who began the first goes on when another thread has come."""
     for task in range(first, last):
         out[task], looks = add(place, 0, 1), 0
-        while task == 0 and look(place, 0) < 2 and looks < PATIENCE:
+        while out[task] == 0 and look(place, 0) < 2 and looks < PATIENCE:
             looks += 1
+
+
+@kernel
+def order(first, last, place, out):
+    """Write down when each task was begun."""
+    for task in range(first, last):
+        out[task] = add(place, 0, 1)
 
 
 @kernel
@@ -179,16 +186,31 @@ def test_no_more_threads_join_than_the_setting_allows_however_many_there_are(thr
         assert most.max() <= 2
 
 
-@pytest.mark.parametrize(("number", "begun"), [(2, 4), (3, 4)])
-def test_a_thread_begins_with_its_own_part(threads, number, begun):
-    """What it wrote in one job it finds in its own core's cache in the next."""
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_thread_begins_with_its_own_part_where_it_ended_last(threads, number):
+    """What it wrote in one job it finds in its own core's cache in the next, and what it wrote last is still there."""
     threads(number)
+    begun = []
     for _ in range(10):
         place, out = np.zeros(1, np.int64), np.full(4 * number, -1)
         _threads.launch(queue, 4 * number, address(place), out)
         assert sorted(out) == list(range(4 * number))
-        assert out[0] == 0
-        assert np.argmax(out == 1) in range(begun, 4 * number, 4)
+        begun.append(np.argmax(out == 0))
+        assert begun[-1] in (0, 3)
+        assert np.argmax(out == 1) in range(4 + begun[-1], 4 * number, 4)
+    assert begun in ([0, 3] * 5, [3, 0] * 5)
+
+
+def test_one_thread_turns_round_as_well(threads):
+    threads(1)
+    begun = []
+    for _ in range(4):
+        place, out = np.zeros(1, np.int64), np.full(100, -1)
+        _threads.launch(order, 100, address(place), out)
+        assert sorted(out) == list(range(100))
+        assert (np.diff(out)[:24] == 1).all()  # inside of a portion tasks are in order
+        begun.append(np.argmax(out == 0))
+    assert begun in ([0, 75] * 2, [75, 0] * 2)
 
 
 def test_nobody_counts_who_holds_the_arrays_of_a_kernel():

@@ -12,7 +12,7 @@ FAULTS = [
         [
             ("missing check", " or work < SERIAL_WORK or not", " or not"),
             ("missing check", "        if waking:\n", "        if True:\n"),
-            ("missing check", "threads <= 1 or shared is None or", "threads <= 1 or"),
+            ("missing check", "tasks <= 1 or shared is None or", "tasks <= 1 or"),
             ("missing check", "    if shared is False:\n", "    if False:\n"),
             ("missing step", "* line * threads, dtype)", "* line, dtype)"),
             ("wrong sign", "kernel(-threads, tasks", "kernel(-threads, tasks - 1"),
@@ -41,7 +41,9 @@ FAULTS = [
         TESTS,
         [
             ("off by one", "while portion < end:", "while portion < end - 1:"),
-            ("off by one", "(portion + 1) * tasks // portions)", "(portion + 1) * tasks // portions - 1)"),
+            ("off by one", "(turned + 1) * tasks // portions)", "(turned + 1) * tasks // portions - 1)"),
+            ("off by one", "begin + end - 1 - portion if", "begin + end - portion if"),
+            ("missing step", "backwards = look(desk, STATE) >> 32 & 1", "backwards = 0"),
             ("missing check", " and joined < look(desk, GUESTS):", ":"),
             ("swapped numbers", "work(desk, joined + 1, ", "work(desk, joined, "),
             ("wrong order", "side = (seat + turn) % seats", "side = turn"),
