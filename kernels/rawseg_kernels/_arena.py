@@ -23,6 +23,7 @@ from ._ranges import Ranges
 
 SMALLEST = 64 * 1024  # bytes; NumPy and malloc have smaller blocks at hand
 LARGEST_SCRATCH = 16 << 20  # bytes that a thread keeps for its next kernel
+SPARE = 8  # blocks that wait, as they are, for an array of their size: a loop's next turn asks for what its last gave back
 LINE = 64  # bytes to which blocks are aligned, a line of the caches and a vector of AVX-512
 PRIVATE = hasattr(mmap, "MAP_PRIVATE")  # memory that a forked child has for itself, and that costs nothing until it is written
 SEGMENT = 1 << (30 if PRIVATE else 26)  # bytes, where there are so many, and more for larger arrays
@@ -73,6 +74,7 @@ class _Arena:
         self.lock = threading.Lock()
         self.segments: list[_Segment] = []
         self.dead: list[Place] = []  # of blocks that died while the lock was held
+        self.spare: list[Place] = []  # of the last blocks that died, which the ranges do not know to be free yet
         self.limit, self.poison = _limit(), os.environ.get("RAWSEG_POISON", "") not in ("", "0")
         self.live = self.cached = self.peak = self.hits = self.misses = 0
         self.abandoned = False  # in a child that was forked while another thread was at work here
@@ -82,6 +84,13 @@ class _Arena:
         with self.lock:
             if self.dead:
                 self._bury()
+            for at in range(len(self.spare) - 1, -1, -1):  # the last that died may still be in a cache
+                if self.spare[at].room == size:
+                    self.hits += 1
+                    self.cached -= size
+                    self._count(size)
+                    return self.spare.pop(at)
+            self._merge()
             segment, room = self._smallest(size)
             if segment is not None:
                 start, kept = segment.ranges.take(size, room)
@@ -93,10 +102,13 @@ class _Arena:
             else:
                 self.misses += 1
             self.cached -= kept
-            self.live += size
-            if self.live > self.peak:
-                self.peak = self.live
+            self._count(size)
         return Place(segment, start, size)
+
+    def _count(self, size: int) -> None:
+        self.live += size
+        if self.live > self.peak:
+            self.peak = self.live
 
     def _smallest(self, size: int) -> tuple[_Segment | None, int]:
         """Return the segment with the smallest free place that suffices, and the size of that place."""
@@ -138,8 +150,17 @@ class _Arena:
             self._free(self.dead.pop())
 
     def _free(self, place: Place) -> None:
-        self.cached += place.segment.ranges.give_back(place.start, place.room)
+        self.spare.append(place)
+        self.cached += place.room
         self.live -= place.room
+        if len(self.spare) > SPARE or self.cached > self.limit:
+            self._merge()
+
+    def _merge(self) -> None:
+        """Let spare blocks and what is free beside them be one, and keep the limit."""
+        while self.spare:
+            segment, start, room = self.spare.pop()
+            self.cached += segment.ranges.give_back(start, room) - room
         if self.cached > self.limit:
             self._shrink(self.limit)
 
@@ -161,6 +182,7 @@ class _Arena:
         """Give all that is free to the operating system."""
         with self.lock:
             self._bury()
+            self._merge()
             self._shrink(0)
 
 

@@ -93,6 +93,25 @@ def test_small_arrays_are_numpys_own(arena):
     assert arena.misses == 0
 
 
+@pytest.mark.spec("all.reused-memory")
+def test_the_last_block_of_a_size_is_taken_whole(arena):
+    held = [empty(nbytes, np.uint8) for nbytes in (200_000, 70_016, 200_000, 70_016, 300_032, 70_016)]
+    places = [address(array) for array in held]
+    del held[4], held[2], held[0]
+    assert [address(empty(200_000, np.uint8)) for _ in range(2)] == [places[0]] * 2
+    both = empty(200_000, np.uint8), empty(200_000, np.uint8)
+    assert [address(array) for array in both] == [places[0], places[2]]
+    assert (arena.hits, arena.misses, arena.live) == (4, 6, sum(array.nbytes for array in (*held, *both)))
+
+
+def test_few_blocks_wait_for_their_size(arena):
+    held = [empty(100_032, np.uint8) for _ in range(2 * _arena.SPARE)]
+    for died in range(len(held)):
+        assert len(arena.spare) == died % (_arena.SPARE + 1)
+        held.pop()
+    assert arena.cached == 2 * _arena.SPARE * 100_032
+
+
 def test_neighbours_that_are_free_serve_as_one_and_what_is_left_serves_others(arena):
     held = [empty(nbytes, np.uint8) for nbytes in (200_000, 100_000, 150_000, 70_000)]
     places = [address(array) for array in held]
@@ -121,6 +140,8 @@ def test_what_lies_free_is_bounded_and_the_far_end_goes_first(arena):
         arrays.pop(0)
         assert 0 <= arena.cached <= arena.limit
     assert arena.cached > 0
+    with arena.lock:
+        arena._merge()
     assert arena.segments[0].ranges.high <= arena.limit
     empty(10**7, np.uint8)
     assert arena.cached <= arena.limit
