@@ -84,7 +84,7 @@ FAULTS = [
                 "            place.segment.arena.give_back(place)\n        raise",
                 "            pass\n        raise",
             ),
-            ("missing step", "            self.cached -= kept\n", ""),
+            ("missing step", "self.cached -= kept\n            self._count", "self._count"),
             ("missing step", "                    self.cached -= size\n", ""),
             ("wrong comparison", "if self.spare[at].room == size:", "if self.spare[at].room >= size:"),
             ("missing step", "                    self._count(size)\n", ""),
