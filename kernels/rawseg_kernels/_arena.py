@@ -68,7 +68,13 @@ class Place(NamedTuple):
 
 
 class _Arena:
-    """The segments, and what has been counted."""
+    """The segments, and what has been counted.
+
+    What runs for every array is short and keeps its data together: after a kernel the cache holds neither.
+    """
+
+    __slots__ = ("abandoned", "dead", "limit", "lock", "poison", "segments", "spare")  # and what is counted:
+    __slots__ += ("cached", "hits", "live", "misses", "peak")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -84,31 +90,33 @@ class _Arena:
         with self.lock:
             if self.dead:
                 self._bury()
-            for at in range(len(self.spare) - 1, -1, -1):  # the last that died may still be in a cache
-                if self.spare[at].room == size:
-                    self.hits += 1
-                    self.cached -= size
-                    self._count(size)
-                    return self.spare.pop(at)
-            self._merge()
-            segment, room = self._smallest(size)
-            if segment is not None:
-                start, kept = segment.ranges.take(size, room)
-            else:
-                segment = self._with_space(size)
-                start, kept = segment.ranges.extend(size)
+            spare, place, kept = self.spare, None, size
+            for at in range(len(spare) - 1, -1, -1):  # the last that died may still be in a cache
+                if spare[at].room == size:
+                    place = spare.pop(at)
+                    break
+            if place is None:
+                place, kept = self._found(size)
             if kept == size:
                 self.hits += 1
             else:
                 self.misses += 1
             self.cached -= kept
-            self._count(size)
-        return Place(segment, start, size)
+            self.live += size
+            if self.live > self.peak:
+                self.peak = self.live
+        return place
 
-    def _count(self, size: int) -> None:
-        self.live += size
-        if self.live > self.peak:
-            self.peak = self.live
+    def _found(self, size: int) -> tuple[Place, int]:
+        """Return a place that no block of this size left, and how many of its bytes were cached."""
+        self._merge()
+        segment, room = self._smallest(size)
+        if segment is not None:
+            start, kept = segment.ranges.take(size, room)
+        else:
+            segment = self._with_space(size)
+            start, kept = segment.ranges.extend(size)
+        return Place(segment, start, size), kept
 
     def _smallest(self, size: int) -> tuple[_Segment | None, int]:
         """Return the segment with the smallest free place that suffices, and the size of that place."""
@@ -134,27 +142,23 @@ class _Arena:
 
     def give_back(self, place: Place) -> None:
         """Take the place of a block that died. Never waits: the garbage collector may call it inside `take`."""
-        if not self.lock.acquire(blocking=False):
-            if not self.abandoned:
-                self.dead.append(place)
-            return
-        try:
-            self._free(place)
-            if self.dead:
+        if not self.abandoned:
+            self.dead.append(place)
+        if self.lock.acquire(False):
+            try:
                 self._bury()
-        finally:
-            self.lock.release()
+            finally:
+                self.lock.release()
 
     def _bury(self) -> None:
+        """Let the dead wait for an array of their size, the last few of them."""
         while self.dead:
-            self._free(self.dead.pop())
-
-    def _free(self, place: Place) -> None:
-        self.spare.append(place)
-        self.cached += place.room
-        self.live -= place.room
-        if len(self.spare) > SPARE or self.cached > self.limit:
-            self._merge()
+            place = self.dead.pop()
+            self.spare.append(place)
+            self.cached += place.room
+            self.live -= place.room
+            if len(self.spare) > SPARE or self.cached > self.limit:
+                self._merge()
 
     def _merge(self) -> None:
         """Let spare blocks and what is free beside them be one, and keep the limit."""

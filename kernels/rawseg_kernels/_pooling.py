@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import check_integers, check_range, check_rank, check_shape, flag, pair
+from ._arrays import are_plain, check_integers, check_range, check_rank, check_shape, flag, pair
 from ._errors import ArgumentError, ShapeError
 from ._memory import check_size, check_tables
 
@@ -115,6 +115,12 @@ def adaptive_bins(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any)
 
     The memory of an output of ``dtype``, and that of the tables, is checked first.
     """
+    if type(output_size) is int or (type(output_size) is tuple and are_plain((output_size,))):
+        return _known_plan(op, shape, output_size, dtype)
+    return _plan(op, shape, output_size, dtype)
+
+
+def _plan(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any) -> tuple[Pair, tuple, tuple]:
     asked = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
     if len(asked) != 2:
         raise ArgumentError(op, "output_size", "an int or a pair (height, width), None to keep a side", output_size)
@@ -122,3 +128,6 @@ def adaptive_bins(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any)
     check_size(op, (*shape[:2], *size), dtype)
     check_tables(op, sum(shape[2:]) + sum(size))
     return size, _known_bins(shape[2], size[0]), _known_bins(shape[3], size[1])
+
+
+_known_plan = lru_cache(maxsize=256)(_plan)  # what is asked for again and again is checked once
