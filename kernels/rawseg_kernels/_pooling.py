@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _memory
 from ._arrays import are_plain, check_integers, check_range, check_rank, check_shape, flag, pair
 from ._errors import ArgumentError, ShapeError
 from ._memory import check_size, check_tables
@@ -116,7 +117,7 @@ def adaptive_bins(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any)
     The memory of an output of ``dtype``, and that of the tables, is checked first.
     """
     if type(output_size) is int or (type(output_size) is tuple and are_plain((output_size,))):
-        return _known_plan(op, shape, output_size, dtype)
+        return _known_plan(_memory.limit_bytes(), op, shape, output_size, dtype)
     return _plan(op, shape, output_size, dtype)
 
 
@@ -130,4 +131,7 @@ def _plan(op: str, shape: tuple[int, ...], output_size: Any, dtype: Any) -> tupl
     return size, _known_bins(shape[2], size[0]), _known_bins(shape[3], size[1])
 
 
-_known_plan = lru_cache(maxsize=256)(_plan)  # what is asked for again and again is checked once
+@lru_cache(maxsize=256)
+def _known_plan(limit: int, *asked: Any) -> tuple[Pair, tuple, tuple]:
+    """Return the same: what is asked for again under one limit of memory is checked once."""
+    return _plan(*asked)

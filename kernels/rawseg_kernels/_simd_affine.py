@@ -29,9 +29,9 @@ class _AffineEmitter(_RowEmitter):
         rest = self.fused(distance, less_slope, self.fused(gradient, weight, less_shift))
         return self.narrow(self.builder.fmul(scale, rest))
 
-    def ask(self, i, to, sources, ahead, soon=_INDEX(SOON)):
+    def ask(self, i, to, sources, ahead, soon=None):
         """Ask for the lines that are written soon, and for those ``ahead`` that are read later."""
-        self.expect(to, self.builder.add(i, soon))
+        self.expect(to, self.builder.add(i, _INDEX(SOON) if soon is None else soon))
         for source in sources:
             self.fetch(source, self.builder.add(i, ahead))
 

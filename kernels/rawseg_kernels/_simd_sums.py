@@ -111,7 +111,7 @@ def sum_squares(typing_context, row, at, count, centre):
 
 @vector_code
 def sum_squares_before(typing_context, row, at, count, centre, to):
-    """Do as `sum_squares`, and ask for the lines of the same places of ``to``: what is written next comes while this is summed."""
+    """Do as `sum_squares`, and ask for the lines of the same places of ``to``: they come while this is summed."""
     dtype = _same_dtype(row, to)
 
     def generate(context, builder, signature, arguments):

@@ -257,3 +257,11 @@ def test_transposed_planes_give_transposed_results():
     for room, first in ((adaptive_avg_pool2d, lambda out: out), (adaptive_max_pool2d, lambda out: out[0])):
         out = first(room.forward(x, (4, 5)))
         assert_same_bits(first(room.forward(x.swapaxes(2, 3), (5, 4))).swapaxes(2, 3), out)
+
+
+@pytest.mark.parametrize("size", [True, 2.0, (2, 2.0), (True, 2)])
+def test_a_size_that_only_equals_one_that_is_known_is_refused(size):
+    known = (1, 2) if size == (True, 2) else int(size) if not isinstance(size, tuple) else (2, 2)
+    assert adaptive_avg_pool2d.forward(X, known).shape[:2] == X.shape[:2]
+    with pytest.raises(ArgumentTypeError, match="output_size: expected an int"):
+        adaptive_avg_pool2d.forward(X, size)
