@@ -154,6 +154,11 @@ def fits(array: Any, shape: tuple[int, ...], dtype: np.dtype) -> bool:
     return type(array) is np.ndarray and array.dtype is dtype and array.shape == shape
 
 
+def are_planes(array: Any) -> bool:
+    """Return whether an array is NumPy's (N, C, H, W), floating, with pixels in every plane: do as `fits`, of a call's first."""
+    return type(array) is np.ndarray and array.ndim == 4 and array.dtype in FLOATING and 0 not in array.shape[1:]
+
+
 def check_array(op: str, argument: str, array: Any) -> None:
     """Check that a required argument is an array at all: `check_floating` lets None pass."""
     if not device_of(array):

@@ -46,9 +46,11 @@ def forward(x: Any, output_size: Any, algorithm: str = "auto") -> Any:
     ArgumentError
         If ``output_size`` is not at least 1 (PyTorch returns an empty array at 0).
     """
-    device = _arrays.check_floating(OP, x=x)
-    _arrays.check_rank(OP, "x", x, PLANES)
-    _arrays.check_not_empty(OP, "x", x)
+    device = "cpu"
+    if not _arrays.are_planes(x):
+        device = _arrays.check_floating(OP, x=x)
+        _arrays.check_rank(OP, "x", x, PLANES)
+        _arrays.check_not_empty(OP, "x", x)
     _, rows, columns = _pooling.adaptive_bins(OP, x.shape, output_size, x.dtype)
     return find(__name__, "forward", algorithm, ALGORITHMS, device)(_arrays.contiguous(x), rows, columns)
 
