@@ -155,7 +155,7 @@ def fits(array: Any, shape: tuple[int, ...], dtype: np.dtype) -> bool:
 
 
 def are_planes(array: Any) -> bool:
-    """Return whether an array is NumPy's (N, C, H, W), floating, with pixels in every plane: do as `fits`, of a call's first."""
+    """Return whether an array is NumPy's (N, C, H, W), floating, with pixels in every plane; soon told, as by `fits`."""
     return type(array) is np.ndarray and array.ndim == 4 and array.dtype in FLOATING and 0 not in array.shape[1:]
 
 

@@ -68,7 +68,7 @@ FAULTS = [
         f"{ROOM}/_arena.py",
         "kernels/test_arena.py",
         [
-            ("missing step", "            self.dead.append(place)\n", ""),
+            ("missing step", "            self.dead.append(place)\n", "            pass\n"),
             ("wrong comparison", "if kept is None or kept.size < size:", "if kept is None:"),
             ("missing check", "if kept.nbytes <= LARGEST_SCRATCH:", "if True:"),
             ("missing step", "    _scratch.kept.clear()\n", ""),

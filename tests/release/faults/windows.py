@@ -154,11 +154,14 @@ FAULTS = [
             ),
         ],
     ),
+    (f"{ROOM}/_arrays.py", ADAPTIVE, [("missing check", " and 0 not in array.shape[1:]", "")]),
     (
         f"{ROOM}/_pooling.py",
         ADAPTIVE,
         [
             ("floor for ceil", "-(-(index + 1) * size // count)", "(index + 1) * size // count"),
+            ("missing check", "type(output_size) is int or", "isinstance(output_size, int) or"),
+            ("missing check", "_known_plan(_memory.limit_bytes(), op", "_known_plan(0, op"),
             ("off by one", "-(-(index + 1) * size // count)", "-(-(index + 1) * size // count) - 1"),
             (
                 "height for width",
