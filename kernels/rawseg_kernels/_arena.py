@@ -73,8 +73,20 @@ class _Arena:
     What runs for every array is short and keeps its data together: after a kernel the cache holds neither.
     """
 
-    __slots__ = ("abandoned", "dead", "limit", "lock", "poison", "segments", "spare")  # and what is counted:
-    __slots__ += ("cached", "hits", "live", "misses", "peak")
+    __slots__ = (
+        "abandoned",
+        "cached",
+        "dead",
+        "hits",
+        "limit",
+        "live",
+        "lock",
+        "misses",
+        "peak",
+        "poison",
+        "segments",
+        "spare",
+    )
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

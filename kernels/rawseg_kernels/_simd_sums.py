@@ -104,7 +104,8 @@ def sum_squares(typing_context, row, at, count, centre):
 
     def generate(context, builder, signature, arguments):
         emitter = _WideEmitter(context, builder, dtype)
-        return _squares(emitter, emitter.address(signature.args[0], *arguments[:2]), *arguments[2:])
+        row, at, count, centre = arguments
+        return _squares(emitter, emitter.address(signature.args[0], row, at), count, centre)
 
     return types.float64(row, types.int64, types.int64, types.float64), generate
 
@@ -116,8 +117,9 @@ def sum_squares_before(typing_context, row, at, count, centre, to):
 
     def generate(context, builder, signature, arguments):
         emitter = _WideEmitter(context, builder, dtype)
+        _, _, count, centre, _ = arguments
         row, to = (emitter.address(signature.args[i], arguments[i], arguments[1]) for i in (0, 4))
-        return _squares(emitter, row, *arguments[2:4], lambda i: emitter.expect(to, i))
+        return _squares(emitter, row, count, centre, lambda i: emitter.expect(to, i))
 
     return types.float64(row, types.int64, types.int64, types.float64, to), generate
 
