@@ -38,6 +38,7 @@ LARGE = [
     ("points of many channels, in spans", Convolution((5, 300, 13, 17), (70, 300, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("points of many channels, side by side", Convolution((5, 96, 7, 9), (64, 96, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("points of many channels, in groups", Convolution((3, 192, 9, 9), (160, 96, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
+    ("points of many channels, in shares", Convolution((9, 64, 13, 17), (80, 64, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("points of many channels, in pieces", Convolution((2, 61, 19, 23), (70, 61, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("sums in the output itself", Convolution((2, 20, 75, 32), (24, 20, 3, 3), (1, 1), (1, 1), (1, 1), 1)),
     ("sums in the output, but for the last rows", Convolution((2, 16, 75, 24), (32, 8, 3, 1), (1, 1), (1, 0), (1, 1), 2)),

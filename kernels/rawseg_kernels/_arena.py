@@ -23,7 +23,7 @@ from ._ranges import Ranges
 
 SMALLEST = 64 * 1024  # bytes; NumPy and malloc have smaller blocks at hand
 LARGEST_SCRATCH = 16 << 20  # bytes that a thread keeps for its next kernel
-SPARE = 8  # blocks that wait, as they are, for an array of their size: a loop's next turn asks for what its last gave back
+SPARE = 8  # blocks that wait, as they are, for an array of their size; when more have died, all become one with what is free
 LINE = 64  # bytes to which blocks are aligned, a line of the caches and a vector of AVX-512
 PRIVATE = hasattr(mmap, "MAP_PRIVATE")  # memory that a forked child has for itself, and that costs nothing until it is written
 SEGMENT = 1 << (30 if PRIVATE else 26)  # bytes, where there are so many, and more for larger arrays
@@ -91,8 +91,8 @@ class _Arena:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.segments: list[_Segment] = []
-        self.dead: list[Place] = []  # of blocks that died while the lock was held
-        self.spare: list[Place] = []  # of the last blocks that died, which the ranges do not know to be free yet
+        self.dead: list[Place] = []  # of blocks that died, until somebody has the lock
+        self.spare: list[Place] = []  # of some that died last, which the ranges do not know to be free yet
         self.limit, self.poison = _limit(), os.environ.get("RAWSEG_POISON", "") not in ("", "0")
         self.live = self.cached = self.peak = self.hits = self.misses = 0
         self.abandoned = False  # in a child that was forked while another thread was at work here
@@ -163,7 +163,7 @@ class _Arena:
                 self.lock.release()
 
     def _bury(self) -> None:
-        """Let the dead wait for an array of their size, the last few of them."""
+        """Let the dead wait for an array of their size, or all of them be free, once they are more than a few."""
         while self.dead:
             place = self.dead.pop()
             self.spare.append(place)

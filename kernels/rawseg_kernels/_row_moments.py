@@ -7,6 +7,7 @@ import numpy as np
 from ._jit import piece
 from ._simd_sums import sum_row, sum_squares_before
 
+FETCHED = 1 << 15  # elements of a row, at most, whose results' lines come before they are written: both are in the cache
 NEAR = 1024  # elements of one row, or of several, that are summed while they are in the first-level cache
 
 

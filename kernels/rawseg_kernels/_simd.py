@@ -1,10 +1,11 @@
 """Vector micro-kernels: the inner loops that Numba cannot express, written as LLVM vector code.
 
 A matrix product runs at the speed of the machine only if a tile of the result stays in vector registers while the sum runs.
-`tile_product` does that: ROWS x (VECTORS vectors) accumulators, one broadcast and one fused multiply-add each a step. Every
-element of the result is one chain of fused multiply-adds in the order of k that starts from what the result held before, so
-neither the width of the vectors nor any blocking of the sum reaches the bits. `interleave` is the transposition that lays
-rows out for it; `copy` and `fill` are what slices do, without their cost of some 10 ns each.
+`tile_product` does that, and `tile_of_rows` where the left side is not packed: ROWS x (VECTORS vectors) accumulators, one
+broadcast and one fused multiply-add each a step. Every element of the result is one chain of fused multiply-adds in the order
+of k that starts from what the result held before, so neither the width of the vectors nor any blocking of the sum reaches the
+bits. `interleave` is the transposition that lays rows out for it; `copy` and `fill` are what slices do, without their cost of
+some 10 ns each.
 
 All are made for the dtype of their arrays, which are flat; places count elements, and nothing is checked.
 The shape of the tile is chosen from the host's CPU at import; ``RAWSEG_SIMD=avx512|avx2|portable`` overrides it.

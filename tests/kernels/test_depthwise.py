@@ -19,6 +19,7 @@ from promises import assert_promises, assert_same_bits
 from rawseg.testing.strategies.convolution import Convolution
 from rawseg_kernels import conv2d
 from rawseg_kernels._simd_rows import BLOCK
+from rawseg_kernels.conv2d import depthwise
 from rawseg_kernels.conv2d._choice import choose
 from rawseg_kernels.conv2d._plane_tables import adjoint_tables, forward_tables
 
@@ -145,7 +146,7 @@ def tables(case: Convolution):
     geometry, channels = (case.stride, case.padding, case.dilation, case.x[2:]), case.x[1]
     arguments = case.weight[2:], case.out_size, *geometry
     forward, adjoint = forward_tables(*arguments, channels), adjoint_tables(*arguments, channels)
-    return forward, adjoint, forward_tables(*arguments, channels, shared=False)
+    return forward, adjoint, forward_tables(*arguments, depthwise.CHANNELS, shared=False)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

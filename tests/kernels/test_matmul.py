@@ -95,7 +95,14 @@ def test_whole_numbers_are_exact(rows, depth, columns, stacks, transposed, seed,
     "sizes",
     [
         *[(300, 10, 20), (20, 700, 30), (9, 33, 900), (520, 260, 259), (1, 600, 1), (1, 5, 400), (300, 5, 1)],
-        *[(8, 300, 64), (3, 300, 48), (24, 300, 48), (24, 300, 256), (24, 20, 512)],  # whole panels and vectors, or nearly
+        *[
+            (8, 300, 64),
+            (3, 300, 48),
+            (24, 300, 48),
+            (24, 300, 256),
+            (24, 20, 512),
+            (600, 20, 900),
+        ],  # whole panels and vectors, or nearly
     ],
 )
 def test_however_the_work_is_cut_up(sizes):

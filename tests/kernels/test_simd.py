@@ -245,7 +245,13 @@ outputs = [
     conv2d.forward(points, taps, padding=(2, 4), dilation=(2, 4), algorithm="im2col"),
     conv2d.backward_weight(points[:, :70], points, point_weight.shape),
     *(conv2d.backward_weight(x[:, :3, :h], x[:, :, :h], (3, 5, 1, 1)) for h in (4, 70)),
+    matmul.forward(x[0, 0, :7, :30], x[0, :, :30, :32]),
 ]
+small, large = draw((2, 6, 7, 7), np.float32), draw((2, 2, 151, 130), np.float32)  # strips and bands of planes
+for a, b, stride in ((small, draw((6, 1, 3, 3), np.float32), 1), (large, draw((2, 1, 5, 3), np.float32), 2)):
+    options = {"stride": stride, "padding": 1, "groups": a.shape[1], "algorithm": "depthwise"}
+    y = conv2d.forward(a, b, **options)
+    outputs += [y, conv2d.backward_input(y, b, a.shape, **options), conv2d.backward_weight(y, a, b.shape, **options)]
 for thin, options in ((thin, {"padding": 1}), (draw((10, 1, 5, 4), np.float32), {"stride": (2, 2), "padding": (2, 1)})):
     for dtype in (np.float32, np.float64):
         options.update(groups=5, algorithm="depthwise")

@@ -102,7 +102,7 @@ def _planes(phases: tuple[Phase, ...], pitch: int, heights: list[float], held: i
     return max(planes for planes in range(1, max(most, 1) + 1) if channels % planes == 0)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def forward_tables(
     kernel_size: Pair,
     out_size: Pair,
@@ -124,7 +124,7 @@ def forward_tables(
     return _tables(phases, math.prod(kernel_size), step, (1, 1), size, out_size, channels, shared)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def adjoint_tables(
     kernel_size: Pair, out_size: Pair, stride: Pair, padding: Pair, dilation: Pair, size: Pair, channels: int = 1
 ) -> Tables | None:
@@ -143,11 +143,11 @@ def _tables(
     direct = phases[0].count == out_size and pitch == out_size[1]
     held = (0 if in_place else math.prod(step)) + (0 if direct else len(phases))
     planes = _planes(phases, pitch, [size[0] / step[0], out_size[0] / stride[0]], held, channels)
-    bands = _bands(phases, pitch, BAND // (held * pitch) if held else out_size[0], step[0], size[0], planes)
     of_masks = planes if shared else 1
-    plane = int((bands[:, 4] - bands[:, 3]).max()) * pitch + BLOCK
     longest = max((of_masks * phase.count[0] - 1) * pitch + phase.count[1] for phase in phases)
     check_tables("conv2d", longest + sum(longest // BLOCK * len(phase.taps) for phase in phases) // 8)
+    bands = _bands(phases, pitch, BAND // (held * pitch) if held else out_size[0], step[0], size[0], planes)
+    plane = int((bands[:, 4] - bands[:, 3]).max()) * pitch + BLOCK
     rows, steps, masks, masks_at, runs = [], [], [], 0, []
     for phase in phases:
         made = _masks(phase, pitch, step, size, of_masks)

@@ -114,7 +114,8 @@ def multiply_pixels(first, last, scratch, grad_output, x, total, groups, blocks,
     """Compute the tasks ``first <= task < last``; a share's first span is summed where it belongs, if it fills vectors."""
     lanes, plane, size = VECTOR_BYTES // x.itemsize, blocks.plane, steps.size * blocks.pitch
     strip, results = scratch[:size], scratch[size:]
-    fill(scratch, 0, scratch.size, 0)
+    if blocks.depth % lanes:
+        fill(strip, 0, size, 0)  # of vectors that channels do not fill, too
     for task in range(first, last):
         rest, c = task // blocks.into_blocks, task % blocks.into_blocks * blocks.into
         rest, k = rest // blocks.out_blocks, rest % blocks.out_blocks * blocks.out

@@ -26,7 +26,7 @@ def are_many(channels: int, depth: int, plane: int) -> bool:
 @kernel
 def turn_rows(first, last, source, to, rows, columns):
     """``to[c, r] = source[r, c]``; a task is ROWS rows."""
-    for row in range(first * ROWS, min(last * ROWS, rows), ROWS):
+    for row in range(first * ROWS, last * ROWS, ROWS):
         pack_rows(source, row * columns, columns, min(ROWS, rows - row), columns, to, row, rows)
 
 

@@ -130,8 +130,8 @@ def forward(x, weight, bias, out_size, stride, padding, dilation, groups, after=
     """Correlate every plane with its kernel."""
     check(weight.shape[1], groups)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
-    alone = x.shape[1] if weight.shape[0] == groups else 1
-    table = forward_tables(weight.shape[2:], out_size, stride, padding, dilation, x.shape[2:], alone)
+    channels = x.shape[1] if weight.shape[0] == groups else 1
+    table = forward_tables(weight.shape[2:], out_size, stride, padding, dilation, x.shape[2:], channels)
     correlate(x, weight, bias, out, table, 1, after)
     return out
 
@@ -140,8 +140,8 @@ def backward_input(grad_output, weight, input_shape, stride, padding, dilation, 
     """Correlate the planes of every output channel that saw the input channel."""
     check(weight.shape[1], groups)
     grad_input = empty(input_shape, grad_output.dtype)
-    alone = input_shape[1] if weight.shape[0] == groups else 1
-    table = adjoint_tables(weight.shape[2:], grad_output.shape[2:], stride, padding, dilation, grad_input.shape[2:], alone)
+    channels = input_shape[1] if weight.shape[0] == groups else 1
+    table = adjoint_tables(weight.shape[2:], grad_output.shape[2:], stride, padding, dilation, grad_input.shape[2:], channels)
     if table is not None:
         correlate(grad_output, weight, bias, grad_input, table, weight.shape[0] // groups)
     else:
@@ -207,8 +207,8 @@ def backward_weight(grad_output, x, weight_shape, stride, padding, dilation, gro
     check(weight_shape[1], groups)
     grad_weight = np.empty(weight_shape, x.dtype)
     n, channels, out_size, size = *grad_output.shape[:2], grad_output.shape[2:], x.shape[2:]
-    most = CHANNELS if channels == groups else 1
-    table = forward_tables(tuple(weight_shape[2:]), out_size, stride, padding, dilation, size, most, shared=False)
+    together = CHANNELS if channels == groups else 1
+    table = forward_tables(tuple(weight_shape[2:]), out_size, stride, padding, dilation, size, together, shared=False)
     arrays = grad_output.reshape(-1), x.reshape(-1), grad_weight.reshape(-1), n, size, out_size
     work = grad_output.size * weight_shape[2] * weight_shape[3] // 4
     launch(sum_weights, channels, *arrays, channels, channels // groups, table, work=work)

@@ -10,12 +10,10 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
-from .._row_moments import NEAR, row_statistics
+from .._row_moments import FETCHED, NEAR, row_statistics
 from .._simd_affine import SOON, normalise_ahead, subtract_scaled
 from .._simd_norms import sum_gradient
 from .._threads import launch
-
-FETCHED = 1 << 15  # elements of a group, at most, that are fetched while the one before is normalised: both are in the cache
 
 
 def forward(x, weight, bias, eps):
@@ -42,7 +40,7 @@ def backward(grad_output, x, weight, mean, inv_std):
 def _forward(first, last, x, weight, bias, eps, out, mean, inv_std, variance):
     flat, target, (_, segments, length) = x.reshape(-1), out.reshape(-1), x.shape
     together, near = max(1, NEAR // max(segments * length, 1)), segments * length <= FETCHED
-    expected = target if near else flat  # a group that is not: lines of its own, which are there
+    expected = target if near else flat  # of a long group nothing is asked for but what is read anyway
     soon, ahead = 0 if near else SOON, segments * length if near else 0
     for begin in range(first, last, together):
         end = min(begin + together, last)

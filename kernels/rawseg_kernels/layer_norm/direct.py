@@ -11,7 +11,7 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
-from .._row_moments import NEAR, row_statistics
+from .._row_moments import FETCHED, NEAR, row_statistics
 from .._simd_affine import TOGETHER, finish_rows, scale_row, sum_weighted
 from .._threads import launch
 
@@ -51,10 +51,10 @@ def _wide(affine):
 @kernel
 def _forward(first, last, x, weight, bias, eps, out, mean, inv_std):
     flat, target, length = x.reshape(-1), out.reshape(-1), x.shape[1]
-    together = max(1, NEAR // max(length, 1))
+    together, expected = max(1, NEAR // max(length, 1)), target if length <= FETCHED else flat
     for begin in range(first, last, together):
         end = min(begin + together, last)
-        row_statistics(flat, begin, end, length, eps, mean, inv_std, inv_std, target)
+        row_statistics(flat, begin, end, length, eps, mean, inv_std, inv_std, expected)
         for row in range(begin, end):
             scale_row(flat, row * length, length, mean[row], inv_std[row], weight, bias, 0, target)
 

@@ -1,7 +1,8 @@
 """Matrix products by packed panels: a is packed once, b block by block in each task, and the micro-kernel does the rest.
 
 A task owns a tile of the output of one pair of matrices. The sum runs in blocks of `DEPTH_BLOCK` steps, for each of which the
-task lays out its columns of b; the accumulators carry on from block to block in one chain of fused multiply-adds.
+task lays out its columns of b, unless few rows meet them; the accumulators carry on from block to block in one chain of fused
+multiply-adds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ TILE_ROWS = 512  # rows of a tile, at most. With so many, its rows are
 TILE_BYTES = 192  # long: DEPTH_BLOCK steps of both sides and its results are in the second-level cache together; or else
 WIDE_BYTES = 5 * VECTOR_BYTES * VECTORS  # where memory, not the products, takes the time; or else one panel of vectors
 FEW_ROWS = 2 * ROWS  # of a tile: b is read so seldom that it is not worth laying out
+LONG = 256  # vectors of such a piece at most
 LINES = 32  # steps at once of a single panel: long pieces of so many rows of b are what the processor fetches by itself
 CLASH = 1024  # bytes: rows a multiple apart fall into the same few lines of a cache
 ENOUGH_TASKS = 16  # tiles shrink until there are as many
@@ -104,7 +106,8 @@ def _tile(pairs, rows, depth, columns, lanes, transposed, threads):
     """Return the rows and columns of a tile: whole panels and vectors, as large as the caches and the threads allow."""
     tile_rows, panel = min(TILE_ROWS, -(-rows // ROWS) * ROWS), VECTORS * lanes
     if _reads_lines(rows, columns, lanes, transposed):
-        return tile_rows, max(panel, -(-columns // (2 * threads * lanes)) * lanes if threads > 1 else columns)
+        pieces = max(2 * threads if threads > 1 else 1, -(-columns // (LONG * lanes)))
+        return tile_rows, max(panel, -(-columns // (pieces * lanes)) * lanes)
     deep = rows > FEW_ROWS and depth > SHALLOW
     widest = WIDE_BYTES if not deep else TILE_BYTES if rows >= TILE_ROWS else VECTOR_BYTES * VECTORS
     width = min(widest // VECTOR_BYTES * lanes, -(-columns // lanes) * lanes)

@@ -294,7 +294,7 @@ FAULTS = [
         CONV_POINTS,
         [
             ("swapped axes", "columns, to, row, rows)", "columns, to, row, columns)"),
-            ("missing check", "min(last * ROWS, rows), ROWS", "last * ROWS, ROWS"),
+            ("missing check", "min(ROWS, rows - row)", "ROWS"),
         ],
     ),
     (
