@@ -135,3 +135,9 @@ def test_a_workspace_that_cannot_be_is_told_and_not_counted():
     with pytest.raises(MemoryError, match=r"conv2d: out: expected memory for \d+ bytes, got none"):
         rawseg.functional.conv2d(rawseg.ones(1, 2, 4, 4), rawseg.ones(1, 2, 3, 3), padding=1 << 30, dilation=1 << 30)
     assert rawseg.memory_stats()["live"] == live
+
+
+def test_tables_are_checked_before_any_is_made():
+    empty, weight = np.zeros((0, 1, 1, 1), np.float32), np.zeros((1, 1, 2, 2), np.float32)
+    with pytest.raises(MemoryError, match="conv2d: out: expected at most"):
+        conv2d.forward(empty, weight, padding=(10**9, 5 * 10**8), algorithm="depthwise")
