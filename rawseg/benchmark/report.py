@@ -105,8 +105,12 @@ LEGEND = (
     "* what algorithm='auto' is. roof: share of what the measured peak and copy bandwidth allow, for the operation's own "
     "products and bytes. work: memory beside the result. err/bound: largest error over the rounding bound. same: equal bits "
     "when run again and on one thread. torch, last, tuned: time of PyTorch's default layout, of channels_last, and of the "
-    "faster of both with a tuned allocator, over rawseg's. empty, warm: seconds of the first call in a new process, without "
-    "and with kernels compiled before."
+    "faster of both with a tuned allocator, over rawseg's."
+)
+LEGEND_OF_COLD = "empty, warm: seconds of the first call in a new process, without and with kernels compiled before."
+LEGEND_OF_CHANGES = (
+    "old / new: how many times as fast as then; where PyTorch was timed, too, the change of its time, which is the machine's, "
+    "is divided out. noise: five times the share that the samples' own spread explains; what changed by less has no verdict."
 )
 
 
@@ -129,6 +133,8 @@ def load(path: Path) -> dict[str, Any]:
         rows = document["rows"]
         if not all(key(row) and isinstance(row["ms"], list) for row in rows):
             raise ValueError("a row without times")
+        if not isinstance(document["machine"]["threads"], int):
+            raise ValueError("no number of threads")
         if document["version"] != VERSION:
             raise ValueError(f"version {document['version']}")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -6,6 +6,7 @@ before PyTorch, whose OpenMP runtime, told to keep its threads on CPUs of their 
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 import time
@@ -67,6 +68,7 @@ def passes_of(case: Case) -> list[Pass]:
     if case.op not in PASSES:
         raise ArgumentError("bench", "--op", f"one of {tuple(PASSES)}", repr(case.op))
     try:
+        inspect.signature(PASSES[case.op]).bind(case.shape, **case.options)  # says what is missing, and not of which function
         return PASSES[case.op](case.shape, **case.options)
     except RawsegError:
         raise  # it says more
@@ -205,8 +207,9 @@ def first_call(case: Case, wanted: str, algorithm: str) -> dict[str, Any]:
 
 def check_passes(cases: list[Case], wanted: list[str]) -> None:
     """Refuse what no case has, before PyTorch is loaded and the machine is measured."""
-    if not any(not wanted or item.name in wanted for case in cases for item in passes_of(case)):
-        raise ArgumentError("bench", "--pass", "a pass that these operations have", f"{wanted}: no pass to time")
+    names = dict.fromkeys(item.name for case in cases for item in passes_of(case))
+    if not any(not wanted or name in wanted for name in names):
+        raise ArgumentError("bench", "--pass", f"a pass that these operations have, of {tuple(names)}", f"{wanted}")
 
 
 def answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,10 @@ from .options import Threads, make_folder
 from .output import console, progress
 
 Texts = list[str]
+IMPL = (
+    "package.module:function, a kernel of yours in the same table, called as rawseg's own: of conv2d with (x, weight, bias, "
+    "stride, padding, dilation, groups). Its attributes backward_input and backward_weight, if any, are the other passes."
+)
 WIDEST = 128  # columns: of a table that was cut to a narrow terminal nothing could be read
 REGRESSION = 1  # exit code where --compare found something slower, or a kernel gave a wrong result
 
@@ -26,7 +30,7 @@ def bench(
     algorithm: Annotated[
         Texts, typer.Option(help="Only these, auto among them; without, all but plain loops on large maps.")
     ] = [],  # noqa: B006
-    impl: Annotated[str, typer.Option(help="package.module:function, a kernel of yours in the same table.")] = "",
+    impl: Annotated[str, typer.Option(help=IMPL)] = "",
     model: Annotated[
         str, typer.Option(help="A whole model instead: unet, mobilenet_v2, mask_rcnn or mask_rcnn_mobilenet_v2.")
     ] = "",
@@ -46,7 +50,8 @@ def bench(
     cold: Annotated[bool, typer.Option("--cold", help="Also first calls in new processes, which takes long.")] = False,
     save: Annotated[Path | None, typer.Option(help="Write all samples to this JSON file.")] = None,
     compare: Annotated[
-        Path | None, typer.Option(help="A file of --save: what changed; exit code 1 if anything got slower.")
+        Path | None,
+        typer.Option(help="A file of --save: what changed; exit code 1 if anything got slower by more than the noise."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="A folder for pictures: roofline and ratios, or growth.")] = None,
 ) -> None:
@@ -74,6 +79,8 @@ def bench(
         )
         _model(request | _model_options(model, width, batch, size, mode), tuned, cold, save)
         return
+    if impl and len(op) != 1:
+        raise ArgumentError("bench", "--op", "the one operation that --impl computes", op or "none")
     cases = _cases(op, family, shape)
     if scale:
         _refuse("--scale", {"--impl": impl, "--compare": compare, "--cold": cold})
@@ -117,6 +124,9 @@ def _operations(
     from ..benchmark import pictures, report, run
 
     old = report.load(compare) if compare else None
+    if old is not None and old["machine"]["threads"] != request["threads"]:
+        needed, got = (f"{count} thread{'s' * (count != 1)}" for count in (request["threads"], old["machine"]["threads"]))
+        raise DataError("bench", str(compare), f"times of {needed}, as --threads says", got)
     with progress(len(cases) * (2 if tuned else 1)) as tell:
         machine, rows = run.operations({**request, "cases": cases}, tell, tuned=tuned, cold=cold)
     if not rows:
@@ -124,7 +134,8 @@ def _operations(
     screen = console(WIDEST)
     for piece in report.tables(rows, machine):
         screen.print(piece)
-    screen.print(f"\n{report.LEGEND}", soft_wrap=False)
+    legend = f"{report.LEGEND} {report.LEGEND_OF_COLD}" if cold else report.LEGEND
+    screen.print(f"\n{legend}", soft_wrap=False)
     if save:
         report.save(save, machine, rows=rows)
     if plot:
@@ -136,6 +147,7 @@ def _operations(
         if not found:
             raise DataError("bench", str(compare), "a file with some of these cases", "none of them")
         screen.print(report.comparison(found))
+        screen.print(report.LEGEND_OF_CHANGES, soft_wrap=False)
         slower = [change for change in found if change.verdict == "slower"]
     if slower or any("wrong" in row for row in rows):
         raise typer.Exit(REGRESSION)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rawseg.benchmark import processes
+from rawseg.benchmark import processes, report
 from rawseg.cli import app
 from rawseg.errors import ArgumentError, BackendError
 
@@ -62,6 +62,12 @@ def test_an_older_file_is_compared_with(tmp_path, capsys):
     file.write_text(json.dumps(document))
     assert run(*arguments) == 0
     assert "faster" in capsys.readouterr().out
+
+
+def test_times_of_other_threads_are_not_compared_with(tmp_path, capsys):
+    report.save(tmp_path / "a.json", {"threads": 2}, rows=[])
+    assert run("bench", *CONV, "--compare", tmp_path / "a.json") == 2
+    assert "a.json: expected times of 1 thread, as --threads says, got 2 threads" in capsys.readouterr().err
 
 
 @pytest.mark.release
@@ -125,7 +131,9 @@ def test_growth_is_measured_and_drawn(tmp_path, capsys, monkeypatch):
             marks=pytest.mark.release,  # as the next one
         ),
         ((*CONV, "--impl", "math"), "--impl: expected package.module:function that can be imported"),
-        ((*CONV, "--pass", "sideways"), "no pass to time"),
+        ((*CONV, "--pass", "sideways"), "of ('forward', 'grad input', 'grad weight'), got ['sideways']"),
+        (("--op", "conv2d", "--shape", "1x4x9x9"), "(missing a required argument: 'out_channels')"),
+        (("--impl", "my_kernels:right"), "--op: expected the one operation that --impl computes, got none"),
         ((*CONV, "--scale", "colour"), "--scale: expected one of"),
         (("--op", "linear", "--scale", "batch"), "--scale: expected a case of maps"),
         (("--op", "conv2d", "--shape", "1x4x9x9 out_channels=4 kernel_size=3 groups=0"), "sizes and options of conv2d"),
