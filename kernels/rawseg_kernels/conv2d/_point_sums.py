@@ -4,8 +4,7 @@
 
 Both are read along the rows where they lie, in chunks of pixels: a piece of a plane, or the planes of several images. A task
 owns some channels of either side and a share of the chunks; chunks, and then shares, are added in order. What is added to what
-follows from the shape alone, so neither threads nor vector widths reach the bits. The input is
-read again and again.
+follows from the shape alone, so neither threads nor vector widths reach the bits. The input is read again and again.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ TILE_ROWS = 512  # rows of a tile, at most. With so many, its rows are
 TILE_BYTES = 192  # long: DEPTH_BLOCK steps of both sides and its results are in the second-level cache together; or else
 WIDE_BYTES = 5 * VECTOR_BYTES * VECTORS  # where memory, not the products, takes the time; or else one panel of vectors
 FEW_ROWS = 2 * ROWS  # of a tile: b is read so seldom that it is not worth laying out
-LONG = 256  # vectors of such a piece at most
 LINES = 32  # steps at once of a single panel: long pieces of so many rows of b are what the processor fetches by itself
+LONG = 256  # vectors of such a piece, at most
 CLASH = 1024  # bytes: rows a multiple apart fall into the same few lines of a cache
 ENOUGH_TASKS = 16  # tiles shrink until there are as many
 
