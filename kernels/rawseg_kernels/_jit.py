@@ -59,8 +59,8 @@ def kernel(function: Callable[..., Any], **options: bool) -> Any:
 
 
 def piece(function: Callable[..., Any]) -> Any:
-    """Do as `kernel` for a function that only kernels call: without the entry from Python, it is compiled sooner."""
-    return kernel(function, no_cpython_wrapper=True)
+    """Do as `kernel` for a function that only kernels call: it becomes machine code as a part of theirs."""
+    return _for_kernels(kernel(function, no_cpython_wrapper=True))
 
 
 def unkept(function: Callable[..., Any]) -> Any:
@@ -78,7 +78,14 @@ def specialised(function: Callable[..., Any], **options: bool) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function for the inner loops of kernels: its code goes into theirs, so that they stay vector loops."""
-    return _njit(function, forceinline=True)
+    return _for_kernels(_njit(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True))
+
+
+def _for_kernels(dispatcher: Any) -> Any:
+    """Let Python run a function that has no entry for it as what it is there, plain Python."""
+    dispatcher._insert = lambda *_: None  # no machine code to look for
+    dispatcher._compile_for_args = lambda *_, **__: dispatcher.py_func
+    return dispatcher
 
 
 def _njit(function: Callable[..., Any], **options: Any) -> Any:

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from numba.core.caching import NullCache
-from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
+
+from ._jit_part import rebuilt
 
 UNUSED_DAYS = 30  # after which the kernels of another version of the sources are deleted
 DIGEST = hashlib.sha256().digest_size
@@ -97,7 +98,7 @@ class KernelCache(NullCache):
                 path.unlink()
             tell_once(f"damaged files in the kernel cache {self._folder} are deleted; their kernels are compiled again")
             return None
-        return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))
+        return rebuilt(target_context, *pickle.loads(content[DIGEST:]))
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled signature for the next process, if the disk lets it."""
