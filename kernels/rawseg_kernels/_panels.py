@@ -36,23 +36,19 @@ def multiply(
     ``soon`` are ``depth`` rows of as many vectors, from an address on and so many bytes apart.
     """
     panels = -(-rows // ROWS)
-    if depth <= SHALLOW and vectors * depth <= NEAR:  # the results are most of the traffic: row by row, as memory likes it
-        for p in range(panels):
-            arrays = a, a_at + p * a_step, b, b_at, steps, steps_at, starts
+    by_rows = depth <= SHALLOW and vectors * depth <= NEAR  # the results are most of the traffic: as memory likes it
+    turns, at_once = (panels, 1) if by_rows else (1, panels)
+    for first in range(0, max(depth, 1), DEPTH_BLOCK):
+        count, width = min(DEPTH_BLOCK, depth - first), 0
+        fetched = soon[0] + first * soon[1], soon[1]
+        for turn in range(turns):
             v = 0
             while v < vectors:
-                place = c_at + p * ROWS * c_step
-                v += multiply_tile(rows, vectors, depth, resume, *arrays, v, c, place, c_step, p, 0, *soon)
-        return
-    for first in range(0, max(depth, 1), DEPTH_BLOCK):
-        count, v, width = min(DEPTH_BLOCK, depth - first), 0, 0
-        fetched = soon[0] + first * soon[1], soon[1]
-        while v < vectors:
-            for p in range(panels):
-                arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
-                place, next_a = c_at + p * ROWS * c_step, a_step if p + 1 < panels else after
-                width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a, *fetched)
-            v += width
+                for p in range(turn, turn + at_once):
+                    arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
+                    place, next_a = c_at + p * ROWS * c_step, 0 if by_rows else a_step if p + 1 < panels else after
+                    width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a, *fetched)
+                v += width
 
 
 @piece
