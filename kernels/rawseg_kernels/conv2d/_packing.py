@@ -33,54 +33,50 @@ class Shape(NamedTuple):
 
 
 @kernel
-def _pack_panels(first, last, weight, bits, largest, packed, phases, taps, shape):
-    """Compute the tasks ``first <= task < last``, each some panels of a group, and the largest magnitude of their weights."""
-    in_order = phases.shape[0] == 1 and shape.depth_step == phases[0, 4]  # all taps, and all source channels of a row
+def _pack_rows(first, last, weight, bits, largest, packed, shape):
+    """Pack the panels of the tasks ``first <= task < last``, whose rows have all that belongs to them side by side.
+
+    A task is some panels of a group; it notes the largest magnitude of their weights.
+    """
     chunks = -(-shape.panels // TOGETHER)
     for task in range(first, last):
         group, begin = task // chunks, task % chunks * TOGETHER
+        source_at, to_at, found = group * shape.group_size, group * shape.group_packed, 0
+        for panel in range(begin, min(begin + TOGETHER, shape.panels)):
+            rows, place = min(ROWS, shape.channels - panel * ROWS), source_at + panel * ROWS * shape.row_step
+            end = place + (rows - 1) * shape.row_step + shape.depth * shape.depth_step
+            found = max(found, largest_magnitude(bits, place, end))
+            for c in range(0, shape.depth, shape.block):
+                size = min(shape.block, shape.depth - c)
+                at = to_at + (c * shape.panels + panel * size) * shape.depth_step * ROWS
+                source, length = place + c * shape.depth_step, size * shape.depth_step
+                pack_rows(weight, source, shape.row_step, rows, length, packed, at, ROWS)
+        largest[task] = found
+
+
+@kernel
+def _pack_channels(first, last, weight, bits, largest, packed, shape, phases, taps):
+    """Do as `_pack_rows` where rows lie side by side or have their taps in another order, block of source channels after block.
+
+    To look for the largest first also brings what a block needs into a near cache, in the order of memory.
+    """
+    chunks = -(-shape.panels // TOGETHER)
+    for task in range(first, last):
+        group, begin = task // chunks, task % chunks * TOGETHER
+        source_at, to_at, found = group * shape.group_size, group * shape.group_packed, 0
         end = min(begin + TOGETHER, shape.panels)
-        source_at, to_at = group * shape.group_size, group * shape.group_packed
-        if in_order:
-            largest[task] = _pack_rows(weight, bits, source_at, packed, to_at, begin, end, shape)
-        else:
-            largest[task] = _pack_channels(weight, bits, source_at, packed, to_at, begin, end, phases, taps, shape)
-
-
-@inlined
-def _pack_rows(weight, bits, source_at, packed, to_at, begin, end, shape):
-    """Pack panels whose rows have all that belongs to them side by side; return the largest magnitude."""
-    found = 0
-    for panel in range(begin, end):
-        rows, place = min(ROWS, shape.channels - panel * ROWS), source_at + panel * ROWS * shape.row_step
-        found = max(found, largest_magnitude(bits, place, place + (rows - 1) * shape.row_step + shape.depth * shape.depth_step))
+        seen, behind = begin * ROWS * shape.row_step, min(end * ROWS, shape.channels) * shape.row_step
         for c in range(0, shape.depth, shape.block):
             size = min(shape.block, shape.depth - c)
-            at = to_at + (c * shape.panels + panel * size) * shape.depth_step * ROWS
-            source, length = place + c * shape.depth_step, size * shape.depth_step
-            pack_rows(weight, source, shape.row_step, rows, length, packed, at, ROWS)
-    return found
-
-
-@inlined
-def _pack_channels(weight, bits, source_at, packed, to_at, begin, end, phases, taps, shape):
-    """Pack panels whose rows lie side by side, block of source channels after block; return the largest magnitude.
-
-    To look for it first also brings what a block needs into a near cache, in the order of memory.
-    """
-    first, last = begin * ROWS * shape.row_step, min(end * ROWS, shape.channels) * shape.row_step
-    found = 0
-    for c in range(0, shape.depth, shape.block):
-        size = min(shape.block, shape.depth - c)
-        for b in range(size):
-            source = source_at + (c + b) * shape.depth_step
-            found = max(found, largest_magnitude(bits, source + first, source + last))
-        for panel in range(begin, end):
-            rows, number = min(ROWS, shape.channels - panel * ROWS), c * shape.panels + panel * size
             for b in range(size):
-                place = source_at + panel * ROWS * shape.row_step + (c + b) * shape.depth_step
-                _pack_taps(weight, place, shape.row_step, rows, packed, to_at, number + b, phases, taps)
-    return found
+                source = source_at + (c + b) * shape.depth_step
+                found = max(found, largest_magnitude(bits, source + seen, source + behind))
+            for panel in range(begin, end):
+                rows, number = min(ROWS, shape.channels - panel * ROWS), c * shape.panels + panel * size
+                for b in range(size):
+                    place = source_at + panel * ROWS * shape.row_step + (c + b) * shape.depth_step
+                    _pack_taps(weight, place, shape.row_step, rows, packed, to_at, number + b, phases, taps)
+        largest[task] = found
 
 
 @inlined
@@ -123,5 +119,9 @@ def pack_weights(weight, packed, groups, phases, taps, shape) -> bool:
     """
     tasks, bits = groups * -(-shape.panels // TOGETHER), as_bits(weight)
     largest = np.empty(tasks, bits.dtype)
-    launch(_pack_panels, tasks, weight.reshape(-1), bits, largest, packed, phases, taps, shape, work=16 * weight.size)
+    arrays, work = (weight.reshape(-1), bits, largest, packed, shape), 16 * weight.size
+    if len(phases) == 1 and phases[0, 4] == shape.depth_step:  # all taps, and all source channels of a row
+        launch(_pack_rows, tasks, *arrays, work=work)
+    else:
+        launch(_pack_channels, tasks, *arrays, phases, taps, work=work)
     return are_finite(largest)
