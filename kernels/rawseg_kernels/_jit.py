@@ -16,7 +16,7 @@ from typing import Any
 import numba
 
 from ._jit_cache import KernelCache, prune
-from ._jit_compiler import KernelCompiler
+from ._jit_compiler import KernelCompiler, no_collections
 from ._jit_entry import is_shared
 
 
@@ -91,6 +91,7 @@ def _for_kernels(dispatcher: Any) -> Any:
 def _njit(function: Callable[..., Any], **options: Any) -> Any:
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", pipeline_class=KernelCompiler, **options)(function)
     dispatcher.is_shared = is_shared(function.__code__.co_varnames)
+    dispatcher.compile = no_collections()(dispatcher.compile)
     return dispatcher
 
 

@@ -1,26 +1,65 @@
-"""Numba's compiler, but for two things. Loops become vectors as wide as the micro-kernels', and what only kernels call is a `Part`.
+"""Numba's compiler as kernels need it: with vectors as wide as the micro-kernels', and without what makes it wait.
 
 On CPUs whose clock once fell under wide instructions, LLVM prefers half of AVX-512. Next to micro-kernels that use all of it
 the clock is what it is, and loops in double precision take up to twice as long in halves. No sum is reordered for a vector, so
 the width does not reach the bits.
+
+The first call of a fresh installation waits for its kernels. What only they call becomes machine code with them (`Part`), types
+of arithmetic are looked up once, passes over code that no kernel has are left out, and nobody looks for garbage meanwhile.
 """
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
+from numba.core import types
 from numba.core.callwrapper import PyCallWrapper
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.lowering import Lower
-from numba.core.typed_passes import NativeLowering
+from numba.core.typed_passes import NativeLowering, NopythonRewrites, NopythonTypeInference
+from numba.core.typing import Context
+from numba.core.untyped_passes import InlineClosureLikes
 
 from ._jit_entry import accepts, shared_entry
 from ._jit_part import Part, introduce_parts
 from ._simd import VECTOR_BYTES
 
 WIDTH = f'"prefer-vector-width"="{8 * VECTOR_BYTES}"'
+
+
+class _Typing(Context):
+    """Numba's typing context, but what arithmetic of numbers gives is asked once: every operator of a kernel asks it anew."""
+
+    _known: dict[tuple[Any, tuple[Any, ...]], Any] = {}
+
+    def __init__(self, context: Context) -> None:
+        self.__dict__ = context.__dict__  # one state for both
+
+    def resolve_function_type(self, func: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        numbers = args and not kws and all(isinstance(argument, types.Number) for argument in args)
+        if not numbers or isinstance(func, types.Dispatcher):
+            return super().resolve_function_type(func, args, kws)
+        if (func, args) not in self._known:
+            self._known[func, args] = super().resolve_function_type(func, args, kws)
+        return self._known[func, args]
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Inference(NopythonTypeInference):
+    _name = "rawseg_type_inference"
+
+    def run_pass(self, state: Any) -> bool:
+        context = state.typingctx
+        state.typingctx = _Typing(context)
+        try:
+            return super().run_pass(state)
+        finally:
+            state.typingctx = context
 
 
 class _WideLower(Lower):
@@ -46,8 +85,8 @@ class _WideLower(Lower):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _WideLowering(NativeLowering):
-    _name = "rawseg_wide_lowering"
+class _Lowering(NativeLowering):
+    _name = "rawseg_lowering"
 
     @property
     def lowering_class(self) -> type[Lower]:
@@ -58,20 +97,35 @@ class _WideLowering(NativeLowering):
             super().run_pass(state)
             introduce_parts(state.library)
             return True
-        state.library = Part(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = part = Part(state.targetctx.codegen(), state.func_id.func_qualname)
         state.flags.no_compile = True
         super().run_pass(state)
-        lowered = state.cr
-        state.cr = lowered._replace(cfunc=state.library)  # nothing to call, but Numba tells signatures apart by it
-        state.targetctx.insert_user_function(state.library, lowered.fndesc, [state.library])
+        state.cr = state.cr._replace(cfunc=part)  # nothing to call, but Numba tells signatures apart by it
+        state.targetctx.insert_user_function(part, state.cr.fndesc, [part])
         return True
 
 
+INSTEAD = {NopythonTypeInference: _Inference, NativeLowering: _Lowering}
+NEEDLESS = InlineClosureLikes, NopythonRewrites  # kernels have neither functions inside nor expressions of whole arrays
+
+
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """Keep the garbage collector from looking through all that a compiler makes: there is none until it is done."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class KernelCompiler(CompilerBase):
-    """The passes of ``numba.njit``, with `_WideLowering` in place of Numba's."""
+    """``numba.njit``, with `INSTEAD` and without `NEEDLESS` passes."""
 
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [(_WideLowering if step is NativeLowering else step, why) for step, why in passes.passes]
+        passes.passes = [(INSTEAD.get(step, step), why) for step, why in passes.passes if step not in NEEDLESS]
         passes.finalize()
         return [passes]
