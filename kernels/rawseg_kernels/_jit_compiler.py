@@ -44,6 +44,8 @@ class _Typing(Context):
         numbers = args and not kws and all(isinstance(argument, types.Number) for argument in args)
         if not numbers or isinstance(func, types.Dispatcher):
             return super().resolve_function_type(func, args, kws)
+        if getattr(func, "typing_key", None) in (min, max):  # functions of Numba's, compiled for each number that is written
+            args = tuple(map(types.unliteral, args))
         if (func, args) not in self._known:
             self._known[func, args] = super().resolve_function_type(func, args, kws)
         return self._known[func, args]

@@ -36,13 +36,12 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
             at, seen = (c * planes + s) * tile.strip_plane, plane_at + c * h * w + left + begin * tile.step_w
             for row in range(strip_rows):
                 ih = top + row * tile.step_h
-                if 0 <= ih < h and begin < end:
-                    copy(x, seen + ih * w, tile.step_w, strip, at + begin, 1, end - begin)
-                elif tile.down > 1:
-                    fill(strip, at, at + strip_columns, 0)
-                if tile.across > 1:
-                    fill(strip, at, at + begin, 0)
-                    fill(strip, at + end, at + strip_columns, 0)
+                outside = ih < 0 or ih >= h
+                first, last = (strip_columns, strip_columns) if outside else (begin, end)
+                copy(x, seen + ih * w, tile.step_w, strip, at + first, 1, last - first)
+                if tile.across > 1 or (outside and tile.down > 1):
+                    fill(strip, at, at + first, 0)
+                    fill(strip, at + last, at + strip_columns, 0)
                 at += tile.strip_w
 
 
