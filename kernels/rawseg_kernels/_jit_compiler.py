@@ -26,7 +26,7 @@ from numba.core.typing import Context
 from numba.core.untyped_passes import InlineClosureLikes
 
 from ._jit_entry import accepts, shared_entry
-from ._jit_part import Part, introduce_parts
+from ._jit_part import Part, Whole, introduce_parts
 from ._simd import VECTOR_BYTES
 
 WIDTH = f'"prefer-vector-width"="{8 * VECTOR_BYTES}"'
@@ -96,6 +96,8 @@ class _Lowering(NativeLowering):
 
     def run_pass(self, state: Any) -> bool:
         if not state.flags.no_cpython_wrapper:
+            state.library = Whole(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.library.enable_object_caching()
             super().run_pass(state)
             introduce_parts(state.library)
             return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import binding
+from llvmlite.binding import newpassmanagers
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompileResult, compile_result
 from numba.core.environment import lookup_environment
@@ -17,7 +18,21 @@ _FORM = "part"  # in files of the cache: numba has forms of its own
 _ENVIRONMENT = "_ZN08NumbaEnv"  # as the names of the constants that a function's errors are made of begin
 
 
-class Part(JITCodeLibrary):
+class Whole(JITCodeLibrary):
+    """The code of a kernel."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Put variables into registers, which is what is needed before functions are inlined."""
+        ll_module.data_layout = self._codegen._data_layout
+        builder = self._codegen._pass_builder()
+        for function in ll_module.functions:
+            passes = newpassmanagers.create_new_function_pass_manager()
+            passes.add_sroa_pass()
+            passes.add_simplify_cfg_pass()
+            passes.run(function, builder)
+
+
+class Part(Whole):
     """The code of such a function, with all that it calls."""
 
     def finalize(self) -> None:
