@@ -11,7 +11,7 @@ from .._arena import borrowed, empty
 from .._epilogue import NOTHING
 from .._finishing import does_something, finish
 from .._jit import kernel, piece
-from .._panels import multiply
+from .._panels import NOWHERE, multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import get_num_threads, launch
 from ._packing import Shape, pack_weights
@@ -59,7 +59,7 @@ def add_block(sums, strip, packed, c, block, task, phases, steps, starts, tile, 
             at = group * tile.group_weights + phases[p, 6] + panel * size + c * tile.all_panels * taps * ROWS
             a, b = (packed, at, size), (strip, 0, steps, phases[p, 5], starts)
             place = to + p * tile.panels * ROWS * step
-            multiply(channels, block * taps, resume, *a, *b, vectors, target, place, step)
+            multiply(channels, block * taps, resume, *a, *b, vectors, target, place, step, 0, NOWHERE)
 
 
 @piece

@@ -15,7 +15,7 @@ import numpy as np
 from .._arena import borrowed
 from .._finishing import does_something, finish
 from .._jit import inlined, kernel, piece
-from .._panels import multiply
+from .._panels import NOWHERE, multiply
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
 from .._simd_columns import PANELS, column_product
 from .._simd_rows import join_row
@@ -163,7 +163,7 @@ def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, 
                 gather(x, plane, start, pixels, strip, c * width + i * pixels, points)
         left = packed, packed_at + k * ROWS, points.depth * ROWS
         whole, vectors = -(-rows // ROWS) * ROWS, -(-images * pixels // (VECTOR_BYTES // x.itemsize))
-        multiply(whole, depth, bias.size + k, *left, strip, 0, steps, 0, starts, vectors, results, 0, width)
+        multiply(whole, depth, bias.size + k, *left, strip, 0, steps, 0, starts, vectors, results, 0, width, 0, NOWHERE)
     end(results, 0, width, rows, images * pixels, channel, after)
     for r in range(rows):
         for i in range(images):
@@ -172,17 +172,23 @@ def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, 
 
 
 @kernel
-def correlate_tasks(first, last, scratch, x, weight, packing, packed, bias, out, points, steps, starts, after):
-    """Compute the tasks ``first <= task < last``."""
-    size = points.panels * ROWS * (points.width if points.pieces else points.loose)
-    sums, rest = scratch[:size], scratch[size:]
-    weights = weight, packing, packed
+def correlate_gathered(first, last, scratch, x, weight, packing, packed, bias, out, points, steps, starts, after):
+    """Compute the tasks ``first <= task < last`` of pixels that are gathered."""
+    size = points.panels * ROWS * points.width
+    results, strip = scratch[:size], scratch[size:]
     fill(scratch, 0, scratch.size, 0)
     for number in range(first, last):
-        if points.pieces:
-            sum_gathered(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
-        else:
-            sum_vectors(number, rest, sums, x, *weights, bias, out, points, steps, starts, after)
+        sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, points, steps, starts, after)
+
+
+@kernel
+def correlate_vectors(first, last, scratch, x, weight, packing, packed, bias, out, points, steps, starts, after):
+    """Compute the tasks ``first <= task < last`` of pixels that stay where they are."""
+    size = points.panels * ROWS * points.loose
+    loose, spare = scratch[:size], scratch[size:]
+    fill(scratch, 0, scratch.size, 0)
+    for number in range(first, last):
+        sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, points, steps, starts, after)
 
 
 def correlate_points(x, weight, bias, groups, transposed, after, out, patch=(1, 1)):
@@ -208,7 +214,8 @@ def correlate_points(x, weight, bias, groups, transposed, after, out, patch=(1, 
         if not layout.points.weights_alone:
             launch(pack_points, panels, weight, packed, *layout.packing, work=4 * layout.packed)
         arrays = x.reshape(-1), weight, layout.packing, packed, *ends
-        launch(correlate_tasks, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
+        sums = correlate_gathered if layout.points.pieces else correlate_vectors
+        launch(sums, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
     return out
 
 

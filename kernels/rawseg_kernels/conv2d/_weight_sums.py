@@ -21,7 +21,7 @@ import numpy as np
 
 from .._arena import empty, zeros
 from .._jit import kernel, piece
-from .._panels import multiply
+from .._panels import NOWHERE, multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import launch
 from ._weight_strips import fill_pixels, fill_stacks, lengths_of, pack_gradients
@@ -147,7 +147,7 @@ def add_tile(memory, grad_output, x, t, c, block, k, channels, sizes, windows, t
     source_at = (image * channels_out + k) * out_h * out_w
     pack_gradients(packed, grad_output, source_at, out_h, out_w, i0, j0, rows, columns, channels, tile)
     pixels, panel, pitch = rows * tile.columns, tile.rows * tile.columns * ROWS, tile.runs * tile.run_columns
-    multiply(channels, pixels, 1, packed, 0, panel, strip, 0, steps, 0, starts, starts.size, results, 0, pitch)
+    multiply(channels, pixels, 1, packed, 0, panel, strip, 0, steps, 0, starts, starts.size, results, 0, pitch, 0, NOWHERE)
 
 
 @kernel

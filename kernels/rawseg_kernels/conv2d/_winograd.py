@@ -13,7 +13,7 @@ import numpy as np
 
 from .._arena import empty, zeros
 from .._jit import kernel, piece
-from .._panels import multiply
+from .._panels import NOWHERE, multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import get_num_threads, launch
 from ._winograd_grid import apart, grid
@@ -36,7 +36,7 @@ def multiply_points(u, u_at, u_step, v, m, m_step, rows, steps, starts, grid):
         place, seen, panel = u_at + point * u_step, point * grid.seen_step, grid.depth * ROWS
         after = u_step - (-(-rows // ROWS) - 1) * panel if point + 1 < grid.points else 0
         right, results = (v, seen, steps, 0, starts, grid.vectors), (m, point * m_step, grid.pitch)
-        multiply(rows, grid.depth, 0, u, place, panel, *right, *results, after)
+        multiply(rows, grid.depth, 0, u, place, panel, *right, *results, after, NOWHERE)
 
 
 @kernel

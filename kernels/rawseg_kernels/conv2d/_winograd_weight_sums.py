@@ -17,7 +17,7 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import kernel, piece
-from .._panels import multiply, pack_rows
+from .._panels import NOWHERE, multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._simd_winograd import map_gradient, map_input, map_total
 from .._threads import get_num_threads, launch
@@ -219,9 +219,8 @@ def add_block(m, resume, v, y, seen, given, half, x, grad_output, number, task, 
         transform_gradients(y, given, half, panels, tiles, k * tiles, total, sums)
     for point in range(sums.points):
         y_at, v_at, m_at = point * sums.given_step, point * sums.seen_step, point * sums.result_step
-        multiply(
-            out_channels, total, resume, y, y_at, total * ROWS, v, v_at, steps, 0, starts, starts.size, m, m_at, sums.pitch
-        )
+        left, right = (y, y_at, total * ROWS), (v, v_at, steps, 0, starts, starts.size)
+        multiply(out_channels, total, resume, *left, *right, m, m_at, sums.pitch, 0, NOWHERE)
 
 
 @piece
