@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from llvmlite import ir
 from numba.core import types
@@ -22,11 +22,11 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering, NopythonRewrites, NopythonTypeInference
-from numba.core.typing import Context
+from numba.core.typing.context import Context
 from numba.core.untyped_passes import InlineClosureLikes
 
 from ._jit_entry import accepts, shared_entry
-from ._jit_part import Part, Whole, introduce_parts
+from ._jit_part import Part, Whole
 from ._simd import VECTOR_BYTES
 
 WIDTH = f'"prefer-vector-width"="{8 * VECTOR_BYTES}"'
@@ -35,7 +35,7 @@ WIDTH = f'"prefer-vector-width"="{8 * VECTOR_BYTES}"'
 class _Typing(Context):
     """Numba's typing context, but what arithmetic of numbers gives is asked once: every operator of a kernel asks it anew."""
 
-    _known: dict[tuple[Any, tuple[Any, ...]], Any] = {}
+    _known: ClassVar[dict[tuple[Any, tuple[Any, ...]], Any]] = {}
 
     def __init__(self, context: Context) -> None:
         self.__dict__ = context.__dict__  # one state for both
@@ -95,13 +95,12 @@ class _Lowering(NativeLowering):
         return _WideLower
 
     def run_pass(self, state: Any) -> bool:
+        codegen, name = state.targetctx.codegen(), state.func_id.func_qualname
         if not state.flags.no_cpython_wrapper:
-            state.library = Whole(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.library = Whole(codegen, name)
             state.library.enable_object_caching()
-            super().run_pass(state)
-            introduce_parts(state.library)
-            return True
-        state.library = part = Part(state.targetctx.codegen(), state.func_id.func_qualname)
+            return super().run_pass(state)
+        state.library = part = Part(codegen, name)
         state.flags.no_compile = True
         super().run_pass(state)
         state.cr = state.cr._replace(cfunc=part)  # nothing to call, but Numba tells signatures apart by it

@@ -26,9 +26,7 @@ def even(count, most):
 
 
 @piece
-def multiply(
-    rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step, after, soon
-):
+def multiply(rows, depth, resume, a, a_at, a_step, b, b_at, steps, steps_at, starts, vectors, c, c_at, c_step, after, soon):
     """Add the product of ``rows`` rows of ``a`` and ``vectors`` columns of ``b`` to ``c``, or to zero if ``resume`` is 0.
 
     Rows are taken by whole panels, but for a single one. Panel p begins at ``a_at + p * a_step``; row r of the result at
@@ -46,8 +44,9 @@ def multiply(
             while v < vectors:
                 for p in range(turn, turn + at_once):
                     arrays = a, a_at + p * a_step + first * ROWS, b, b_at, steps, steps_at + first, starts
-                    place, next_a = c_at + p * ROWS * c_step, 0 if by_rows else a_step if p + 1 < panels else after
-                    width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, c, place, c_step, p, next_a, *fetched)
+                    result, next_a = (c, c_at + p * ROWS * c_step, c_step), a_step if p + 1 < panels else after
+                    more = p, 0 if by_rows else next_a, *fetched
+                    width = multiply_tile(rows, vectors, count, resume + first, *arrays, v, *result, *more)
                 v += width
 
 

@@ -17,7 +17,7 @@ from promises import assert_same_bits
 
 from rawseg_kernels import _simd
 from rawseg_kernels._errors import ArgumentError
-from rawseg_kernels._panels import DEPTH_BLOCK, multiply, multiply_rows, pack_rows
+from rawseg_kernels._panels import DEPTH_BLOCK, NOWHERE, multiply, multiply_rows, pack_rows
 from rawseg_kernels._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill, gather_rows
 from rawseg_kernels._simd_dots import _turned
 
@@ -85,6 +85,8 @@ def product(a, b, c, vectors, row_step, resume=1):
         out.reshape(-1),
         0,
         out.shape[1],
+        0,
+        NOWHERE,
     )
     return out[:rows]
 
@@ -314,7 +316,7 @@ def run(*arguments):
     multiply(*arguments)
 lanes, zero = VECTOR_BYTES // 4, np.zeros(1, np.int64)
 c = np.zeros(ROWS * lanes, np.float32)
-run(ROWS, 1, 1, np.ones(ROWS, np.float32), 0, 0, np.ones(lanes, np.float32), 0, zero, 0, zero, 1, c, 0, lanes)
+run(ROWS, 1, 1, np.ones(ROWS, np.float32), 0, 0, np.ones(lanes, np.float32), 0, zero, 0, zero, 1, c, 0, lanes, 0, (0, 0))
 assert (c == 1).all()
 print(sum(run.stats.cache_hits.values()), sum(run.stats.cache_misses.values()))
 """
