@@ -70,6 +70,7 @@ def test_kernels_know_nothing_of_rawseg_and_only_jit_and_simd_know_numba():
             "_jit_cache.py",
             "_jit_compiler.py",
             "_jit_entry.py",
+            "_jit_part.py",
             "_addresses.py",
             "_atomics.py",
             "_sharing.py",

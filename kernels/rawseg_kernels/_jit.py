@@ -19,6 +19,8 @@ from ._jit_cache import KernelCache, prune
 from ._jit_compiler import KernelCompiler, no_collections
 from ._jit_entry import is_shared
 
+MAKERS = frozenset({"empty", "full", "zeros"})  # of arrays, in a kernel
+
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path:
@@ -89,8 +91,11 @@ def _for_kernels(dispatcher: Any) -> Any:
 
 
 def _njit(function: Callable[..., Any], **options: Any) -> Any:
+    shared = is_shared(function.__code__.co_varnames)
+    lent = shared or options.get("no_cpython_wrapper", False)  # all arrays that come in: nobody has to count who holds them
+    options["_nrt"] = not lent or not MAKERS.isdisjoint(function.__code__.co_names)
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", pipeline_class=KernelCompiler, **options)(function)
-    dispatcher.is_shared = is_shared(function.__code__.co_varnames)
+    dispatcher.is_shared = shared
     dispatcher.compile = no_collections()(dispatcher.compile)
     return dispatcher
 

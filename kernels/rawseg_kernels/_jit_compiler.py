@@ -20,6 +20,7 @@ from numba.core import types
 from numba.core.callwrapper import PyCallWrapper
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
+from numba.core.errors import TypingError
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering, NopythonRewrites, NopythonTypeInference
 from numba.core.typing.context import Context
@@ -86,6 +87,10 @@ class _WideLower(Lower):
         self.library.add_ir_module(module)
 
 
+def _holds_arrays(kind: Any) -> bool:
+    return isinstance(kind, types.Array) or any(map(_holds_arrays, getattr(kind, "types", ())))
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _Lowering(NativeLowering):
     _name = "rawseg_lowering"
@@ -96,6 +101,8 @@ class _Lowering(NativeLowering):
 
     def run_pass(self, state: Any) -> bool:
         codegen, name = state.targetctx.codegen(), state.func_id.func_qualname
+        if state.flags.no_cpython_wrapper and _holds_arrays(state.return_type):
+            raise TypingError(f"{name}() is called by kernels, which count no arrays that they get: give it one to fill")
         if not state.flags.no_cpython_wrapper:
             state.library = Whole(codegen, name)
             state.library.enable_object_caching()

@@ -32,20 +32,26 @@ class Shape(NamedTuple):
     depth_step: int
 
 
+@inlined
+def _task(task, shape):
+    """Return where the group of a task begins, as it comes and packed, its first panel, and the one behind its last."""
+    chunks = -(-shape.panels // TOGETHER)
+    group, begin = task // chunks, task % chunks * TOGETHER
+    return group * shape.group_size, group * shape.group_packed, begin, min(begin + TOGETHER, shape.panels)
+
+
 @kernel
 def _pack_rows(first, last, weight, bits, largest, packed, shape):
     """Pack the panels of the tasks ``first <= task < last``, whose rows have all that belongs to them side by side.
 
     A task is some panels of a group; it notes the largest magnitude of their weights.
     """
-    chunks = -(-shape.panels // TOGETHER)
     for task in range(first, last):
-        group, begin = task // chunks, task % chunks * TOGETHER
-        source_at, to_at, found = group * shape.group_size, group * shape.group_packed, 0
-        for panel in range(begin, min(begin + TOGETHER, shape.panels)):
+        (source_at, to_at, begin, end), found = _task(task, shape), 0
+        for panel in range(begin, end):
             rows, place = min(ROWS, shape.channels - panel * ROWS), source_at + panel * ROWS * shape.row_step
-            end = place + (rows - 1) * shape.row_step + shape.depth * shape.depth_step
-            found = max(found, largest_magnitude(bits, place, end))
+            behind = place + (rows - 1) * shape.row_step + shape.depth * shape.depth_step
+            found = max(found, largest_magnitude(bits, place, behind))
             for c in range(0, shape.depth, shape.block):
                 size = min(shape.block, shape.depth - c)
                 at = to_at + (c * shape.panels + panel * size) * shape.depth_step * ROWS
@@ -60,11 +66,8 @@ def _pack_channels(first, last, weight, bits, largest, packed, shape, phases, ta
 
     To look for the largest first also brings what a block needs into a near cache, in the order of memory.
     """
-    chunks = -(-shape.panels // TOGETHER)
     for task in range(first, last):
-        group, begin = task // chunks, task % chunks * TOGETHER
-        source_at, to_at, found = group * shape.group_size, group * shape.group_packed, 0
-        end = min(begin + TOGETHER, shape.panels)
+        (source_at, to_at, begin, end), found = _task(task, shape), 0
         seen, behind = begin * ROWS * shape.row_step, min(end * ROWS, shape.channels) * shape.row_step
         for c in range(0, shape.depth, shape.block):
             size = min(shape.block, shape.depth - c)

@@ -214,8 +214,11 @@ def correlate_points(x, weight, bias, groups, transposed, after, out, patch=(1, 
         if not layout.points.weights_alone:
             launch(pack_points, panels, weight, packed, *layout.packing, work=4 * layout.packed)
         arrays = x.reshape(-1), weight, layout.packing, packed, *ends
-        sums = correlate_gathered if layout.points.pieces else correlate_vectors
-        launch(sums, layout.tasks, *arrays, *tables, work=work, scratch=(layout.scratch, x.dtype))
+        scratch = layout.scratch, x.dtype
+        if layout.points.pieces:
+            launch(correlate_gathered, layout.tasks, *arrays, *tables, work=work, scratch=scratch)
+        else:
+            launch(correlate_vectors, layout.tasks, *arrays, *tables, work=work, scratch=scratch)
     return out
 
 

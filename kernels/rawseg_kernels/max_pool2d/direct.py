@@ -152,17 +152,16 @@ def _backward_quarters(first, last, grad_output, taps, grad_input):
 
 
 @piece
-def _offsets(w, kernel_size, dilation):
-    """Return how far every tap is from its window's corner, for all that a byte names."""
-    offsets = np.zeros(256, np.int64)
+def _fill_offsets(offsets, w, kernel_size, dilation):
+    """Put down how far every tap is from its window's corner, for all that a byte names."""
     for tap in range(min(offsets.size, kernel_size[0] * kernel_size[1])):
         offsets[tap] = tap // kernel_size[1] * dilation[0] * w + tap % kernel_size[1] * dilation[1]
-    return offsets
 
 
 @kernel
 def _indices_of(first, last, taps, indices, w, kernel_size, stride, padding, dilation):
-    out_h, offsets = taps.shape[1], _offsets(w, kernel_size, dilation)
+    out_h, offsets = taps.shape[1], np.zeros(256, np.int64)
+    _fill_offsets(offsets, w, kernel_size, dilation)
     for task in range(first, last):
         plane, oh = task // out_h, task % out_h
         chosen, where, corner = taps[plane, oh], indices[plane, oh], (oh * stride[0] - padding[0]) * w - padding[1]
@@ -172,7 +171,8 @@ def _indices_of(first, last, taps, indices, w, kernel_size, stride, padding, dil
 
 @kernel
 def _backward_taps(first, last, grad_output, taps, grad_input, kernel_size, stride, padding, dilation):
-    w, offsets = grad_input.shape[2], _offsets(grad_input.shape[2], kernel_size, dilation)
+    w, offsets = grad_input.shape[2], np.zeros(256, np.int64)
+    _fill_offsets(offsets, w, kernel_size, dilation)
     for plane in range(first, last):
         total = grad_input[plane].reshape(-1)
         for i in range(total.size):

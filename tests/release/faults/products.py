@@ -119,8 +119,8 @@ FAULTS = [
                 "panel * ROWS), group * tile.channels + panel * ROWS\n        plane_at",
                 "panel * ROWS), panel * ROWS\n        plane_at",
             ),
-            ("stale padding", "elif tile.down > 1:", "elif tile.down > 2:"),
-            ("stale padding", "if tile.across > 1:", "if tile.across > 2:"),
+            ("stale padding", "outside and tile.down > 1", "outside and tile.down > 2"),
+            ("stale padding", "if tile.across > 1 or", "if tile.across > 2 or"),
             ("missing check", "count % lanes == 0 and ", ""),
             ("wrong place", "(out, plane_at + i0 * out_w, out_h * out_w)", "(out, plane_at, out_h * out_w)"),
             ("missing bias", "steps, starts, tile, channels, c + bias.size)", "steps, starts, tile, channels, c)"),
@@ -226,8 +226,8 @@ FAULTS = [
         f"{ROOM}/conv2d/_packing.py",
         "kernels/test_conv2d_edges.py -k not_finite_is_seen",
         [
-            ("missing step", " + shape.depth * shape.depth_step))", " + shape.depth_step))"),
-            ("off by one", "source + first, source + last))", "source + first, source + last - 1))"),
+            ("missing step", " + shape.depth * shape.depth_step\n", " + shape.depth_step\n"),
+            ("off by one", "source + seen, source + behind))", "source + seen, source + behind - 1))"),
         ],
     ),
     (
