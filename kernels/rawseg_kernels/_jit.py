@@ -19,7 +19,7 @@ from ._jit_cache import KernelCache, prune
 from ._jit_compiler import KernelCompiler, no_collections
 from ._jit_entry import is_shared
 
-MAKERS = frozenset({"empty", "full", "zeros"})  # of arrays, in a kernel
+MAKERS = frozenset({"empty", "full", "zeros"})  # of arrays: what threads share and what only kernels call have no others
 
 
 @lru_cache(maxsize=1)
@@ -52,7 +52,8 @@ def kernel(function: Callable[..., Any], **options: bool) -> Any:
     """Compile a function of plain loops with Numba on its first call, and keep the machine code for the next process.
 
     The GIL is released while it runs. Division by zero gives inf or NaN, as in NumPy. A number that another kernel writes into
-    a call is an argument like any other: Numba would compile the function again for each.
+    a call is an argument like any other: Numba would compile the function again for each. One that takes ``first, last`` makes
+    arrays by `MAKERS` alone, and raises errors of constants.
     """
     dispatcher = specialised(function, **options)
     templates = dispatcher.get_call_template
@@ -61,7 +62,10 @@ def kernel(function: Callable[..., Any], **options: bool) -> Any:
 
 
 def piece(function: Callable[..., Any]) -> Any:
-    """Do as `kernel` for a function that only kernels call: it becomes machine code as a part of theirs."""
+    """Do as `kernel` for a function that only kernels call: it becomes machine code as a part of theirs.
+
+    It returns no arrays, makes them by `MAKERS` alone, and raises errors of constants.
+    """
     return _for_kernels(kernel(function, no_cpython_wrapper=True))
 
 

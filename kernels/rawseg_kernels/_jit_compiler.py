@@ -11,16 +11,20 @@ of arithmetic are looked up once, passes over code that no kernel has are left o
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any
 
 from llvmlite import ir
 from numba.core import types
 from numba.core.callwrapper import PyCallWrapper
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
 from numba.core.errors import TypingError
+from numba.core.ir import Expr
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering, NopythonRewrites, NopythonTypeInference
 from numba.core.typing.context import Context
@@ -33,10 +37,11 @@ from ._simd import VECTOR_BYTES
 WIDTH = f'"prefer-vector-width"="{8 * VECTOR_BYTES}"'
 
 
-class _Typing(Context):
-    """Numba's typing context, but what arithmetic of numbers gives is asked once: every operator of a kernel asks it anew."""
+_known: dict[tuple[Any, tuple[Any, ...]], Any] = {}
 
-    _known: ClassVar[dict[tuple[Any, tuple[Any, ...]], Any]] = {}
+
+class _Typing(Context):
+    """Numba's typing context, but which number a function of numbers gives is asked once: every operator asks it anew."""
 
     def __init__(self, context: Context) -> None:
         self.__dict__ = context.__dict__  # one state for both
@@ -47,9 +52,15 @@ class _Typing(Context):
             return super().resolve_function_type(func, args, kws)
         if getattr(func, "typing_key", None) in (min, max):  # functions of Numba's, compiled for each number that is written
             args = tuple(map(types.unliteral, args))
-        if (func, args) not in self._known:
-            self._known[func, args] = super().resolve_function_type(func, args, kws)
-        return self._known[func, args]
+        known = _known.get((func, args))
+        if known is None:
+            known = super().resolve_function_type(func, args, kws)
+            if known is not None and isinstance(known.return_type, types.Number | types.Boolean):
+                _known[func, args] = known
+        return known
+
+
+_typing = cache(_Typing)  # one a context: Numba keeps what it makes of a function's types for each
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -58,7 +69,7 @@ class _Inference(NopythonTypeInference):
 
     def run_pass(self, state: Any) -> bool:
         context = state.typingctx
-        state.typingctx = _Typing(context)
+        state.typingctx = _typing(context)
         try:
             return super().run_pass(state)
         finally:
@@ -87,10 +98,6 @@ class _WideLower(Lower):
         self.library.add_ir_module(module)
 
 
-def _holds_arrays(kind: Any) -> bool:
-    return isinstance(kind, types.Array) or any(map(_holds_arrays, getattr(kind, "types", ())))
-
-
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _Lowering(NativeLowering):
     _name = "rawseg_lowering"
@@ -101,8 +108,7 @@ class _Lowering(NativeLowering):
 
     def run_pass(self, state: Any) -> bool:
         codegen, name = state.targetctx.codegen(), state.func_id.func_qualname
-        if state.flags.no_cpython_wrapper and _holds_arrays(state.return_type):
-            raise TypingError(f"{name}() is called by kernels, which count no arrays that they get: give it one to fill")
+        self._check_counts(state, name)
         if not state.flags.no_cpython_wrapper:
             state.library = Whole(codegen, name)
             state.library.enable_object_caching()
@@ -114,21 +120,49 @@ class _Lowering(NativeLowering):
         state.targetctx.insert_user_function(part, state.cr.fndesc, [part])
         return True
 
+    def _check_counts(self, state: Any, name: str) -> None:
+        """Refuse arrays that are handed over by one who counts them to one who does not, or the other way."""
+
+        def is_counted(kind: Any) -> bool:
+            return state.targetctx.data_model_manager[kind].contains_nrt_meminfo()
+
+        if state.flags.no_cpython_wrapper and is_counted(state.return_type):
+            raise TypingError(f"{name}() is called by kernels, which count no arrays that they get: give it one to fill")
+        for call, signature in state.calltypes.items() if not state.flags.nrt else ():
+            called = state.typemap[call.func.name] if isinstance(call, Expr) and call.op == "call" else None
+            if isinstance(called, types.Dispatcher) and is_counted(signature.return_type):
+                raise TypingError(f"{name}() makes no arrays, so it counts none: it cannot call what returns one")
+
 
 INSTEAD = {NopythonTypeInference: _Inference, NativeLowering: _Lowering}
-NEEDLESS = InlineClosureLikes, NopythonRewrites  # kernels have neither functions inside nor expressions of whole arrays
+NEEDLESS = InlineClosureLikes, NopythonRewrites  # for functions inside, and to fuse expressions of whole arrays
+_waiting = False
 
 
 @contextmanager
 def no_collections() -> Iterator[None]:
     """Keep the garbage collector from looking through all that a compiler makes: there is none until it is done."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    global _waiting
+    with global_compiler_lock:
+        enabled = gc.isenabled()
+        gc.disable()
+        _waiting = _waiting or enabled
+        try:
+            yield
+        finally:
+            if enabled:
+                _waiting = False
+                gc.enable()
+
+
+def _after_fork() -> None:
+    """Collect in a child whose parent was just compiling: the thread that would go on is not there."""
+    if _waiting:
+        gc.enable()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class KernelCompiler(CompilerBase):

@@ -76,8 +76,6 @@ def rebuilt(target: Any, code: Any, description: Any, environment: Any, signatur
     if form != _FORM:
         return CompileResult._rebuild(target, code, description, environment, signature, *more)
     objectmode, lifted, annotation, reload_init, environments = more
-    for load in reload_init:
-        load()
     part = Part.restored(target.codegen(), name, content)
     return compile_result(
         typing_context=target.typing_context,

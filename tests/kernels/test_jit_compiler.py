@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import operator
 import os
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,10 @@ import pytest
 from numba.core import types
 from numba.core.caching import NullCache
 from numba.core.errors import TypingError
+from numba.core.runtime import _nrt_python
+from numba.core.runtime.nrt import rtsys
 from numba.core.typing.context import Context
+from numba.core.typing.templates import _OverloadFunctionTemplate
 from numba.extending import intrinsic
 
 from rawseg_kernels._jit import inlined, kernel, piece
@@ -73,8 +77,71 @@ def test_a_part_returns_no_array():
     def first(array):
         return row(array)[0][0]
 
+    @piece
+    def perhaps(array, index):
+        if index:
+            return array
+        return None
+
+    @kernel
+    def chosen(array, index):
+        found = perhaps(array, index)
+        return 0.0 if found is None else found[0]
+
     with pytest.raises(TypingError, match=r"row\(\) is called by kernels, which count no arrays that they get"):
         first(np.ones((2, 2)))
+    with pytest.raises(TypingError, match=r"perhaps\(\) is called by kernels"):
+        chosen(np.ones(2), 1)
+
+
+def test_who_counts_no_arrays_calls_nobody_who_returns_them():
+    @fresh
+    @kernel
+    def made(number):
+        return np.zeros(number)
+
+    @fresh
+    @kernel
+    def filled(first, last, out):
+        for task in range(first, last):
+            out[task] = made(task + 1)[0]
+
+    @fresh
+    @kernel
+    def filled_apart(first, last, out):
+        spare = np.empty(1)
+        for task in range(first, last):
+            spare[0] = made(task + 1)[0]
+            out[task] = spare[0]
+
+    with pytest.raises(TypingError, match=r"filled\(\) makes no arrays, so it counts none"):
+        filled(0, 2, np.ones(2))
+    _nrt_python.memsys_enable_stats()
+    out = np.ones(2)
+    before = rtsys.get_allocation_stats()
+    filled_apart(0, 2, out)
+    after = rtsys.get_allocation_stats()
+    assert out.tolist() == [0, 0]
+    assert after.alloc - before.alloc == after.free - before.free >= 3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_other_makers_of_arrays_are_refused_whoever_called_them_before(first):
+    @fresh
+    @kernel
+    def counting(number):
+        return np.ones(number)[0]
+
+    @fresh
+    @kernel
+    def ones(first, last, out):
+        for task in range(first, last):
+            out[task] = np.ones(task + 1)[0]
+
+    if first:
+        assert counting(2) == 1
+    with pytest.raises(TypingError):
+        ones(0, 2, np.zeros(2))
 
 
 @fresh
@@ -102,8 +169,9 @@ def test_kernels_count_only_the_arrays_that_they_make():
     assert out.tolist() == [3, 12]
     written = {function: library_of(function).get_llvm_str() for function in (summed, summed_apart)}
     assert "@NRT_decref" in written[summed_apart]
-    kernel_itself = written[summed].split("define")[1]
-    assert "summed" in kernel_itself
+    ((_, compiled),) = summed.overloads.items()
+    (kernel_itself,) = re.findall(rf'define [^\n]*"?{compiled.fndesc.llvm_func_name}"?\(.*?\n}}', written[summed], re.DOTALL)
+    assert "fadd" in kernel_itself
     assert "NRT_" not in kernel_itself
 
 
@@ -149,6 +217,46 @@ def test_nobody_looks_for_garbage_meanwhile(seen, enabled):
         (gc.enable if before else gc.disable)()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nothing to fork")
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_child_looks_for_garbage_whatever_its_parent_is_at(enabled):
+    script = (
+        "import gc, os, rawseg_kernels._jit_compiler as compiler\n"
+        f"(gc.enable if {enabled} else gc.disable)()\n"
+        "with compiler.no_collections():\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        f"        os._exit(gc.isenabled() != {enabled})\n"
+        "    assert not gc.isenabled()\n"
+        "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_functions_of_arrays_are_made_ready_once(monkeypatch):
+    built = []
+    build = _OverloadFunctionTemplate._build_impl
+
+    def noting(self, key, args, kws):
+        built.append(self.key)
+        return build(self, key, args, kws)
+
+    monkeypatch.setattr(_OverloadFunctionTemplate, "_build_impl", noting)
+
+    def spread():
+        @fresh
+        @kernel
+        def spread(a):
+            return np.var(a)
+
+        return spread
+
+    assert spread()(np.arange(3.0)) == 2 / 3
+    known = len(built)
+    assert spread()(np.arange(3.0)) == 2 / 3
+    assert known == len(built) > 0
+
+
 def test_arithmetic_is_asked_for_once(monkeypatch):
     asked = []
     resolve = Context.resolve_function_type
@@ -180,13 +288,17 @@ def checked(number):
         raise ValueError("a negative number", 7)
     return number
 
+@piece
+def checked_twice(number):
+    return checked(number) + checked(2 * number) - 2 * number
+
 @kernel
 def one(number):
-    return checked(number) + 1
+    return checked_twice(number) + 1
 
 @kernel
 def two(number):
-    return checked(number) + 2
+    return checked_twice(number) + 2
 
 function = globals()[sys.argv[1]]
 try:
@@ -212,9 +324,8 @@ def test_kept_parts_serve_other_kernels(tmp_path):
 
 FIRST = """
 import sys
-from numba.core import event
 import rawseg
-from rawseg_kernels._jit_part import Part, Whole
+from rawseg_kernels._jit_part import Whole
 
 compiled = []
 finish = Whole._finalize_specific

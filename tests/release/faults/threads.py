@@ -68,4 +68,35 @@ FAULTS = [
             ("missing check", " or description.restype is not types.none:", ":"),
         ],
     ),
+    (
+        f"{ROOM}/_jit_compiler.py",
+        "kernels/test_jit_compiler.py",
+        [
+            ("missing step", "            args = tuple(map(types.unliteral, args))\n", "            pass\n"),
+            ("missing check", "        if known is None:\n", "        if True:\n"),
+            ("missing check", " and isinstance(known.return_type, types.Number | types.Boolean)", ""),
+            ("missing check", "state.flags.no_cpython_wrapper and is_counted(state.return_type)", "False"),
+            ("missing check", "isinstance(called, types.Dispatcher) and is_counted(signature.return_type)", "False"),
+            ("missing step", "_typing = cache(_Typing)", "_typing = _Typing"),
+            ("missing step", "        gc.disable()\n", ""),
+            ("missing check", "            if enabled:\n", "            if True:\n"),
+            ("missing step", "    os.register_at_fork(after_in_child=_after_fork)\n", "    pass\n"),
+        ],
+    ),
+    (
+        f"{ROOM}/_jit_part.py",
+        "kernels/test_jit_compiler.py",
+        [
+            ("missing step", "        self._finished()\n\n    def", "        super().finalize()\n\n    def"),
+            ("missing check", "    if form != _FORM:\n", "    if True:\n"),
+        ],
+    ),
+    (
+        f"{ROOM}/_jit.py",
+        "kernels/test_jit_compiler.py",
+        [
+            ("missing check", "= not lent or not MAKERS", "= True or not MAKERS"),
+            ("missing step", "    dispatcher._insert = lambda *_: None", "    return dispatcher"),
+        ],
+    ),
 ]
