@@ -5,7 +5,7 @@ the clock is what it is, and loops in double precision take up to twice as long 
 the width does not reach the bits.
 
 The first call of a fresh installation waits for its kernels. What only they call becomes machine code with them (`Part`), types
-of arithmetic are looked up once, passes over code that no kernel has are left out, and nobody looks for garbage meanwhile.
+of arithmetic are looked up once, passes that kernels do without are left out, and nobody looks for garbage meanwhile.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from inspect import iscode
 from typing import Any
 
 from llvmlite import ir
@@ -23,9 +24,10 @@ from numba.core.callwrapper import PyCallWrapper
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
-from numba.core.errors import TypingError
+from numba.core.errors import NumbaError, TypingError
 from numba.core.ir import Expr
 from numba.core.lowering import Lower
+from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NativeLowering, NopythonRewrites, NopythonTypeInference
 from numba.core.typing.context import Context
 from numba.core.untyped_passes import InlineClosureLikes
@@ -47,8 +49,10 @@ class _Typing(Context):
         self.__dict__ = context.__dict__  # one state for both
 
     def resolve_function_type(self, func: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
-        numbers = args and not kws and all(isinstance(argument, types.Number) for argument in args)
-        if not numbers or isinstance(func, types.Dispatcher):
+        if isinstance(func, types.Dispatcher):
+            self._check_counts(func.dispatcher)
+            return super().resolve_function_type(func, args, kws)
+        if not args or kws or not all(isinstance(argument, types.Number) for argument in args):
             return super().resolve_function_type(func, args, kws)
         if getattr(func, "typing_key", None) in (min, max):  # functions of Numba's, compiled for each number that is written
             args = tuple(map(types.unliteral, args))
@@ -59,8 +63,27 @@ class _Typing(Context):
                 _known[func, args] = known
         return known
 
+    def _check_counts(self, dispatcher: Any) -> None:
+        """Refuse Numba's own functions where nobody counts arrays: they would not, either, for whoever calls them later."""
+        flags: Any = ConfigStack.top_or_none()
+        if not hasattr(dispatcher, "is_shared") and not flags.nrt:
+            name = dispatcher.py_func.__qualname__
+            raise TypingError(f"{name}() is compiled by numba.njit: what counts no arrays calls only what `_jit` compiles")
+
 
 _typing = cache(_Typing)  # one a context: Numba keeps what it makes of a function's types for each
+
+
+@contextmanager
+def _explaining(state: Any) -> Iterator[None]:
+    """Say in words what Numba means where a function that counts no arrays makes one."""
+    try:
+        yield
+    except NumbaError as error:
+        if state.flags.nrt or not any(sign in str(error) for sign in UNCOUNTED):
+            raise
+        rule = "is for threads or kernels, which count no arrays: make them by np.empty, full or zeros, and raise constants"
+        raise TypingError(f"{state.func_id.func_qualname}() {rule}") from error
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -71,7 +94,8 @@ class _Inference(NopythonTypeInference):
         context = state.typingctx
         state.typingctx = _typing(context)
         try:
-            return super().run_pass(state)
+            with _explaining(state):
+                return super().run_pass(state)
         finally:
             state.typingctx = context
 
@@ -109,13 +133,13 @@ class _Lowering(NativeLowering):
     def run_pass(self, state: Any) -> bool:
         codegen, name = state.targetctx.codegen(), state.func_id.func_qualname
         self._check_counts(state, name)
-        if not state.flags.no_cpython_wrapper:
-            state.library = Whole(codegen, name)
-            state.library.enable_object_caching()
-            return super().run_pass(state)
-        state.library = part = Part(codegen, name)
-        state.flags.no_compile = True
-        super().run_pass(state)
+        state.flags.no_compile = state.flags.no_cpython_wrapper
+        state.library = part = (Part if state.flags.no_compile else Whole)(codegen, name)
+        state.library.enable_object_caching()
+        with _explaining(state):
+            super().run_pass(state)
+        if not state.flags.no_compile:
+            return True
         state.cr = state.cr._replace(cfunc=part)  # nothing to call, but Numba tells signatures apart by it
         state.targetctx.insert_user_function(part, state.cr.fndesc, [part])
         return True
@@ -135,7 +159,8 @@ class _Lowering(NativeLowering):
 
 
 INSTEAD = {NopythonTypeInference: _Inference, NativeLowering: _Lowering}
-NEEDLESS = InlineClosureLikes, NopythonRewrites  # for functions inside, and to fuse expressions of whole arrays
+NEEDLESS = InlineClosureLikes, NopythonRewrites  # where no functions are inside; and no expressions of whole arrays are fused
+UNCOUNTED = "NRT required", "Only accept returning of array passed"  # in Numba's words
 _waiting = False
 
 
@@ -170,6 +195,7 @@ class KernelCompiler(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [(INSTEAD.get(step, step), why) for step, why in passes.passes if step not in NEEDLESS]
+        needless = () if any(map(iscode, self.state.func_id.code.co_consts)) else NEEDLESS
+        passes.passes = [(INSTEAD.get(step, step), why) for step, why in passes.passes if step not in needless]
         passes.finalize()
         return [passes]

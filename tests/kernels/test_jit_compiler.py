@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from numba.core import types
@@ -123,6 +124,78 @@ def test_who_counts_no_arrays_calls_nobody_who_returns_them():
     after = rtsys.get_allocation_stats()
     assert out.tolist() == [0, 0]
     assert after.alloc - before.alloc == after.free - before.free >= 3
+
+
+@numba.njit
+def same(array):
+    return array
+
+
+@numba.njit
+def first_of(array):
+    return same(array)[0]
+
+
+@numba.njit
+def filled_twice(number):
+    spare = np.full(number, 3.0)
+    kept = same(spare)
+    spare = np.full(number, 4.0)
+    return kept.sum(), spare.sum()
+
+
+def test_numbas_own_functions_count_whoever_called_them_before():
+    @fresh
+    @kernel
+    def used(first, last, out):
+        for task in range(first, last):
+            out[task] = first_of(out) + 1
+
+    @fresh
+    @kernel
+    def used_apart(first, last, out):
+        spare = np.zeros(1)
+        for task in range(first, last):
+            out[task] = first_of(spare) + 1
+
+    with pytest.raises(TypingError, match=r"first_of\(\) is compiled by numba.njit: what counts no arrays calls only"):
+        used(0, 2, np.ones(2))
+    out = np.zeros(2)
+    used_apart(0, 2, out)
+    assert out.tolist() == [1, 1]
+    assert filled_twice(4) == (12, 16)
+
+
+def test_what_makes_arrays_otherwise_is_told_the_rule():
+    @fresh
+    @kernel
+    def ones(first, last, out):
+        out[first] = np.ones(3)[0]
+
+    @fresh
+    @kernel
+    def copied(first, last, out):
+        out[first] = out.copy()[0]
+
+    @fresh
+    @kernel
+    def failing(first, last, out):
+        if last > 9:
+            raise ValueError(last)
+
+    for function in (ones, copied, failing):
+        rule = rf"{function.__name__}\(\) is for threads or kernels, which count no arrays: make them by np.empty"
+        with pytest.raises(TypingError, match=rule):
+            function(0, 2, np.ones(2))
+
+
+def test_functions_inside_are_compiled():
+    @fresh
+    @kernel
+    def squares(number):
+        return sum([i * i for i in range(number)])
+
+    assert squares(4) == 14
 
 
 @pytest.mark.parametrize("first", [True, False])
