@@ -1,7 +1,8 @@
 """Numba, configured in one place: no GIL, no fastmath (NaN counts), and a cache that cannot go stale.
 
 Numba keys a cached kernel by the file that holds it, so an edit in a file that the kernel *imports* would be missed. The
-cache folder here carries a hash of all kernel sources and of Numba's version instead; `_jit_cache` keeps its files.
+cache folder here carries a hash of all kernel sources and of Numba's version instead; `_jit_cache` keeps its files. Of a kernel
+outside this package, only edits of its own file are seen.
 """
 
 from __future__ import annotations
