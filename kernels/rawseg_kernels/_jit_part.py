@@ -22,15 +22,6 @@ _ENVIRONMENT = "_ZN08NumbaEnv"  # as the names of the constants that a function'
 class Whole(JITCodeLibrary):
     """The code of a kernel."""
 
-    def _optimize_functions(self, ll_module: Any) -> None:
-        ll_module.data_layout = self._codegen._data_layout
-        builder = self._codegen._pass_builder()
-        for function in ll_module.functions:
-            passes = newpassmanagers.create_new_function_pass_manager()
-            passes.add_sroa_pass()
-            passes.add_simplify_cfg_pass()
-            passes.run(function, builder)
-
     def _finalize_specific(self) -> None:
         """Give the parts, too, what their errors are made of."""
         super()._finalize_specific()
@@ -43,6 +34,15 @@ class Whole(JITCodeLibrary):
 
 class Part(Whole):
     """The code of a function that only kernels call, and of all that it calls."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+        builder = self._codegen._pass_builder()
+        for function in ll_module.functions:
+            passes = newpassmanagers.create_new_function_pass_manager()
+            passes.add_sroa_pass()
+            passes.add_simplify_cfg_pass()
+            passes.run(function, builder)
 
     def finalize(self) -> None:
         """Link what it calls, and leave it at that."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arena import empty
-from .._jit import inlined, kernel, piece
+from .._jit import inlined, kernel
 from .._simd_copies import copy_ahead
 from .._threads import launch
 from ..resize.tables import transposed
@@ -96,7 +96,7 @@ def _backward(first, last, grad_output, grad_input, starts, outputs, columns, ru
             values[i] = total[i]
 
 
-@piece
+@inlined
 def _add_frame(row, columns, total):
     for i in range(row.size):
         total[columns[i]] += row[i]
