@@ -84,7 +84,10 @@ def specialised(function: Callable[..., Any], **options: bool) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a function for the inner loops of kernels: its code goes into theirs, so that they stay vector loops."""
+    """Compile a function for the inner loops of kernels: its code goes into theirs, so that they stay vector loops.
+
+    The rules of `piece` are its own, too.
+    """
     return _for_kernels(_njit(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True))
 
 

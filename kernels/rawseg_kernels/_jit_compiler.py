@@ -50,7 +50,7 @@ class _Typing(Context):
 
     def resolve_function_type(self, func: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
         if isinstance(func, types.Dispatcher):
-            self._check_counts(func.dispatcher)
+            self._check_callee(func.dispatcher)
             return super().resolve_function_type(func, args, kws)
         if not args or kws or not all(isinstance(argument, types.Number) for argument in args):
             return super().resolve_function_type(func, args, kws)
@@ -63,7 +63,7 @@ class _Typing(Context):
                 _known[func, args] = known
         return known
 
-    def _check_counts(self, dispatcher: Any) -> None:
+    def _check_callee(self, dispatcher: Any) -> None:
         """Refuse Numba's own functions where nobody counts arrays: they would not, either, for whoever calls them later."""
         flags: Any = ConfigStack.top_or_none()
         if not hasattr(dispatcher, "is_shared") and not flags.nrt:
@@ -161,7 +161,7 @@ class _Lowering(NativeLowering):
 INSTEAD = {NopythonTypeInference: _Inference, NativeLowering: _Lowering}
 NEEDLESS = InlineClosureLikes, NopythonRewrites  # where no functions are inside; and no expressions of whole arrays are fused
 UNCOUNTED = "NRT required", "Only accept returning of array passed"  # in Numba's words
-_waiting = False
+_waiting = False  # whether the collector is kept from what it would do
 
 
 @contextmanager
