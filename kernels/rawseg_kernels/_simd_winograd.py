@@ -308,10 +308,38 @@ def map_output_line(typing_context, size, source, source_at, source_step, shift,
                         emitter.write(vector, to, start, mask)
                         bad = builder.and_(mask, _no_numbers(emitter, vector))
                         builder.store(builder.or_(builder.load(found), bad), found)
-        bits = builder.bitcast(builder.load(found), ir.IntType(emitter.lanes))
-        return builder.zext(builder.icmp_unsigned("!=", bits, bits.type(0)), _INDEX)
+        return _any(emitter, builder.load(found))
 
     return signature, generate
+
+
+@vector_code
+def move_line(typing_context, source, source_at, to, to_at, count):
+    """Copy ``count`` pixels that lie side by side. Returns 0 if they are numbers, else 1."""
+    dtype = _same_dtype(source, to)
+    place = types.int64
+    signature = place(source, place, to, place, place)
+
+    def generate(context, builder, signature, arguments):
+        emitter = _MaskedEmitter(context, builder, dtype)
+        source, to = (emitter.address(signature.args[i], *arguments[i : i + 2]) for i in (0, 2))
+        found = cgutils.alloca_once_value(builder, ir.Constant(emitter.kind, [0] * emitter.lanes))
+
+        def move(i, mask):
+            vector = emitter.read(source, i, mask)  # zero, a number, in the other lanes
+            emitter.write(vector, to, i, mask)
+            builder.store(builder.or_(builder.load(found), _no_numbers(emitter, vector)), found)
+
+        emitter.each_masked(arguments[4], move)
+        return _any(emitter, builder.load(found))
+
+    return signature, generate
+
+
+def _any(emitter, mask):
+    """Return 1 if a lane of a mask is set, else 0."""
+    bits = emitter.builder.bitcast(mask, ir.IntType(emitter.lanes))
+    return emitter.builder.zext(emitter.builder.icmp_unsigned("!=", bits, bits.type(0)), _INDEX)
 
 
 def _no_numbers(emitter, vector):

@@ -27,12 +27,12 @@ def fill_strip(strip, x, plane_at, channels, h, w, sources, tile, i0, j0):
     strip_rows = min(tile.rows, tile.count_h - i0) + tile.strip_h - tile.rows
     strip_columns = min(tile.columns, tile.count_w - j0) + tile.strip_w - tile.columns
     planes = sources.shape[0]
-    for s in range(planes):
-        left = (j0 + tile.low_w) * tile.step_w + sources[s, 1]
-        begin = min(strip_columns, max(0, -(left // tile.step_w)))
-        end = max(begin, min(strip_columns, (w - 1 - left) // tile.step_w + 1))
-        top = (i0 + tile.low_h) * tile.step_h + sources[s, 0]
-        for c in range(channels):
+    for c in range(channels):  # whose rows are in a near cache for the next source, too
+        for s in range(planes):
+            left = (j0 + tile.low_w) * tile.step_w + sources[s, 1]
+            begin = min(strip_columns, max(0, -(left // tile.step_w)))
+            end = max(begin, min(strip_columns, (w - 1 - left) // tile.step_w + 1))
+            top = (i0 + tile.low_h) * tile.step_h + sources[s, 0]
             at, seen = (c * planes + s) * tile.strip_plane, plane_at + c * h * w + left + begin * tile.step_w
             for row in range(strip_rows):
                 ih = top + row * tile.step_h
@@ -94,7 +94,7 @@ def correlate_tiles(first, last, scratch, x, packed, bias, out, sizes, groups, t
     cells = starts.size * lanes  # of a channel's results
     size = phases.shape[0] * tile.panels * ROWS * cells
     results, strip = scratch[:size], scratch[size:]
-    fill(scratch, 0, scratch.size, 0)
+    fill(strip, 0, strip.size, 0)
     blocks = -(-tile.all_panels // tile.panels)
     for number in range(first, last):
         rest, j0 = number // tile.across, number % tile.across * tile.columns

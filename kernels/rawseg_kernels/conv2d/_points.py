@@ -155,14 +155,16 @@ def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, 
     packed_at = (group * points.all_panels + panel) * points.depth * ROWS
     pack_own(group, panel, packed, weight, packing, points)
     begin(results, 0, width, rows, images * pixels, bias, channel)
+    whole, lanes = -(-rows // ROWS) * ROWS, VECTOR_BYTES // x.itemsize
+    vectors = -(-images * pixels // lanes)
     for k in range(0, points.depth, points.block):
         depth = min(points.block, points.depth - k)
         for c in range(depth):
             for i in range(images):
                 plane = ((first + i) * points.groups + group) * points.depth + k + c
                 gather(x, plane, start, pixels, strip, c * width + i * pixels, points)
+            fill(strip, c * width + images * pixels, c * width + vectors * lanes, 0)
         left = packed, packed_at + k * ROWS, points.depth * ROWS
-        whole, vectors = -(-rows // ROWS) * ROWS, -(-images * pixels // (VECTOR_BYTES // x.itemsize))
         multiply(whole, depth, bias.size + k, *left, strip, 0, steps, 0, starts, vectors, results, 0, width, 0, NOWHERE)
     end(results, 0, width, rows, images * pixels, channel, after)
     for r in range(rows):
@@ -176,7 +178,6 @@ def correlate_gathered(first, last, scratch, x, weight, packing, packed, bias, o
     """Compute the tasks ``first <= task < last`` of pixels that are gathered."""
     size = points.panels * ROWS * points.width
     results, strip = scratch[:size], scratch[size:]
-    fill(scratch, 0, scratch.size, 0)
     for number in range(first, last):
         sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, points, steps, starts, after)
 
@@ -186,7 +187,6 @@ def correlate_vectors(first, last, scratch, x, weight, packing, packed, bias, ou
     """Compute the tasks ``first <= task < last`` of pixels that stay where they are."""
     size = points.panels * ROWS * points.loose
     loose, spare = scratch[:size], scratch[size:]
-    fill(scratch, 0, scratch.size, 0)
     for number in range(first, last):
         sum_vectors(number, spare, loose, x, weight, packing, packed, bias, out, points, steps, starts, after)
 

@@ -159,7 +159,7 @@ def sum_weights(first, last, scratch, grad_output, x, total, sizes, windows, gro
     results, rest = scratch[: lengths[0]], scratch[lengths[0] :]
     packed, rest = rest[: lengths[1]], rest[lengths[1] :]
     memory = results, packed, rest[: lengths[2]], rest[lengths[2] :]
-    fill(scratch, 0, scratch.size, 0)
+    fill(scratch, lengths[0], scratch.size, 0)
     for task in range(first, last):
         rest, c = task // tile.blocks, task % tile.blocks * tile.block
         rest, panel = rest // tile.panel_blocks, rest % tile.panel_blocks * tile.panels

@@ -1,24 +1,31 @@
 """What Winograd's convolution does around its products: weights, tiles of the source and tiles of the output, transformed.
 
+Each does so in some *room* of a thread's scratch, from a place on, where what was left there does not matter.
+
 // per tile of m x m outputs and pair of channels: (m + 2)**2 products instead of 9 m**2, i.e. 2.25 or 4 times fewer
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from .._finishing import does_something, finish
 from .._jit import piece
 from .._panels import pack_rows
-from .._simd import ROWS, VECTOR_BYTES, copy
-from .._simd_winograd import map_input, map_line, map_output, map_output_line, map_weight
+from .._simd import ROWS, VECTOR_BYTES
+from .._simd_winograd import map_input, map_line, map_output, map_output_line, map_weight, move_line
 
 CHANNELS_AT_ONCE = 16  # whose weights are laid out together: 144 to a row, whole vectors
-EXPONENT = np.uint32(0x7F800000)  # all ones in infinities and NaN, and in nothing else
+
+
+def rooms(grid, lanes):
+    """Return how many elements weights, tiles of the source and tiles of the output ask for."""
+    width = grid.size + 2
+    weights = CHANNELS_AT_ONCE * 9 * ROWS + width * 3 * ROWS
+    source = width * width * (grid.block_columns + 2 * lanes) + grid.points * grid.pitch
+    return weights, source, width * width * lanes + grid.size * grid.size * (grid.pitch + lanes)
 
 
 @piece
-def transform_weights(u, u_at, u_step, weight, group, panel, grid, adjoint):
+def transform_weights(u, u_at, u_step, weight, group, panel, room, room_at, grid, adjoint):
     """``G g G^T`` for the kernels of a panel of output channels of a group, ``[point][channel][ROWS]``.
 
     Of an ``adjoint``, the source channels come first and every kernel is turned by half a turn.
@@ -28,21 +35,21 @@ def transform_weights(u, u_at, u_step, weight, group, panel, grid, adjoint):
     source_at = group * grid.depth * grid.channels * 9 + panel * ROWS * row_step
     first_tap, tap_step = (8, -1) if adjoint else (0, 1)
     count = 1 if adjoint else CHANNELS_AT_ONCE  # whose kernels follow one another
-    kernels, half = np.zeros(count * 9 * ROWS, weight.dtype), np.empty(width * 3 * ROWS, weight.dtype)
+    half = room_at + count * 9 * ROWS
     for c in range(grid.depth):
         if c % count == 0:
             length = 9 * min(count, grid.depth - c)
-            pack_rows(weight, source_at + c * depth_step, row_step, rows, length, kernels, 0, ROWS)
-        first = (c % count * 9 + first_tap) * ROWS
+            pack_rows(weight, source_at + c * depth_step, row_step, rows, length, room, room_at, ROWS)
+        first = room_at + (c % count * 9 + first_tap) * ROWS
         for kw in range(3):
             at = first + kw * tap_step * ROWS
-            map_weight(grid.size, kernels, at, 3 * tap_step * ROWS, half, kw * ROWS, 3 * ROWS)
+            map_weight(grid.size, room, at, 3 * tap_step * ROWS, room, half + kw * ROWS, 3 * ROWS)
         for i in range(width):
-            map_weight(grid.size, half, i * 3 * ROWS, ROWS, u, u_at + i * width * u_step + c * ROWS, u_step)
+            map_weight(grid.size, room, half + i * 3 * ROWS, ROWS, u, u_at + i * width * u_step + c * ROWS, u_step)
 
 
 @piece
-def transform_source(v, v_at, v_step, x, channel, channels, half, block, grid):
+def transform_source(v, v_at, v_step, x, channel, channels, room, room_at, block, grid):
     """``B^T d B`` for the tiles of a block in one channel of every image, ``[point][channel][tile]``.
 
     Short rows of tiles are transformed along their rows one by one, but down their columns together, as one vector.
@@ -62,24 +69,24 @@ def transform_source(v, v_at, v_step, x, channel, channels, half, block, grid):
                 ih = i * grid.size + r - grid.top
                 end = grid.w - left if 0 <= ih < grid.h else -left
                 for t in range(vectors):
-                    seen, to_at = t * lanes * grid.size, r * width * step + (k - first) * columns + t * lanes
-                    map_line(grid.size, x, row_at + ih * grid.w + seen, -left - seen, end - seen, half, to_at, step)
+                    seen, to_at = t * lanes * grid.size, room_at + r * width * step + (k - first) * columns + t * lanes
+                    map_line(grid.size, x, row_at + ih * grid.w + seen, -left - seen, end - seen, room, to_at, step)
         for t in range(vectors):
             for j in range(width):
                 at = v_at + j * v_step + first * grid.block_columns + t * lanes
-                map_input(grid.size, half, j * step + t * lanes, width * step, v, at, width * v_step)
+                map_input(grid.size, room, room_at + j * step + t * lanes, width * step, v, at, width * v_step)
 
 
 @piece
-def transform_products(m, m_at, m_step, half, grid):
+def transform_products(m, m_at, m_step, room, room_at, grid):
     """Apply A^T to the columns of a vector of tiles: what is left for each of their rows is one `map_output_line`."""
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
     for j in range(width):
-        map_output(grid.size, m, m_at + j * m_step, width * m_step, half, j * lanes, width * lanes)
+        map_output(grid.size, m, m_at + j * m_step, width * m_step, room, room_at + j * lanes, width * lanes)
 
 
 @piece
-def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, after, block, grid):
+def store_rows(m, m_at, m_step, shift, out, broken, channel, channels, after, block, room, room_at, grid):
     """Transform, write and finish a block's pixels of one output channel; note the images where a sum is no number.
 
     For tile rows that fill vectors: pixels go straight to their places.
@@ -94,10 +101,10 @@ def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, aft
         place = ((image * channels + channel) * grid.out_h + oh) * grid.out_w + t0 * grid.size
         rows, bad = min(grid.size, grid.out_h - oh), 0
         for first in range(0, count, pixels):
-            transform_products(m, m_at + k * grid.block_columns + first // grid.size, m_step, half, grid)
+            transform_products(m, m_at + k * grid.block_columns + first // grid.size, m_step, room, room_at, grid)
             for r in range(rows):
-                to_at = place + r * grid.out_w + first
-                bad |= map_output_line(grid.size, half, r * width * lanes, lanes, shift, out, to_at, count - first)
+                line, to_at = room_at + r * width * lanes, place + r * grid.out_w + first
+                bad |= map_output_line(grid.size, room, line, lanes, shift, out, to_at, count - first)
         if bad:
             broken[image] = 1
         if does_something(after):
@@ -106,14 +113,15 @@ def store_rows(m, m_at, m_step, shift, half, out, broken, channel, channels, aft
 
 
 @piece
-def store_scattered(m, m_at, m_step, shift, half, pixels, out, broken, channel, channels, after, block, grid):
+def store_scattered(m, m_at, m_step, shift, out, broken, channel, channels, after, block, room, room_at, grid):
     """Do as `store_rows` for tile rows so short that a vector of tiles holds several."""
     lanes, width = VECTOR_BYTES // m.itemsize, grid.size + 2
+    pixels = room_at + width * width * lanes
     for t in range(grid.vectors):
-        transform_products(m, m_at + t * lanes, m_step, half, grid)
+        transform_products(m, m_at + t * lanes, m_step, room, room_at, grid)
         for r in range(grid.size):
-            to_at = (r * grid.pitch + t * lanes) * grid.size
-            map_output_line(grid.size, half, r * width * lanes, lanes, shift, pixels, to_at, lanes * grid.size)
+            line, to_at = room_at + r * width * lanes, pixels + (r * grid.pitch + t * lanes) * grid.size
+            map_output_line(grid.size, room, line, lanes, shift, room, to_at, lanes * grid.size)
     first_row, t0 = block // grid.across * grid.block_rows, block % grid.across * grid.block_columns
     columns = min(grid.block_columns, grid.tiles_w - t0)
     count = min(columns * grid.size, grid.out_w - t0 * grid.size)
@@ -121,19 +129,8 @@ def store_scattered(m, m_at, m_step, shift, half, pixels, out, broken, channel, 
         image, i = (first_row + k) // grid.tiles_h, (first_row + k) % grid.tiles_h
         place = (image * channels + channel) * grid.out_h * grid.out_w + t0 * grid.size
         for r in range(min(grid.size, grid.out_h - i * grid.size)):
-            at = (r * grid.pitch + k * grid.block_columns) * grid.size
-            if not holds_only_numbers(pixels, at, count):
+            at, to_at = (r * grid.pitch + k * grid.block_columns) * grid.size, place + (i * grid.size + r) * grid.out_w
+            if move_line(room, pixels + at, out, to_at, count):
                 broken[image] = 1
             if does_something(after):
-                finish(pixels, at, count, channel, after)
-            copy(pixels, at, 1, out, place + (i * grid.size + r) * grid.out_w, 1, count)
-
-
-@piece
-def holds_only_numbers(values, at, count):
-    """Return whether none is an infinity or NaN, in a loop of integers that becomes vector code."""
-    found = np.uint32(0)
-    bits = values[at : at + count].view(np.uint32)
-    for i in range(bits.size):
-        found |= np.uint32((bits[i] & EXPONENT) == EXPONENT)
-    return found == 0
+                finish(out, to_at, count, channel, after)

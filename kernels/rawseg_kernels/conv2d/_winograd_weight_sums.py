@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._arena import empty
-from .._jit import kernel, piece
+from .._jit import inlined, kernel, piece
 from .._panels import NOWHERE, multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
 from .._simd_winograd import map_gradient, map_input, map_total
@@ -136,6 +136,15 @@ def layout(
     )
 
 
+@inlined
+def lengths_of(sums, lanes):
+    """Return how many elements a task's results, pixels and gradients take, the latter laid out and half transformed, too."""
+    width, columns = sums.size + 2, sums.block_columns * sums.size
+    seen, given = width * (columns + 2) * sums.pitch, sums.panels * sums.size * columns * ROWS
+    steps = sums.result_step, sums.seen_step, sums.given_step
+    return sums.points * steps[0], sums.points * steps[1], sums.points * steps[2], seen, given, width * width * max(ROWS, lanes)
+
+
 @piece
 def lay_out_row(strip, strip_at, width, x, plane_at, plane, ih, h, w, left, channels, pitch):
     """``strip[column][channel] = x[channel, ih, left + column]``, zero outside, for one row of ``width`` columns."""
@@ -224,12 +233,11 @@ def add_block(m, resume, v, y, seen, given, half, x, grad_output, number, task, 
 
 
 @piece
-def store_weights(m, half, total, share, task, sums):
+def store_weights(m, half, taps, total, share, task, sums):
     """``G^T m G`` of a task's sums into its share of the gradient."""
     lanes, width = VECTOR_BYTES // m.itemsize, sums.size + 2
     group, panel, c, panels, block = task
     point = sums.result_step
-    taps = np.empty(9 * lanes, m.dtype)
     for k in range(min(panels * ROWS, sums.channels - panel * ROWS)):
         out = ((share * sums.groups + group) * sums.channels + panel * ROWS + k) * sums.depth + c
         for first in range(0, block, lanes):
@@ -247,12 +255,13 @@ def store_weights(m, half, total, share, task, sums):
 @kernel
 def sum_tiles(first, last, scratch, grad_output, x, total, steps, starts, sums):
     """Compute the tasks ``first <= task < last``, each a share of the tiles for some channels of one group."""
-    width = sums.size + 2
-    results, pixels = sums.points * sums.result_step, sums.points * sums.seen_step
-    m, v, y = scratch[:results], scratch[results : results + pixels], scratch[results + pixels :]
-    seen = np.zeros(width * (sums.block_columns * sums.size + 2) * sums.pitch, x.dtype)
-    given = np.zeros(sums.panels * sums.size * sums.size * sums.block_columns * ROWS, x.dtype)
-    half = np.empty(width * width * max(ROWS, VECTOR_BYTES // x.itemsize), x.dtype)
+    lengths = lengths_of(sums, VECTOR_BYTES // x.itemsize)
+    m, rest = scratch[: lengths[0]], scratch[lengths[0] :]
+    v, rest = rest[: lengths[1]], rest[lengths[1] :]
+    y, rest = rest[: lengths[2]], rest[lengths[2] :]
+    fill(rest, 0, rest.size, 0)  # channels that are not there are multiplied, too
+    seen, rest = rest[: lengths[3]], rest[lengths[3] :]
+    given, half = rest[: lengths[4]], rest[lengths[4] :]
     for number in range(first, last):
         rest, c = number // sums.depth_blocks, number % sums.depth_blocks * sums.block
         rest, panel = rest // sums.panel_blocks, rest % sums.panel_blocks * sums.panels
@@ -262,7 +271,7 @@ def sum_tiles(first, last, scratch, grad_output, x, total, steps, starts, sums):
         first_block = share * sums.blocks // sums.shares
         for block in range(first_block, (share + 1) * sums.blocks // sums.shares):
             add_block(m, block - first_block, v, y, seen, given, half, x, grad_output, block, task, steps, starts, sums)
-        store_weights(m, half, total, share, task, sums)
+        store_weights(m, half, seen, total, share, task, sums)  # where pixels lay is room for taps
 
 
 def sum_over_tiles(size, grad_output, x, weight_shape, padding, groups):
@@ -277,6 +286,5 @@ def sum_over_tiles(size, grad_output, x, weight_shape, padding, groups):
     tasks = made.shares * groups * made.panel_blocks * made.depth_blocks
     work = 2 * made.points * made.rows * made.tiles_w * shares.size // (9 * made.shares)
     arrays = grad_output.reshape(-1), x.reshape(-1), shares.reshape(-1)
-    scratch = made.points * (made.result_step + made.seen_step + made.given_step), x.dtype
-    launch(sum_tiles, tasks, *arrays, steps, starts, made, work=work, scratch=scratch)
+    launch(sum_tiles, tasks, *arrays, steps, starts, made, work=work, scratch=(sum(lengths_of(made, lanes)), x.dtype))
     return added(shares, made.shares)

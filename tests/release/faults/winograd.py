@@ -25,6 +25,7 @@ FAULTS = [
             ("wrong comparison", 'icmp_signed(">=", count, _INDEX(m * emitter.lanes))', 'icmp_signed(">=", count, _INDEX(0))'),
             ("NaN rule", 'fcmp_unordered("!=", nothing', 'fcmp_ordered("!=", nothing'),
             ("missing bias", "builder.fadd(vector, shift)", "builder.fadd(vector, vector)"),
+            ("missing mask", "emitter.write(vector, to, i, mask)", "emitter.write(vector, to, i, None)"),
         ],
     ),
     (
@@ -38,7 +39,7 @@ FAULTS = [
             ("off by one", "step = (vectors + 1) * lanes", "step = vectors * lanes"),
             ("off by one", "min(grid.size, grid.out_h - oh), 0", "min(grid.size, grid.out_h - oh - 1), 0"),
             ("off by one", "grid.out_h - i * grid.size))", "grid.out_h - i * grid.size - 1))"),
-            ("missing check", "return found == 0", "return True"),
+            ("missing check", "out, to_at, count):", "out, to_at, count) < 0:"),
             ("wrong image", "        if bad:\n            broken[image] = 1", "        if bad:\n            broken[0] = 1"),
             ("wrong image", "count):\n                broken[image] = 1", "count):\n                broken[0] = 1"),
         ],
@@ -50,9 +51,9 @@ FAULTS = [
             ("missing zero", "multiply(rows, grid.depth, 0, u", "multiply(rows, grid.depth, 1, u"),
             ("wrong panel", "place = at + first_channel * grid.depth", "place = at"),
             ("wrong place", "v, at + point * grid.seen_step, 1, grid.pitch)", "v, at, 1, grid.pitch)"),
-            ("group offset", "channel, at = group * grid.depth + c,", "channel, at = c,"),
+            ("group offset", "x, group * grid.depth + c, channels", "x, c, channels"),
             ("group offset", "channel = group * grid.channels + first + k", "channel = first + k"),
-            ("wrong panel", "group, panel + p, grid, adjoint)", "group, panel, grid, adjoint)"),
+            ("wrong panel", "group, panel + p, scratch", "group, panel, scratch"),
         ],
     ),
     (
