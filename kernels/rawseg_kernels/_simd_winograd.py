@@ -180,10 +180,10 @@ def _for_each_size(builder, size):
             yield m
 
 
-def _mapping(maps: dict[int, Map], inputs: dict[int, int], whole: bool):
+def _mapping(maps: dict[int, Map], inputs: dict[int, int]):
     """Return vector code ``f(size, source, source_at, source_step, to, to_at, to_step)`` that applies a map across vectors.
 
-    Vector i of the operands begins ``i * step`` after the first. ``whole`` vectors are the machine's, others have ROWS lanes.
+    Vector i of the operands begins ``i * step`` after the first.
     """
 
     @vector_code
@@ -198,7 +198,7 @@ def _mapping(maps: dict[int, Map], inputs: dict[int, int], whole: bool):
             source = emitter.address(signature.args[1], source, source_at)
             to = emitter.address(signature.args[4], to, to_at)
             for m in _for_each_size(builder, size):
-                sums = _Sums(emitter, emitter.lanes if whole else ROWS)
+                sums = _Sums(emitter, emitter.lanes)
                 places = [builder.mul(source_step, _INDEX(i)) for i in range(inputs[m])]
                 results = maps[m](sums, [emitter.load(source, at, sums.vector) for at in places])
                 for i, result in enumerate(results):
@@ -210,11 +210,59 @@ def _mapping(maps: dict[int, Map], inputs: dict[int, int], whole: bool):
     return apply
 
 
-map_input = _mapping(_INPUT, {2: 4, 4: 6}, whole=True)
-map_weight = _mapping(_WEIGHT, {2: 3, 4: 3}, whole=False)
-map_output = _mapping(_OUTPUT, {2: 4, 4: 6}, whole=True)
-map_gradient = _mapping(_GRADIENT, {2: 2, 4: 4}, whole=False)
-map_total = _mapping(_TOTAL, {2: 4, 4: 6}, whole=True)
+map_input = _mapping(_INPUT, {2: 4, 4: 6})
+map_output = _mapping(_OUTPUT, {2: 4, 4: 6})
+map_total = _mapping(_TOTAL, {2: 4, 4: 6})
+
+
+def _mapping_squares(maps: dict[int, Map], inputs: dict[int, int]):
+    """Return vector code ``f(size, count, source, source_at, down, along, apart, to, to_at, to_step)`` for small squares.
+
+    It applies a map to the columns and then to the rows of a square of vectors of ROWS lanes, and of another one ``apart``
+    behind it, if ``count`` is 2. The vector in row i and column j of a square is at ``i * down + j * along``. Results, those of
+    both squares side by side, are written row by row, ``to_step`` from one to the next.
+    """
+
+    @vector_code
+    def apply(typing_context, size, count, source, source_at, down, along, apart, to, to_at, to_step):
+        dtype = _same_dtype(source, to)
+        place = types.int64
+        signature = types.void(place, place, source, *[place] * 4, to, place, place)
+
+        def generate(context, builder, signature, arguments):
+            size, count, source, source_at, down, along, apart, to, to_at, to_step = arguments
+            emitter = _Emitter(context, builder, dtype)
+            source = emitter.address(signature.args[2], source, source_at)
+            to = emitter.address(signature.args[7], to, to_at)
+            both, square = builder.icmp_signed("==", count, _INDEX(2)), ir.VectorType(emitter.scalar, ROWS)
+            other = builder.select(both, apart, _INDEX(0))
+
+            def load(i, j):
+                at = builder.add(builder.mul(down, _INDEX(i)), builder.mul(along, _INDEX(j)))
+                one, two = (emitter.load(source, place, square) for place in (at, builder.add(at, other)))
+                return emitter.shuffle(one, two, list(range(2 * ROWS)))
+
+            for m in _for_each_size(builder, size):
+                sums, side = _Sums(emitter, 2 * ROWS), range(inputs[m])
+                columns = [maps[m](sums, [load(i, j) for i in side]) for j in side]
+                results = [result for row in zip(*columns) for result in maps[m](sums, list(row))]
+                places = [builder.mul(to_step, _INDEX(k)) for k in range(len(results))]
+                with builder.if_else(both) as (whole, half):
+                    with whole:
+                        for result, at in zip(results, places):
+                            emitter.store(result, to, at)
+                    with half:
+                        for result, at in zip(results, places):
+                            emitter.store(emitter.shuffle(result, result, list(range(ROWS))), to, at)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return apply
+
+
+map_weights = _mapping_squares(_WEIGHT, {2: 3, 4: 3})
+map_gradients = _mapping_squares(_GRADIENT, {2: 2, 4: 4})
 
 
 def _parted(emitter, vectors):
@@ -250,22 +298,25 @@ def _read_line(emitter, source, begin, end, size):
 
 
 @vector_code
-def map_line(typing_context, size, source, source_at, begin, end, to, to_at, to_step):
+def map_line(typing_context, size, source, source_at, begin, end, soon, to, to_at, to_step):
     """B^T along a row: ``size + 2`` vectors, one entry a tile, from a row of ``size * lanes + 2`` pixels.
 
-    Pixels outside ``begin <= i < end``, counted from ``source_at``, are not read: they are zero.
+    Pixels outside ``begin <= i < end``, counted from ``source_at``, are not read: they are zero. The lines ``soon`` elements
+    further on are fetched meanwhile.
     """
     dtype = _same_dtype(source, to)
     place = types.int64
-    signature = types.void(place, source, place, place, place, to, place, place)
+    signature = types.void(place, source, *[place] * 4, to, place, place)
 
     def generate(context, builder, signature, arguments):
-        size, source, source_at, begin, end, to, to_at, to_step = arguments
+        size, source, source_at, begin, end, soon, to, to_at, to_step = arguments
         emitter = _MaskedEmitter(context, builder, dtype)
         source = emitter.address(signature.args[1], source, source_at)
-        to = emitter.address(signature.args[5], to, to_at)
+        to = emitter.address(signature.args[6], to, to_at)
         for m in _for_each_size(builder, size):
             *row, behind = _read_line(emitter, source, begin, end, m)
+            for i in range(m):
+                emitter.fetch(source, builder.add(soon, _INDEX(i * emitter.lanes)))
             pixels = _parted(emitter, row)
             pixels += [_next(emitter, pixels[j], behind, j) for j in (0, 1)]
             for i, result in enumerate(_INPUT[m](_Sums(emitter, emitter.lanes), pixels)):
@@ -276,17 +327,18 @@ def map_line(typing_context, size, source, source_at, begin, end, to, to_at, to_
 
 
 @vector_code
-def map_output_line(typing_context, size, source, source_at, source_step, shift, to, to_at, count):
+def map_output_line(typing_context, size, source, source_at, source_step, shift, to, to_at, count, soon):
     """A^T along a row, plus a number: pixels side by side from ``size + 2`` vectors, one entry a tile.
 
-    The first ``count`` of the ``size * lanes`` pixels are written. Returns 0 if they are numbers, else 1.
+    The first ``count`` of the ``size * lanes`` pixels are written; the lines ``soon`` elements further on will be. Returns 0 if
+    they are numbers, else 1.
     """
     dtype = _same_dtype(source, to)
     place = types.int64
-    signature = place(place, source, place, place, dtype, to, place, place)
+    signature = place(place, source, place, place, dtype, to, place, place, place)
 
     def generate(context, builder, signature, arguments):
-        size, source, source_at, source_step, shift, to, to_at, count = arguments
+        size, source, source_at, source_step, shift, to, to_at, count, soon = arguments
         emitter = _MaskedEmitter(context, builder, dtype)
         source = emitter.address(signature.args[1], source, source_at)
         to = emitter.address(signature.args[5], to, to_at)
@@ -297,6 +349,8 @@ def map_output_line(typing_context, size, source, source_at, source_step, shift,
             sums = _OUTPUT[m](_Sums(emitter, emitter.lanes), [emitter.load(source, at, emitter.vector) for at in places])
             pixels = _interleaved(emitter, [builder.fadd(vector, shift) for vector in sums])
             starts = [_INDEX(i * emitter.lanes) for i in range(m)]
+            for start in starts:
+                emitter.expect(to, builder.add(soon, start))
             with builder.if_else(builder.icmp_signed(">=", count, _INDEX(m * emitter.lanes))) as (whole, parted):
                 with whole:
                     for start, vector in zip(starts, pixels):

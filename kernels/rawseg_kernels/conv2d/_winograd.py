@@ -4,7 +4,7 @@ Transformed source and weights are multiplied point by point: (m + 2)**2 matrix 
 is one chain of fused multiply-adds in order of the channels. Blocks, tasks and vectors only say who computes which chain.
 
 Every input of a tile meets every output of it, so an infinity or NaN would spread: images whose sums are not all numbers, be it
-that or an overflow on the way, are computed again by sums that no tile shares.
+that, a weight or an overflow on the way, are computed again by sums that no tile shares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from .._arena import empty, zeros
 from .._jit import kernel, piece
-from .._panels import NOWHERE, multiply
+from .._panels import multiply
 from .._simd import ROWS, VECTOR_BYTES, copy, fill
 from .._threads import get_num_threads, launch
 from ._winograd_grid import apart, grid
@@ -36,7 +36,8 @@ def multiply_points(u, u_at, u_step, v, m, m_at, m_step, rows, steps, starts, gr
         place, seen, panel = u_at + point * u_step, point * grid.seen_step, grid.depth * ROWS
         after = u_step - (-(-rows // ROWS) - 1) * panel if point + 1 < grid.points else 0
         right, results = (v, seen, steps, 0, starts, grid.vectors), (m, m_at + point * m_step, grid.pitch)
-        multiply(rows, grid.depth, 0, u, place, panel, *right, *results, after, NOWHERE)
+        soon = v.ctypes.data + (seen + grid.seen_step) * v.itemsize, grid.pitch * v.itemsize
+        multiply(rows, grid.depth, 0, u, place, panel, *right, *results, after, soon)
 
 
 @piece

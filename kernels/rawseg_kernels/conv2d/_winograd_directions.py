@@ -25,11 +25,9 @@ def check(size, dtype, kernel_size, stride):
 
 
 def forward(size, x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
-    """Convolve; images with infinities or NaN, and all if a weight is one, by `im2col`."""
+    """Convolve; images with infinities or NaN, and all if a weight is one, which every tile meets, by `im2col`."""
     check(size, x.dtype, weight.shape[2:], stride)
     rest = out_size, stride, padding, dilation, groups, after
-    if not finite(weight):
-        return im2col.forward(x, weight, bias, *rest)
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
     for b in _convolve(x, weight, bias, out, size, padding, dilation, groups, False, after):
         out[b : b + 1] = im2col.forward(x[b : b + 1], weight, bias, *rest)
@@ -40,8 +38,6 @@ def backward_input(size, grad_output, weight, input_shape, stride, padding, dila
     """Convolve the gradient with the turned kernels; where `forward` would not, this does not either."""
     check(size, grad_output.dtype, weight.shape[2:], stride)
     rest = stride, padding, dilation, groups, bias
-    if not finite(weight):
-        return im2col.backward_input(grad_output, weight, input_shape, *rest)
     out = empty(input_shape, grad_output.dtype)
     turned = 2 * dilation[0] - padding[0], 2 * dilation[1] - padding[1]
     for b in _convolve(grad_output, weight, bias, out, size, turned, dilation, groups, True, NOTHING):

@@ -11,7 +11,7 @@ from .._finishing import does_something, finish
 from .._jit import piece
 from .._panels import pack_rows
 from .._simd import ROWS, VECTOR_BYTES
-from .._simd_winograd import map_input, map_line, map_output, map_output_line, map_weight, move_line
+from .._simd_winograd import map_input, map_line, map_output, map_output_line, map_weights, move_line
 
 CHANNELS_AT_ONCE = 16  # whose weights are laid out together: 144 to a row, whole vectors
 
@@ -19,7 +19,7 @@ CHANNELS_AT_ONCE = 16  # whose weights are laid out together: 144 to a row, whol
 def rooms(grid, lanes):
     """Return how many elements weights, tiles of the source and tiles of the output ask for."""
     width = grid.size + 2
-    weights = CHANNELS_AT_ONCE * 9 * ROWS + width * 3 * ROWS
+    weights = CHANNELS_AT_ONCE * 9 * ROWS
     source = width * width * (grid.block_columns + 2 * lanes) + grid.points * grid.pitch
     return weights, source, width * width * lanes + grid.size * grid.size * (grid.pitch + lanes)
 
@@ -30,22 +30,20 @@ def transform_weights(u, u_at, u_step, weight, group, panel, room, room_at, grid
 
     Of an ``adjoint``, the source channels come first and every kernel is turned by half a turn.
     """
-    width, rows = grid.size + 2, min(ROWS, grid.channels - panel * ROWS)
+    rows = min(ROWS, grid.channels - panel * ROWS)
     row_step, depth_step = (9, grid.channels * 9) if adjoint else (grid.depth * 9, 9)
     source_at = group * grid.depth * grid.channels * 9 + panel * ROWS * row_step
     first_tap, tap_step = (8, -1) if adjoint else (0, 1)
-    count = 1 if adjoint else CHANNELS_AT_ONCE  # whose kernels follow one another
-    half = room_at + count * 9 * ROWS
-    for c in range(grid.depth):
-        if c % count == 0:
-            length = 9 * min(count, grid.depth - c)
-            pack_rows(weight, source_at + c * depth_step, row_step, rows, length, room, room_at, ROWS)
-        first = room_at + (c % count * 9 + first_tap) * ROWS
-        for kw in range(3):
-            at = first + kw * tap_step * ROWS
-            map_weight(grid.size, room, at, 3 * tap_step * ROWS, room, half + kw * ROWS, 3 * ROWS)
-        for i in range(width):
-            map_weight(grid.size, room, half + i * 3 * ROWS, ROWS, u, u_at + i * width * u_step + c * ROWS, u_step)
+    step = tap_step * ROWS
+    for begin in range(0, grid.depth, CHANNELS_AT_ONCE):
+        channels = min(CHANNELS_AT_ONCE, grid.depth - begin)
+        together = 1 if adjoint else channels  # whose kernels follow one another
+        for c in range(0, channels, together):
+            source, to = source_at + (begin + c) * depth_step, room_at + c * 9 * ROWS
+            pack_rows(weight, source, row_step, rows, 9 * together, room, to, ROWS)
+        for c in range(0, channels, 2):
+            first, to = room_at + (c * 9 + first_tap) * ROWS, u_at + (begin + c) * ROWS
+            map_weights(grid.size, min(2, channels - c), room, first, 3 * step, step, 9 * ROWS, u, to, u_step)
 
 
 @piece
@@ -70,7 +68,9 @@ def transform_source(v, v_at, v_step, x, channel, channels, room, room_at, block
                 end = grid.w - left if 0 <= ih < grid.h else -left
                 for t in range(vectors):
                     seen, to_at = t * lanes * grid.size, room_at + r * width * step + (k - first) * columns + t * lanes
-                    map_line(grid.size, x, row_at + ih * grid.w + seen, -left - seen, end - seen, room, to_at, step)
+                    map_line(
+                        grid.size, x, row_at + ih * grid.w + seen, -left - seen, end - seen, grid.h * grid.w, room, to_at, step
+                    )
         for t in range(vectors):
             for j in range(width):
                 at = v_at + j * v_step + first * grid.block_columns + t * lanes
@@ -104,7 +104,7 @@ def store_rows(m, m_at, m_step, shift, out, broken, channel, channels, after, bl
             transform_products(m, m_at + k * grid.block_columns + first // grid.size, m_step, room, room_at, grid)
             for r in range(rows):
                 line, to_at = room_at + r * width * lanes, place + r * grid.out_w + first
-                bad |= map_output_line(grid.size, room, line, lanes, shift, out, to_at, count - first)
+                bad |= map_output_line(grid.size, room, line, lanes, shift, out, to_at, count - first, grid.out_h * grid.out_w)
         if bad:
             broken[image] = 1
         if does_something(after):
@@ -121,7 +121,7 @@ def store_scattered(m, m_at, m_step, shift, out, broken, channel, channels, afte
         transform_products(m, m_at + t * lanes, m_step, room, room_at, grid)
         for r in range(grid.size):
             line, to_at = room_at + r * width * lanes, pixels + (r * grid.pitch + t * lanes) * grid.size
-            map_output_line(grid.size, room, line, lanes, shift, room, to_at, lanes * grid.size)
+            map_output_line(grid.size, room, line, lanes, shift, room, to_at, lanes * grid.size, 0)
     first_row, t0 = block // grid.across * grid.block_rows, block % grid.across * grid.block_columns
     columns = min(grid.block_columns, grid.tiles_w - t0)
     count = min(columns * grid.size, grid.out_w - t0 * grid.size)

@@ -17,9 +17,9 @@ import numpy as np
 
 from .._arena import empty
 from .._jit import inlined, kernel, piece
-from .._panels import NOWHERE, multiply, pack_rows
+from .._panels import multiply, pack_rows
 from .._simd import ROWS, VECTOR_BYTES, fill
-from .._simd_winograd import map_gradient, map_input, map_total
+from .._simd_winograd import map_gradients, map_input, map_total
 from .._threads import get_num_threads, launch
 from ._weight_sums import added, begun
 from ._winograd_grid import apart
@@ -175,18 +175,13 @@ def transform_pixels(v, strip, half, tiles, tile, sums):
 
 
 @piece
-def transform_gradients(y, strip, half, panels, tiles, tile, tiles_of_block, sums):
+def transform_gradients(y, strip, panels, tiles, tile, tiles_of_block, sums):
     """Write ``A g A^T`` of a row of tiles, ``[point][panel][tile][ROWS]``."""
-    width = sums.size + 2
-    row = tiles * sums.size * ROWS
+    row, apart = tiles * sums.size * ROWS, sums.size * ROWS
     for p in range(panels):
-        for t in range(tiles):
-            for j in range(sums.size):
-                at = p * sums.size * row + (t * sums.size + j) * ROWS
-                map_gradient(sums.size, strip, at, row, half, j * ROWS, sums.size * ROWS)
-            for i in range(width):
-                at = i * width * sums.given_step + (p * tiles_of_block + tile + t) * ROWS
-                map_gradient(sums.size, half, i * sums.size * ROWS, ROWS, y, at, sums.given_step)
+        for t in range(0, tiles, 2):
+            at, to = p * sums.size * row + t * apart, (p * tiles_of_block + tile + t) * ROWS
+            map_gradients(sums.size, min(2, tiles - t), strip, at, row, ROWS, apart, y, to, sums.given_step)
 
 
 @piece
@@ -225,11 +220,13 @@ def add_block(m, resume, v, y, seen, given, half, x, grad_output, number, task, 
                     count,
                     ROWS,
                 )
-        transform_gradients(y, given, half, panels, tiles, k * tiles, total, sums)
+        transform_gradients(y, given, panels, tiles, k * tiles, total, sums)
     for point in range(sums.points):
         y_at, v_at, m_at = point * sums.given_step, point * sums.seen_step, point * sums.result_step
         left, right = (y, y_at, total * ROWS), (v, v_at, steps, 0, starts, starts.size)
-        multiply(out_channels, total, resume, *left, *right, m, m_at, sums.pitch, 0, NOWHERE)
+        after = sums.given_step - (-(-out_channels // ROWS) - 1) * total * ROWS
+        soon = v.ctypes.data + (v_at + sums.seen_step) * v.itemsize, sums.pitch * v.itemsize
+        multiply(out_channels, total, resume, *left, *right, m, m_at, sums.pitch, after, soon)
 
 
 @piece
