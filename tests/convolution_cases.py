@@ -48,6 +48,10 @@ LARGE = [
     ("images in pairs", Convolution((5, 3, 20, 20), (4, 3, 1, 1), (1, 1), (0, 0), (1, 1), 1)),
     ("patches in long lines", Convolution((1, 2, 4, 2100), (3, 2, 2, 2), (2, 2), (0, 0), (1, 1), 1)),
     ("patches in pieces", Convolution((2, 6, 84, 92), (14, 3, 2, 2), (2, 2), (0, 0), (1, 1), 2)),
+    (
+        "patches of two columns, where a block begins with a second",
+        Convolution((3, 65, 8, 22), (9, 65, 2, 2), (2, 2), (0, 0), (1, 1), 1),
+    ),
     ("patches of three rows", Convolution((2, 4, 75, 44), (9, 4, 3, 1), (3, 1), (0, 0), (1, 1), 1)),
     ("planes in pieces", Convolution((2, 22, 37, 61), (14, 11, 1, 1), (1, 1), (0, 0), (1, 1), 2)),
 ]

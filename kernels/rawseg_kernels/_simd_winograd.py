@@ -239,7 +239,7 @@ def _mapping_squares(maps: dict[int, Map], inputs: dict[int, int]):
 
             def load(i, j):
                 at = builder.add(builder.mul(down, _INDEX(i)), builder.mul(along, _INDEX(j)))
-                one, two = (emitter.load(source, place, square) for place in (at, builder.add(at, other)))
+                one, two = emitter.load(source, at, square), emitter.load(source, builder.add(at, other), square)
                 return emitter.shuffle(one, two, list(range(2 * ROWS)))
 
             for m in _for_each_size(builder, size):
@@ -330,8 +330,8 @@ def map_line(typing_context, size, source, source_at, begin, end, soon, to, to_a
 def map_output_line(typing_context, size, source, source_at, source_step, shift, to, to_at, count, soon):
     """A^T along a row, plus a number: pixels side by side from ``size + 2`` vectors, one entry a tile.
 
-    The first ``count`` of the ``size * lanes`` pixels are written; the lines ``soon`` elements further on will be. Returns 0 if
-    they are numbers, else 1.
+    The first ``count`` of the ``size * lanes`` pixels are written; lines ``soon`` elements further on, which will be, are asked
+    for. Returns 0 if they are numbers, else 1.
     """
     dtype = _same_dtype(source, to)
     place = types.int64

@@ -250,11 +250,29 @@ def test_an_infinite_weight_is_left_to_direct_sums(size, image):
     case = Case(2, 2, 3, image, (1, 1))
     for kh, kw in np.ndindex(3, 3):
         x, weight, bias, grad_output = normals(8, *case.shapes)
-        weight[0, 1, kh, kw] = np.inf
+        weight[0, 1, kh, kw] = np.nan if kh == kw else np.inf
         x[0], grad_output[0] = 0, 0
         got = results(case, f"winograd{size}", x, weight, bias, grad_output)
         want = results(case, "im2col", x, weight, bias, grad_output)
         assert_same_bits(tuple(got[:2]), tuple(want[:2]))  # the third has no weight in it
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("images", "options"), [((2, 9, 13), {"dilation": 2}), ((3, 130, 70), {})])  # and in several blocks
+def test_an_infinite_weight_of_one_group_is_left_to_direct_sums(size, images, options):
+    n, *plane = images
+    options = {"padding": 2, "groups": 2, **options}
+    x, weight = normals(12, (n, 6, *plane), (10, 3, 3, 3))
+    weight[7, 2, 1, 0] = -np.inf
+    grad_output = np.ones_like(conv2d.forward(x, weight, **options, algorithm="im2col"))
+    got, want = (
+        (
+            conv2d.forward(x, weight, **options, algorithm=name),
+            conv2d.backward_input(grad_output, weight, x.shape, **options, algorithm=name),
+        )
+        for name in (f"winograd{size}", "im2col")
+    )
+    assert_same_bits(got, want)
 
 
 def test_what_it_cannot_do_is_an_error_by_name():

@@ -64,12 +64,12 @@ def add_block(sums, strip, packed, c, block, task, phases, steps, starts, tile, 
 
 @piece
 def begin_sums(sums, count, bias, first, channels, phases, tile):
-    """Put the bias where the sums of a task start."""
+    """Put the bias where the sums of a task start, and zero where those of a panel's missing channels do."""
     target, to, step = sums
-    for k in range(channels):
+    for k in range(-(-channels // ROWS) * ROWS):
         for p in range(phases.shape[0]):
             at = to + (p * tile.panels * ROWS + k) * step
-            fill(target, at, at + count, bias[first + k])
+            fill(target, at, at + count, bias[first + k] if k < channels else 0)
 
 
 @piece

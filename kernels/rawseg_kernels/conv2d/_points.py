@@ -18,7 +18,7 @@ from .._jit import inlined, kernel, piece
 from .._panels import NOWHERE, multiply
 from .._simd import ROWS, VECTOR_BYTES, VECTORS, copy, fill
 from .._simd_columns import PANELS, column_product
-from .._simd_rows import join_row
+from .._simd_rows import BLOCK, join_row, part_row
 from .._threads import get_num_threads, launch
 from ._packing import pack_points
 from ._point_tasks import PIXEL, Patch, laid_out
@@ -26,9 +26,9 @@ from ._point_tasks import PIXEL, Patch, laid_out
 
 @piece
 def begin(out, at, step, rows, count, bias, channel):
-    """Put the bias of every row's channel where its sums start."""
-    for r in range(rows if bias.size else 0):
-        fill(out, at + r * step, at + r * step + count, bias[channel + r])
+    """Put the bias of every row's channel where its sums start, and zero in the rows that a panel has beyond."""
+    for r in range(-(-rows // ROWS) * ROWS if bias.size else 0):
+        fill(out, at + r * step, at + r * step + count, bias[channel + r] if r < rows else 0)
 
 
 @piece
@@ -112,15 +112,27 @@ def first_pixel(channel, start, plane, patch):
 
 
 @piece
-def gather(x, channel, start, pixels, to, place, points):
-    """Copy a channel's pixels, whole lines of patches, from the input."""
-    patch = points.patch
+def gather(x, channel, start, pixels, strip, place, c, depth, points):
+    """Copy pixels of a channel, the c-th of ``depth`` in a strip, from the input, whole lines of patches.
+
+    If patches have two columns, the next channel's, which lie beside them, are copied with them.
+    """
+    patch, width, end = points.patch, points.width, place + pixels
     if patch.of_output or patch.rows * patch.columns == 1:
-        copy(x, channel * points.plane + start, 1, to, place, 1, pixels)
+        copy(x, channel * points.plane + start, 1, strip, place, 1, pixels)
         return
+    is_second = patch.columns == 2 and channel % 2 == 1
+    if is_second and c > 0:
+        return
+    both, whole = patch.columns == 2 and not is_second and c + 1 < depth, -(-patch.line // BLOCK) * BLOCK
     at, step = first_pixel(channel, start, points.plane, patch), patch.rows * patch.line * patch.columns
-    for line in range(place, place + pixels, patch.line):
-        copy(x, at, patch.columns, to, line, 1, patch.line)
+    for line in range(place, end, patch.line):
+        if both and line + whole <= end:
+            part_row(x, at, 2 * patch.line, strip, line, line + width)
+        else:
+            copy(x, at, patch.columns, strip, line, 1, patch.line)
+            if both:
+                copy(x, at + 1, patch.columns, strip, line + width, 1, patch.line)
         at += step
 
 
@@ -154,15 +166,15 @@ def sum_gathered(number, strip, results, x, weight, packing, packed, bias, out, 
     rows, channel = min(points.panels * ROWS, points.channels - panel * ROWS), group * points.channels + panel * ROWS
     packed_at = (group * points.all_panels + panel) * points.depth * ROWS
     pack_own(group, panel, packed, weight, packing, points)
-    begin(results, 0, width, rows, images * pixels, bias, channel)
     whole, lanes = -(-rows // ROWS) * ROWS, VECTOR_BYTES // x.itemsize
     vectors = -(-images * pixels // lanes)
+    begin(results, 0, width, rows, vectors * lanes, bias, channel)
     for k in range(0, points.depth, points.block):
         depth = min(points.block, points.depth - k)
         for c in range(depth):
             for i in range(images):
                 plane = ((first + i) * points.groups + group) * points.depth + k + c
-                gather(x, plane, start, pixels, strip, c * width + i * pixels, points)
+                gather(x, plane, start, pixels, strip, c * width + i * pixels, c, depth, points)
             fill(strip, c * width + images * pixels, c * width + vectors * lanes, 0)
         left = packed, packed_at + k * ROWS, points.depth * ROWS
         multiply(whole, depth, bias.size + k, *left, strip, 0, steps, 0, starts, vectors, results, 0, width, 0, NOWHERE)

@@ -4,7 +4,7 @@ Transformed source and weights are multiplied point by point: (m + 2)**2 matrix 
 is one chain of fused multiply-adds in order of the channels. Blocks, tasks and vectors only say who computes which chain.
 
 Every input of a tile meets every output of it, so an infinity or NaN would spread: images whose sums are not all numbers, be it
-that, a weight or an overflow on the way, are computed again by sums that no tile shares.
+that or an overflow on the way, are computed again by sums that no tile shares. A weight that is no number is met by every tile.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ._winograd_tiles import rooms, store_rows, store_scattered, transform_sourc
 @kernel
 def transform_panels(first, last, scratch, u, weight, grid, adjoint):
     """Transform the weights of the tasks ``first <= task < last``, each a panel of output channels of a group."""
+    fill(scratch, 0, scratch.size, 0)
     for task in range(first, last):
         group, panel = task // grid.panels, task % grid.panels
         at = group * grid.points * grid.weight_step + panel * grid.depth * ROWS

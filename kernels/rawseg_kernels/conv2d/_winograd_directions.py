@@ -25,7 +25,7 @@ def check(size, dtype, kernel_size, stride):
 
 
 def forward(size, x, weight, bias, out_size, stride, padding, dilation, groups, after=NOTHING):
-    """Convolve; images with infinities or NaN, and all if a weight is one, which every tile meets, by `im2col`."""
+    """Convolve; images with infinities or NaN, which are all if a weight is one, by `im2col`."""
     check(size, x.dtype, weight.shape[2:], stride)
     rest = out_size, stride, padding, dilation, groups, after
     out = empty((x.shape[0], weight.shape[0], *out_size), x.dtype)
@@ -35,7 +35,7 @@ def forward(size, x, weight, bias, out_size, stride, padding, dilation, groups, 
 
 
 def backward_input(size, grad_output, weight, input_shape, stride, padding, dilation, groups, bias=None):
-    """Convolve the gradient with the turned kernels; where `forward` would not, this does not either."""
+    """Convolve the gradient with the turned kernels; the rest as in `forward`."""
     check(size, grad_output.dtype, weight.shape[2:], stride)
     rest = stride, padding, dilation, groups, bias
     out = empty(input_shape, grad_output.dtype)

@@ -1,6 +1,7 @@
 """What Winograd's convolution does around its products: weights, tiles of the source and tiles of the output, transformed.
 
-Each does so in some *room* of a thread's scratch, from a place on, where what was left there does not matter.
+Each does so in some *room* of a thread's scratch, from a place on. What was left there reaches no result, but the products of
+lanes that nothing stands in: it should be zero, or another one's numbers, for some that old memory may hold are slow.
 
 // per tile of m x m outputs and pair of channels: (m + 2)**2 products instead of 9 m**2, i.e. 2.25 or 4 times fewer
 """
@@ -68,9 +69,8 @@ def transform_source(v, v_at, v_step, x, channel, channels, room, room_at, block
                 end = grid.w - left if 0 <= ih < grid.h else -left
                 for t in range(vectors):
                     seen, to_at = t * lanes * grid.size, room_at + r * width * step + (k - first) * columns + t * lanes
-                    map_line(
-                        grid.size, x, row_at + ih * grid.w + seen, -left - seen, end - seen, grid.h * grid.w, room, to_at, step
-                    )
+                    line = x, row_at + ih * grid.w + seen, -left - seen, end - seen, grid.h * grid.w
+                    map_line(grid.size, *line, room, to_at, step)
         for t in range(vectors):
             for j in range(width):
                 at = v_at + j * v_step + first * grid.block_columns + t * lanes

@@ -141,8 +141,8 @@ def lengths_of(sums, lanes):
     """Return how many elements a task's results, pixels and gradients take, the latter laid out and half transformed, too."""
     width, columns = sums.size + 2, sums.block_columns * sums.size
     seen, given = width * (columns + 2) * sums.pitch, sums.panels * sums.size * columns * ROWS
-    steps = sums.result_step, sums.seen_step, sums.given_step
-    return sums.points * steps[0], sums.points * steps[1], sums.points * steps[2], seen, given, width * width * max(ROWS, lanes)
+    results, pixels, gradients = sums.points * sums.result_step, sums.points * sums.seen_step, sums.points * sums.given_step
+    return results, pixels, gradients, seen, given, width * width * max(ROWS, lanes)
 
 
 @piece
@@ -177,11 +177,11 @@ def transform_pixels(v, strip, half, tiles, tile, sums):
 @piece
 def transform_gradients(y, strip, panels, tiles, tile, tiles_of_block, sums):
     """Write ``A g A^T`` of a row of tiles, ``[point][panel][tile][ROWS]``."""
-    row, apart = tiles * sums.size * ROWS, sums.size * ROWS
+    row, beside = tiles * sums.size * ROWS, sums.size * ROWS
     for p in range(panels):
         for t in range(0, tiles, 2):
-            at, to = p * sums.size * row + t * apart, (p * tiles_of_block + tile + t) * ROWS
-            map_gradients(sums.size, min(2, tiles - t), strip, at, row, ROWS, apart, y, to, sums.given_step)
+            at, to = p * sums.size * row + t * beside, (p * tiles_of_block + tile + t) * ROWS
+            map_gradients(sums.size, min(2, tiles - t), strip, at, row, ROWS, beside, y, to, sums.given_step)
 
 
 @piece

@@ -135,7 +135,7 @@ FAULTS = [
         f"{ROOM}/conv2d/_points.py",
         "kernels/test_conv2d.py -k wherever_their_pixels_lie",
         [
-            ("off by one", "bias[channel + r])", "bias[channel])"),
+            ("off by one", "bias[channel + r] if r < rows", "bias[channel] if r < rows"),
             ("missing step", "finish(out, at + r * step, count, channel + r, after)", "finish(out, at, count, channel, after)"),
             (
                 "= for +=",
@@ -165,6 +165,15 @@ FAULTS = [
                 "plane = ((first + i) * points.groups) * points.depth + k + c",
             ),
             ("missing step", "multiply(whole, depth, bias.size + k, *left", "multiply(whole, depth, bias.size, *left"),
+        ],
+    ),
+    (
+        f"{ROOM}/conv2d/_points.py",
+        CONV_CUT,
+        [
+            ("missing check", "if is_second and c > 0:", "if is_second:"),
+            ("missing check", "not is_second and c + 1 < depth", "not is_second"),
+            ("missing check", "if both and line + whole <= end:", "if both:"),
         ],
     ),
     (
