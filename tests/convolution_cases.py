@@ -50,7 +50,7 @@ LARGE = [
     ("patches in pieces", Convolution((2, 6, 84, 92), (14, 3, 2, 2), (2, 2), (0, 0), (1, 1), 2)),
     (
         "patches of two columns, where a block begins with a second",
-        Convolution((3, 65, 8, 22), (9, 65, 2, 2), (2, 2), (0, 0), (1, 1), 1),
+        Convolution((3, 65, 8, 24), (9, 65, 2, 2), (2, 2), (0, 0), (1, 1), 1),
     ),
     ("patches of three rows", Convolution((2, 4, 75, 44), (9, 4, 3, 1), (3, 1), (0, 0), (1, 1), 1)),
     ("planes in pieces", Convolution((2, 22, 37, 61), (14, 11, 1, 1), (1, 1), (0, 0), (1, 1), 2)),

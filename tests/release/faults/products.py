@@ -172,7 +172,6 @@ FAULTS = [
         CONV_CUT,
         [
             ("missing check", "if is_second and c > 0:", "if is_second:"),
-            ("missing check", "not is_second and c + 1 < depth", "not is_second"),
             ("missing check", "if both and line + whole <= end:", "if both:"),
         ],
     ),
