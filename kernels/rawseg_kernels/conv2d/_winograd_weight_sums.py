@@ -138,11 +138,11 @@ def layout(
 
 @inlined
 def lengths_of(sums, lanes):
-    """Return how many elements a task's results, pixels and gradients take, the latter laid out and half transformed, too."""
+    """Return how many elements a task's results take, pixels and gradients transformed and then laid out, and a half map."""
     width, columns = sums.size + 2, sums.block_columns * sums.size
     seen, given = width * (columns + 2) * sums.pitch, sums.panels * sums.size * columns * ROWS
     results, pixels, gradients = sums.points * sums.result_step, sums.points * sums.seen_step, sums.points * sums.given_step
-    return results, pixels, gradients, seen, given, width * width * max(ROWS, lanes)
+    return results, pixels, gradients, seen, given, width * width * lanes
 
 
 @piece
